@@ -1,0 +1,73 @@
+//! What policy says for one principal and one table.
+
+use crate::{DataType, Digest, expression::Expr};
+
+/// Outcome of a decision.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Decision {
+    /// The table does not exist for this principal. Why is for logs and the
+    /// owner only: callers cannot tell it from a table that is not there.
+    Absent {
+        rules: Vec<RuleRef>,
+    },
+    Visible(TableDecision),
+}
+
+/// A table as one principal gets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableDecision {
+    /// The visible columns, in contract order; never empty.
+    pub columns: Vec<DecidedColumn>,
+    /// Rows for which this is TRUE are visible (NULL counts as not TRUE).
+    /// `None`: all rows. Reads raw contract columns, hidden ones included.
+    pub rows: Option<Expr>,
+    /// The rules that said so: matching grants in order, then matching restrictions.
+    pub rules: Vec<RuleRef>,
+    /// Visible columns with types and nullability, plain columns, ids and
+    /// parsed forms of matching rules: what gateway and node compare.
+    pub digest: Digest,
+}
+
+/// A visible column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecidedColumn {
+    /// Position in the contract's columns.
+    pub index: usize,
+    pub name: String,
+    /// The contract's type; a mask never changes it.
+    pub data_type: DataType,
+    pub nullable: bool,
+    /// Only plain columns take pushed predicates, dynamic filters, statistics.
+    pub plain: bool,
+    pub cell: Cell,
+}
+
+/// What a visible column shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// The raw value.
+    Raw,
+    /// Computed from the raw row; has the column's type.
+    Computed(Expr),
+}
+
+/// A rule that took part in a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleRef {
+    pub id: String,
+    pub kind: RuleKind,
+    /// The rule is the operator's (mesh.yaml), not the owner's.
+    pub operator: bool,
+    pub why: Option<String>,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleKind {
+    Grant,
+    Rows,
+    Mask,
+    Hide,
+    Deny,
+}

@@ -1,0 +1,233 @@
+//! The syntax tree. It is complete and typed: the engine lowers it without
+//! looking anything up and without a cast of its own making.
+
+use crate::DataType;
+
+/// An expression with its type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TypedExpr {
+    pub expr: Expr,
+    pub data_type: DataType,
+}
+
+/// One node of an expression. Types are exact: both sides of a comparison
+/// have the same type, inserted casts are [`Expr::Cast`] nodes that cannot fail.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    /// A raw column of the same row, by its position in the contract.
+    Column {
+        index: usize,
+        name: String,
+        data_type: DataType,
+    },
+    Literal(Literal),
+    /// Typed NULL.
+    Null(DataType),
+    /// Something of the caller or the statement; `bind`
+    /// replaces it by a literal. Never reaches the engine.
+    Parameter {
+        parameter: Parameter,
+        data_type: DataType,
+    },
+    Not(Box<Expr>),
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Compare {
+        operator: ComparisonOperator,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// IS NULL; `negated`: IS NOT NULL.
+    IsNull {
+        expr: Box<Expr>,
+        negated: bool,
+    },
+    /// IS TRUE: never NULL.
+    IsTrue(Box<Expr>),
+    /// Three-valued as in SQL. An empty list is FALSE (also for NULL).
+    InList {
+        expr: Box<Expr>,
+        list: Vec<Literal>,
+        negated: bool,
+    },
+    /// Membership in a list claim (`claim_has`); `bind` turns it into an
+    /// `InList`. Never reaches the engine.
+    InClaim {
+        claim: String,
+        expr: Box<Expr>,
+    },
+    /// LIKE with `%`, `_` and escape `\`; the pattern is a literal.
+    Like {
+        expr: Box<Expr>,
+        pattern: String,
+        negated: bool,
+        ignore_case: bool,
+    },
+    /// CASE WHEN. All results have one type; no `otherwise` means NULL.
+    Case {
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+        data_type: DataType,
+    },
+    /// On two operands of the same numeric type. Integers wrap, decimals only
+    /// where the result type holds every result; see the function table.
+    Arithmetic {
+        operator: ArithmeticOperator,
+        left: Box<Expr>,
+        right: Box<Expr>,
+        data_type: DataType,
+    },
+    /// Arithmetic negation of a float or a signed integer (wraps).
+    Negate(Box<Expr>),
+    /// A cast that cannot fail for any value.
+    Cast {
+        expr: Box<Expr>,
+        to: DataType,
+    },
+    /// NULL where the cast fails.
+    TryCast {
+        expr: Box<Expr>,
+        to: DataType,
+    },
+    Call {
+        function: Function,
+        args: Vec<Expr>,
+        data_type: DataType,
+    },
+}
+
+/// A value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    Boolean(bool),
+    /// Of the signed or unsigned integer type named.
+    Integer {
+        value: i128,
+        data_type: DataType,
+    },
+    Float {
+        value: f64,
+        data_type: DataType,
+    },
+    /// `value * 10^-scale`.
+    Decimal {
+        value: i128,
+        precision: u8,
+        scale: u8,
+    },
+    Text(String),
+    /// Days since the epoch.
+    Date(i32),
+    /// Count of the type's unit since the epoch.
+    Timestamp {
+        value: i64,
+        data_type: DataType,
+    },
+}
+
+/// What an expression can know of the caller and the statement.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Parameter {
+    /// `claim('x')`.
+    Claim(String),
+    /// `subject()`.
+    Subject,
+    /// `purpose()`.
+    Purpose,
+    /// `has_role('x')`.
+    HasRole(String),
+    /// `today()`: the statement's day in the mesh's time zone.
+    Today,
+    /// `now()`: the statement's instant, a microsecond timestamp in the mesh's time zone.
+    Now,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ComparisonOperator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    /// IS DISTINCT FROM: never NULL.
+    DistinctFrom,
+    /// IS NOT DISTINCT FROM: never NULL.
+    NotDistinctFrom,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ArithmeticOperator {
+    Add,
+    Subtract,
+    Multiply,
+    /// By a non-zero literal only.
+    Divide,
+    /// By a non-zero literal only.
+    Modulo,
+}
+
+/// The closed set of functions. All are immutable and cannot fail for any
+/// value of their argument types; where SQL's own could (a negative length, a
+/// too long result), the rule stands at the variant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Function {
+    Lower,
+    Upper,
+    /// Number of characters, int64.
+    Length,
+    /// Both sides, spaces.
+    Trim,
+    /// All arguments text; NULL counts as empty, as in `concat`.
+    Concat,
+    /// First non-NULL argument; all of one type.
+    Coalesce,
+    /// NULL if both arguments are equal.
+    NullIf,
+    /// First `0` characters. The number is a literal from 0 to 1000.
+    Left(u16),
+    /// Last `0` characters. The number is a literal from 0 to 1000.
+    Right(u16),
+    /// Characters from position `start` (1-based, at least 1), at most `length`.
+    Substring {
+        start: u32,
+        length: Option<u32>,
+    },
+    StartsWith,
+    EndsWith,
+    Contains,
+    /// Text, literal search text (not empty), literal replacement.
+    Replace {
+        from: String,
+        to: String,
+    },
+    /// Date or timestamp cut to the unit; keeps its type.
+    DateTrunc(DateUnit),
+    /// Part of a date or timestamp, int64.
+    DatePart(DateUnit),
+    /// Date moved by a literal number of days; NULL outside the range of dates.
+    AddDays(i32),
+    Abs,
+    /// Text: is `path` equal to `root` or below it (`root` + "/")?
+    /// A root of "/" holds every path that starts with "/"; an empty root holds nothing but the empty path.
+    IsUnder,
+    /// `last(n)`: all but the last n characters become `*`; the length stays.
+    /// A text of at most n characters becomes all `*`: a mask that shows
+    /// short values whole would be none.
+    KeepLast(u16),
+    /// `first(n)`: as `KeepLast`, from the front.
+    KeepFirst(u16),
+}
+
+/// Calendar units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DateUnit {
+    Year,
+    Quarter,
+    Month,
+    Week,
+    Day,
+    Hour,
+    Minute,
+    Second,
+}

@@ -1,0 +1,24 @@
+//! Who may see what of a table: documents in, decisions out.
+//!
+//! Pure functions: no I/O, no clock, no runtime, no DataFusion. The gateway
+//! decides with this crate in order to plan; a domain node decides with it
+//! again in order to enforce. Both must come to the same [`Decision`], which
+//! is why everything a decision depends on is an argument.
+
+pub mod contract;
+pub mod data_type;
+pub mod decision;
+pub mod digest;
+pub mod expression;
+pub mod principal;
+pub mod yaml;
+
+pub use contract::{Column, Table};
+pub use data_type::DataType;
+pub use decision::{Cell, DecidedColumn, Decision, TableDecision};
+pub use digest::Digest;
+pub use principal::{ClaimValue, Principal};
+
+/// Version of the expression language and of the cell rule. Gateway and node
+/// must agree on it before their decisions can be compared.
+pub const POLICY_LANGUAGE: u32 = 1;

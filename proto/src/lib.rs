@@ -1,0 +1,16 @@
+//! Messages between the gateway and the domain nodes, generated from
+//! `meshgate/v1/meshgate.proto`, which documents each of them.
+//!
+//! Messages only: no services (they are Arrow Flight's own) and no behaviour.
+
+/// Version 1 of the messages.
+pub mod v1 {
+    #![allow(missing_docs, clippy::all, clippy::restriction)]
+    include!(concat!(env!("OUT_DIR"), "/meshgate.v1.rs"));
+}
+
+/// Flight action by which a node describes its domain.
+pub const DESCRIBE_ACTION: &str = "meshgate.describe";
+
+/// `Permit.type`, and the domain separation of its signature.
+pub const PERMIT_TYPE: &str = "meshgate-permit-v1";
