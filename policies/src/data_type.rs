@@ -81,7 +81,7 @@ impl fmt::Display for DataType {
                 f.write_str("struct<")?;
                 for (position, field) in fields.iter().enumerate() {
                     let separator = if position == 0 { "" } else { "," };
-                    write!(f, "{separator}{}:{}{}", field.name, field.data_type, field.mark())?;
+                    write!(f, "{separator}{}:{}{}", Quoted(&field.name), field.data_type, field.mark())?;
                 }
                 f.write_str(">")
             }
@@ -104,5 +104,16 @@ impl Field {
     /// `!` behind the type of a field that is never NULL.
     fn mark(&self) -> &'static str {
         if self.nullable { "" } else { "!" }
+    }
+}
+
+/// A field name as it stands in the canonical text: quoted unless it is plain,
+/// so that no name can look like another type.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = !self.0.is_empty() && self.0.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if plain { f.write_str(self.0) } else { write!(f, "\"{}\"", self.0.replace('"', "\"\"")) }
     }
 }

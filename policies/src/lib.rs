@@ -7,17 +7,25 @@
 
 pub mod contract;
 pub mod data_type;
+mod data_type_text;
 pub mod decision;
 pub mod digest;
+mod domain_policy;
 pub mod expression;
+mod mesh;
 pub mod principal;
+mod statement;
 pub mod yaml;
 
 pub use contract::{Column, Table};
 pub use data_type::DataType;
-pub use decision::{Cell, DecidedColumn, Decision, TableDecision};
+pub use data_type_text::NotAType;
+pub use decision::{Cell, DecidedColumn, Decision, RuleKind, RuleRef, TableDecision};
 pub use digest::Digest;
+pub use domain_policy::{Document, DomainPolicy};
+pub use mesh::Mesh;
 pub use principal::{ClaimValue, Principal};
+pub use statement::Statement;
 
 /// Version of the expression language and of the cell rule. Gateway and node
 /// must agree on it before their decisions can be compared.

@@ -1,1 +1,0 @@
-//! YAML as a tree that remembers lines, styles and duplicate keys.

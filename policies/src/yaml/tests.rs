@@ -1,0 +1,167 @@
+use super::*;
+
+fn node(text: &str) -> Node {
+    parse("t.yaml", text).unwrap()
+}
+
+fn problem(text: &str) -> String {
+    parse("t.yaml", text).unwrap_err().to_string()
+}
+
+#[test]
+fn tree_remembers_lines_and_styles() {
+    let root = node("a: 1\nb:\n  - \"x\"\n  - |\n    y\nc: {d: ~}\n");
+    let entries = root.as_mapping().unwrap();
+    assert_eq!(
+        entries.iter().map(|e| (e.key.as_str(), e.key_line)).collect::<Vec<_>>(),
+        [("a", 1), ("b", 2), ("c", 6)]
+    );
+    let items = root.get("b").unwrap().as_sequence().unwrap();
+    assert_eq!(items[0].value, Value::Scalar { text: "x".into(), quoted: true });
+    assert_eq!(items[0].line, 3);
+    assert_eq!(items[1].value, Value::Scalar { text: "y\n".into(), quoted: true });
+    assert!(root.get("c").unwrap().get("d").unwrap().is_null());
+    assert_eq!(root.get("a").unwrap().as_scalar(), Some("1"));
+}
+
+#[test]
+fn quoted_null_is_a_text() {
+    assert!(!node("a: \"null\"").get("a").unwrap().is_null());
+    assert!(node("a: null").get("a").unwrap().is_null());
+    assert!(node("a:").get("a").unwrap().is_null());
+}
+
+#[test]
+fn comments_behind_plain_scalars_are_seen() {
+    let cut = |text: &str| node(text).get("a").unwrap().cut_by_comment;
+    assert!(cut("a: region = 'DE' # or 'AT'\nb: 1\n"));
+    assert!(cut("a: größe > 1   # x"));
+    assert!(cut("a: region\n  = 'DE' # two lines\nb: 1"));
+    assert!(!cut("a: \"region = 'DE'\" # quoted"));
+    assert!(!cut("a: region#1\n# own line\n"));
+    assert!(!cut("a: region\n# own line\nb: 1 # here"));
+    assert!(!cut("a: |\n  region # part\n"));
+}
+
+#[test]
+fn refusals() {
+    assert_eq!(problem("a: 1\nb: 2\na: 3\n"), "t.yaml:3: the key `a` is written twice");
+    assert_eq!(problem("a: &x 1\nb: *x\n"), "t.yaml:2: aliases (`*name`) are not allowed; repeat the value");
+    assert_eq!(problem("a: !!str 1\n"), "t.yaml:1: tags (`!name`) are not allowed");
+    assert_eq!(problem("a: 1\n---\nb: 1\n"), "t.yaml:2: the file holds more than one document");
+    assert_eq!(problem(""), "t.yaml: the file is empty");
+    assert_eq!(problem("# nothing\n"), "t.yaml: the file is empty");
+    assert_eq!(problem("? [a]\n: 1\n"), "t.yaml:1: a key must be a single value");
+    assert!(problem("a: [1\nb: 2").starts_with("t.yaml:"));
+    assert!(problem("a: \0").contains("NUL"));
+    assert!(problem(&"x".repeat(MAX_BYTES + 1)).contains("larger than"));
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(parse("t.yaml", &deep(MAX_DEPTH)).is_ok());
+    assert!(problem(&deep(MAX_DEPTH + 2)).contains("levels"));
+    assert!(parse("t.yaml", &"[".repeat(500_000)).is_err());
+    assert!(parse("t.yaml", &"- ".repeat(300_000)).is_err());
+}
+
+#[test]
+fn reader_collects_all_problems() {
+    let root = node("nam: x\nsize: big\non: yes\nlist: 3\ntext:\nsub: {inner: 1, innre: 2}\n");
+    let mut problems = Vec::new();
+    let mut reader = Reader::new("t.yaml", &root, &mut problems);
+    assert_eq!(reader.required_text("name"), None);
+    assert_eq!(reader.integer("size"), None);
+    assert_eq!(reader.boolean("on"), None);
+    assert_eq!(reader.list("list"), None);
+    assert_eq!(reader.text("text"), None);
+    let mut sub = reader.mapping("sub").unwrap();
+    assert_eq!(sub.integer("inner"), Some(1));
+    sub.finish(UnknownKeys::Warn);
+    reader.finish(UnknownKeys::Error);
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "t.yaml:1: `name` is missing",
+            "t.yaml:2: `size` is not a whole number",
+            "t.yaml:3: `on` is not `true` or `false`",
+            "t.yaml:4: `list` is not a list",
+            "t.yaml:5: `text` has no value, expected a text",
+            "t.yaml:6: warning: unknown key `innre`; did you mean `inner`?",
+            "t.yaml:1: unknown key `nam`; did you mean `name`?",
+        ]
+    );
+}
+
+#[test]
+fn expression_fallen_apart_in_braces_is_explained() {
+    let root = node("{ rows: claim_has('regions', region) }");
+    let mut problems = Vec::new();
+    let mut reader = Reader::new("t.yaml", &root, &mut problems);
+    reader.text("rows");
+    reader.finish(UnknownKeys::Error);
+    assert!(problems[0].hint.as_ref().unwrap().contains("must be quoted"), "{problems:?}");
+}
+
+#[test]
+fn a_list_instead_of_a_mapping() {
+    let root = node("- a");
+    let mut problems = Vec::new();
+    assert_eq!(Reader::new("t.yaml", &root, &mut problems).text("a"), None);
+    assert_eq!(problems[0].to_string(), "t.yaml:1: expected a mapping (`key: value`), found a list");
+}
+
+#[test]
+fn suggestions_are_near() {
+    let keys = ["grants", "restrictions", "masks", "rows"];
+    assert_eq!(nearest("grnats", keys), Some("grants"));
+    assert_eq!(nearest("row", keys), Some("rows"));
+    assert_eq!(nearest("restriction", keys), Some("restrictions"));
+    assert_eq!(nearest("whatever", keys), None);
+    assert_eq!(nearest(&"x".repeat(1000), keys), None);
+}
+
+#[test]
+fn references_expand() {
+    let lookup = |reference: Reference<'_>| match reference {
+        Reference::Variable("HOME") => Some("/home/${USER}".to_owned()),
+        Reference::File("/run/key") => Some("secret".to_owned()),
+        _ => None,
+    };
+    let ok = |text: &str| expand(text, &lookup).unwrap();
+    assert_eq!(ok("plain $5 {x}"), "plain $5 {x}");
+    assert_eq!(ok("a${HOME}b"), "a/home/${USER}b");
+    assert_eq!(ok("${NO:-dev}${NO:-}"), "dev");
+    assert_eq!(ok("${file:/run/key}"), "secret");
+    assert_eq!(ok("$${HOME}"), "${HOME}");
+    let error = |text: &str| expand(text, &lookup).unwrap_err();
+    assert_eq!(error("${NO}"), ExpandError::Unset("NO".into()));
+    assert_eq!(error("${HOME"), ExpandError::Unclosed);
+    assert_eq!(error("${a b}"), ExpandError::Malformed("a b".into()));
+    assert_eq!(error("${}"), ExpandError::Malformed(String::new()));
+    assert_eq!(error("${file:/no}"), ExpandError::Unreadable("/no".into()));
+}
+
+/// Whatever the text, an answer: cut and mangled files must not stop a server.
+#[test]
+fn mangled_texts_do_not_panic() {
+    let text = "domain: sales\ngrants:\n  - { id: a, to: { roles: [x] }, rows: \"a = 'b'\" }\n  - id: |\n      b\n  - ? x\n    : 'y' # z\n%TAG ! x\n";
+    let marks: Vec<char> = "\0\t\n '\"#:-?[]{},&*!|>%@`~ä\u{feff}\u{2028}".chars().collect();
+    let chars: Vec<char> = text.chars().collect();
+    let mut state = 1u64;
+    let mut random = |bound: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % bound
+    };
+    for _ in 0..3000 {
+        let mut mangled = chars.clone();
+        for _ in 0..random(4) + 1 {
+            let position = random(mangled.len());
+            mangled[position] = marks[random(marks.len())];
+        }
+        mangled.truncate(random(mangled.len()) + 1);
+        let _ = parse("t.yaml", &mangled.into_iter().collect::<String>());
+    }
+}
