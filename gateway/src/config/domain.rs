@@ -1,0 +1,142 @@
+//! `domains/<name>.yaml`: who may serve as a domain.
+
+use std::path::{Path, PathBuf};
+
+use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
+use rustls::pki_types::DnsName;
+use tonic::transport::Uri;
+
+/// Names of ours, which no domain may have.
+const RESERVED: [&str; 3] = ["system", "information_schema", "public"];
+/// Most domains of a mesh, and nodes of a domain.
+const DOMAINS_MAX: usize = 10_000;
+const NODES_MAX: usize = 100;
+
+/// A domain that takes part in the mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainConfig {
+    /// The SQL schema.
+    pub domain: String,
+    /// Whom to ask about the domain's data.
+    pub owner: Option<String>,
+    /// Where its nodes listen: `grpc+tls://host:port`. Never empty.
+    pub nodes: Vec<Uri>,
+    /// DNS name that a node's certificate must carry.
+    pub certificate: String,
+}
+
+/// Reads all domains' files of a folder (`*.yaml`, `*.yml`), sorted by domain,
+/// or tells all problems of all files.
+pub fn load_folder(folder: &Path) -> Result<Vec<DomainConfig>, Vec<Problem>> {
+    let files = files(folder).map_err(|error| {
+        vec![Problem::error(&folder.display().to_string(), 0, format!("the folder cannot be read: {error}"))]
+    })?;
+    let mut problems = Vec::new();
+    let mut domains: Vec<DomainConfig> = Vec::new();
+    for path in files.iter().take(DOMAINS_MAX) {
+        let file = path.display().to_string();
+        let Some(domain) = load(&file, path, &mut problems) else { continue };
+        if domains.iter().any(|other| other.domain == domain.domain) {
+            let message = format!("domain `{}` is already defined in another file", domain.domain);
+            problems.push(Problem::error(&file, 0, message));
+        }
+        domains.push(domain);
+    }
+    if problems.iter().any(Problem::is_error) {
+        return Err(problems);
+    }
+    domains.sort_by(|left, right| left.domain.cmp(&right.domain));
+    Ok(domains)
+}
+
+fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if yaml && !hidden {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn load(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<DomainConfig> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| problems.push(Problem::error(file, 0, format!("the file cannot be read: {error}"))))
+        .ok()?;
+    let root = yaml::parse(file, &text).map_err(|problem| problems.push(problem)).ok()?;
+    let mut reader = Reader::new(file, &root, problems);
+    let domain = domain(&mut reader);
+    let owner = reader.text("owner");
+    let nodes = nodes(&mut reader);
+    let certificate = certificate(&mut reader);
+    reader.finish(UnknownKeys::Error);
+    Some(DomainConfig { domain: domain?, owner, nodes: nodes?, certificate: certificate? })
+}
+
+fn domain(reader: &mut Reader<'_, '_>) -> Option<String> {
+    let domain = reader.required_text("domain")?;
+    let line = reader.line_of("domain");
+    if RESERVED.contains(&domain.as_str()) {
+        reader.error(line, format!("`{domain}` is a reserved name"), Some("choose another name".to_owned()));
+        return None;
+    }
+    let mut characters = domain.chars();
+    let good = characters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && domain.len() <= 63;
+    if !good {
+        let hint = "write at most 63 lower-case letters, digits and `_`, beginning with a letter".to_owned();
+        reader.error(line, format!("`{domain}` cannot be the name of a domain"), Some(hint));
+    }
+    good.then_some(domain)
+}
+
+fn nodes(reader: &mut Reader<'_, '_>) -> Option<Vec<Uri>> {
+    reader.require("nodes")?;
+    let items = reader.list("nodes")?;
+    let line = reader.line_of("nodes");
+    if items.is_empty() || items.len() > NODES_MAX {
+        let hint = "write `nodes: [ grpc+tls://host:31400 ]`".to_owned();
+        reader.error(line, format!("a domain has 1 to {NODES_MAX} nodes"), Some(hint));
+        return None;
+    }
+    let mut nodes = Vec::with_capacity(items.len());
+    for item in items {
+        match item.as_scalar().and_then(node) {
+            Some(node) => nodes.push(node),
+            None => {
+                let hint = "write `grpc+tls://host:port`; connections to nodes always use TLS".to_owned();
+                reader.error(item.line, "this is not the address of a node", Some(hint));
+            }
+        }
+    }
+    (nodes.len() == items.len()).then_some(nodes)
+}
+
+fn node(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let bare = uri.path() == "/" || uri.path().is_empty();
+    let authority = uri.authority()?;
+    let good = uri.scheme_str() == Some("grpc+tls")
+        && bare
+        && uri.query().is_none()
+        && !authority.host().is_empty()
+        && !authority.as_str().contains('@')
+        && authority.port_u16().is_some();
+    good.then_some(uri)
+}
+
+fn certificate(reader: &mut Reader<'_, '_>) -> Option<String> {
+    let name = reader.required_text("certificate")?;
+    if DnsName::try_from(name.as_str()).is_err() {
+        let line = reader.line_of("certificate");
+        let hint = "write the DNS name that the node's certificate carries".to_owned();
+        reader.error(line, format!("`{name}` is not a DNS name"), Some(hint));
+        return None;
+    }
+    Some(name)
+}

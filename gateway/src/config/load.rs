@@ -1,0 +1,442 @@
+//! gateway.yaml, from text to types, with all its problems at once.
+
+use std::{
+    fs::File,
+    io::Read,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use meshgate_policies::yaml::{self, Node, Problem, Reader, Reference, UnknownKeys, Value};
+use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
+
+use super::{
+    GatewayConfig, IdentityConfig, IssuerConfig, Limits, NodesTlsFiles, PermitKeyConfig, SealingKey, Secret,
+    ServerTlsFiles, SignatureAlgorithm, domain, units,
+};
+
+/// Longest file that `${file:..}` refers to.
+const REFERENCED_BYTES_MAX: u64 = 64 << 10;
+const TOKEN_BYTES: usize = 16 << 10;
+const HEADER_BYTES: usize = 8 << 10;
+const STALE_KEYS: Duration = Duration::from_secs(24 * 3600);
+
+/// Sealing keys in either alphabet's padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Where a value of `${NAME}` comes from.
+type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+impl GatewayConfig {
+    /// Reads gateway.yaml at `path` and the domains' files it names. `${NAME}`
+    /// is looked up in `environment`; paths are relative to the file's folder.
+    pub fn load(path: &Path, environment: &Environment<'_>) -> Result<Self, Vec<Problem>> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| vec![Problem::error(&file, 0, format!("the file cannot be read: {error}"))])?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut root = yaml::parse(&file, &text).map_err(|problem| vec![problem])?;
+        let mut problems = Vec::new();
+        expand_all(&file, &mut root, folder, environment, &mut problems);
+        let config = read(&file, &root, folder, &mut problems);
+        match config {
+            Some(config) if !problems.iter().any(Problem::is_error) => Ok(config),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn expand_all(
+    file: &str,
+    node: &mut Node,
+    folder: &Path,
+    environment: &Environment<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    match &mut node.value {
+        Value::Scalar { text, quoted } => {
+            let lookup = |reference: Reference<'_>| match reference {
+                Reference::Variable(name) => environment(name),
+                Reference::File(path) => referenced_file(&folder.join(path)),
+            };
+            match yaml::expand(text, &lookup) {
+                Ok(expanded) if expanded != *text => {
+                    *text = expanded;
+                    *quoted = true;
+                }
+                Ok(_) => {}
+                Err(error) => problems.push(Problem::error(file, node.line, error.to_string())),
+            }
+        }
+        Value::Sequence(items) => {
+            for item in items {
+                expand_all(file, item, folder, environment, problems);
+            }
+        }
+        Value::Mapping(entries) => {
+            for entry in entries {
+                expand_all(file, &mut entry.value, folder, environment, problems);
+            }
+        }
+    }
+}
+
+fn referenced_file(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    let read = File::open(path).ok()?.take(REFERENCED_BYTES_MAX + 1).read_to_string(&mut text).ok()?;
+    // The line break at the end of a file is not part of a key.
+    (read as u64 <= REFERENCED_BYTES_MAX).then(|| text.trim_end().to_owned())
+}
+
+/// Every part is read, so that every problem is found, before the first one that is missing ends it.
+fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Option<GatewayConfig> {
+    let mut reader = Reader::new(file, root, problems);
+    check_version(&mut reader);
+    let name = name(&mut reader);
+    let listen = listen(&mut reader);
+    let tls = server_tls(&mut reader, folder);
+    let nodes_tls = nodes_tls(&mut reader, folder);
+    let mesh = required_path(&mut reader, "mesh", folder);
+    let domains_folder = required_path(&mut reader, "domains", folder);
+    let identity = identity(&mut reader, folder);
+    let permits = permits(&mut reader, &name);
+    let sealing = sealing(&mut reader);
+    let limits = limits(&mut reader);
+    let audit = audit(&mut reader, folder);
+    reader.finish(UnknownKeys::Error);
+    let domains = domains_folder.as_deref().map(domain::load_folder);
+    let domains = match domains {
+        Some(Err(found)) => {
+            problems.extend(found);
+            None
+        }
+        Some(Ok(domains)) => Some(domains),
+        None => None,
+    };
+    let (flight, http) = listen?;
+    Some(GatewayConfig {
+        name,
+        flight,
+        http,
+        tls: tls?,
+        nodes_tls: nodes_tls?,
+        mesh: mesh?,
+        domains_folder: domains_folder?,
+        domains: domains?,
+        identity: identity?,
+        permits: permits?,
+        sealing: sealing?,
+        limits,
+        audit: audit?,
+    })
+}
+
+fn check_version(reader: &mut Reader<'_, '_>) {
+    if let Some(version) = reader.required_text("version")
+        && version != "1"
+    {
+        let line = reader.line_of("version");
+        reader.error(
+            line,
+            format!("version `{version}` is not known"),
+            Some("write `version: 1`".to_owned()),
+        );
+    }
+}
+
+fn name(reader: &mut Reader<'_, '_>) -> String {
+    let name = reader.text("name").unwrap_or_else(|| "gateway".to_owned());
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
+        let line = reader.line_of("name");
+        let hint = "write 1 to 64 letters, digits, `.`, `_` or `-`".to_owned();
+        reader.error(line, "`name` is not a name", Some(hint));
+    }
+    name
+}
+
+fn listen(reader: &mut Reader<'_, '_>) -> Option<(SocketAddr, Option<SocketAddr>)> {
+    reader.require("listen")?;
+    let mut listen = reader.mapping("listen")?;
+    listen.require("flight");
+    let flight = address(&mut listen, "flight", "0.0.0.0:31337");
+    let http = address(&mut listen, "http", "127.0.0.1:8080");
+    listen.finish(UnknownKeys::Error);
+    Some((flight?, http))
+}
+
+fn address(reader: &mut Reader<'_, '_>, key: &str, example: &str) -> Option<SocketAddr> {
+    let text = reader.text(key)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let line = reader.line_of(key);
+        let hint = format!("write an IP address and a port, such as `{example}`");
+        reader.error(line, format!("`{key}` is not an address to listen on"), Some(hint));
+    }
+    address
+}
+
+fn server_tls(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<ServerTlsFiles> {
+    reader.require("tls")?;
+    let mut tls = reader.mapping("tls")?;
+    let certificate = required_path(&mut tls, "cert", folder);
+    let key = required_path(&mut tls, "key", folder);
+    tls.finish(UnknownKeys::Error);
+    Some(ServerTlsFiles { certificate: certificate?, key: key? })
+}
+
+fn nodes_tls(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<NodesTlsFiles> {
+    reader.require("nodes_tls")?;
+    let mut tls = reader.mapping("nodes_tls")?;
+    let ca = required_path(&mut tls, "ca", folder);
+    let certificate = required_path(&mut tls, "cert", folder);
+    let key = required_path(&mut tls, "key", folder);
+    tls.finish(UnknownKeys::Error);
+    Some(NodesTlsFiles { ca: ca?, certificate: certificate?, key: key? })
+}
+
+/// A path of something that must be there.
+fn required_path(reader: &mut Reader<'_, '_>, key: &str, folder: &Path) -> Option<PathBuf> {
+    let text = reader.required_text(key)?;
+    let path = folder.join(&text);
+    if let Err(error) = std::fs::metadata(&path) {
+        let line = reader.line_of(key);
+        let hint = "paths are relative to the folder of this file".to_owned();
+        reader.error(line, format!("`{key}`: `{text}` cannot be read: {error}"), Some(hint));
+    }
+    Some(path)
+}
+
+fn identity(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<IdentityConfig> {
+    reader.require("identity")?;
+    let mut identity = reader.mapping("identity")?;
+    let token_bytes = size(&mut identity, "token_bytes").unwrap_or(TOKEN_BYTES);
+    let header_bytes = size(&mut identity, "header_bytes").unwrap_or(HEADER_BYTES);
+    let stale_keys = duration(&mut identity, "stale_keys").unwrap_or(STALE_KEYS);
+    identity.require("issuers");
+    let items = identity.list("issuers").unwrap_or_default();
+    let mut issuers: Vec<IssuerConfig> = Vec::new();
+    for item in items {
+        let Some(issuer) = issuer(identity.over(item), folder) else { continue };
+        if issuers.iter().any(|other| other.issuer == issuer.issuer) {
+            identity.error(item.line, format!("issuer `{}` is there twice", issuer.issuer), None);
+        }
+        issuers.push(issuer);
+    }
+    if items.is_empty() && identity.has("issuers") {
+        let line = identity.line_of("issuers");
+        let hint = "write `- { issuer: .., audience: .., jwks: <file> }`".to_owned();
+        identity.error(line, "there is no issuer, nobody could log in", Some(hint));
+    }
+    identity.finish(UnknownKeys::Error);
+    (!issuers.is_empty()).then_some(IdentityConfig { issuers, token_bytes, header_bytes, stale_keys })
+}
+
+fn issuer(mut reader: Reader<'_, '_>, folder: &Path) -> Option<IssuerConfig> {
+    let issuer = required_nonblank(&mut reader, "issuer");
+    let audience = required_nonblank(&mut reader, "audience");
+    let is_address = reader.text("jwks").is_some_and(|text| text.contains("://"));
+    let jwks = if is_address {
+        let line = reader.line_of("jwks");
+        let hint = "use a file: save the key set beside gateway.yaml and write its path".to_owned();
+        reader.error(line, "`jwks`: a URL is not supported yet", Some(hint));
+        None
+    } else {
+        required_path(&mut reader, "jwks", folder)
+    };
+    let algorithms = algorithms(&mut reader);
+    reader.finish(UnknownKeys::Error);
+    Some(IssuerConfig { issuer: issuer?, audience: audience?, jwks: jwks?, algorithms })
+}
+
+fn required_nonblank(reader: &mut Reader<'_, '_>, key: &str) -> Option<String> {
+    let text = reader.required_text(key)?;
+    if text.trim().is_empty() {
+        let line = reader.line_of(key);
+        reader.error(line, format!("`{key}` is empty"), None);
+        return None;
+    }
+    Some(text)
+}
+
+fn algorithms(reader: &mut Reader<'_, '_>) -> Vec<SignatureAlgorithm> {
+    let Some(names) = reader.texts("algorithms") else {
+        return SignatureAlgorithm::ALL.to_vec();
+    };
+    let line = reader.line_of("algorithms");
+    let hint = || Some("write some of RS256, ES256, EdDSA".to_owned());
+    let mut algorithms = Vec::new();
+    for name in &names {
+        match SignatureAlgorithm::by_name(name) {
+            Some(algorithm) => algorithms.push(algorithm),
+            None => reader.error(line, format!("algorithm `{name}` is not accepted"), hint()),
+        }
+    }
+    if names.is_empty() {
+        reader.error(line, "`algorithms` is empty", hint());
+    }
+    algorithms
+}
+
+fn permits(reader: &mut Reader<'_, '_>, gateway: &str) -> Option<PermitKeyConfig> {
+    reader.require("permits")?;
+    let mut permits = reader.mapping("permits")?;
+    let id = permits.text("id").unwrap_or_else(|| gateway.to_owned());
+    let key = permits.required_text("key");
+    if let Some(key) = &key
+        && !is_ed25519(key)
+    {
+        let line = permits.line_of("key");
+        let hint = "write `\"${file:<path of the PEM file>}\"`; `meshgate dev ca` makes one".to_owned();
+        permits.error(line, "`key` is not an Ed25519 private key in PKCS#8 PEM", Some(hint));
+    }
+    permits.finish(UnknownKeys::Error);
+    Some(PermitKeyConfig { id, key: Secret::new(key?) })
+}
+
+fn is_ed25519(pem: &str) -> bool {
+    PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).is_ok_and(|der| {
+        aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()).is_ok()
+    })
+}
+
+fn sealing(reader: &mut Reader<'_, '_>) -> Option<Vec<SealingKey>> {
+    reader.require("sealing")?;
+    let mut sealing = reader.mapping("sealing")?;
+    sealing.require("keys");
+    let items = sealing.list("keys").unwrap_or_default();
+    let mut keys: Vec<SealingKey> = Vec::new();
+    for item in items {
+        let Some(key) = sealing_key(sealing.over(item)) else { continue };
+        if keys.iter().any(|other| other.id == key.id) {
+            sealing.error(item.line, format!("key `{}` is there twice", key.id), None);
+        }
+        keys.push(key);
+    }
+    if items.is_empty() && sealing.has("keys") {
+        let line = sealing.line_of("keys");
+        sealing.error(line, "there is no key", Some("write `- { id: .., key: .. }`".to_owned()));
+    }
+    sealing.finish(UnknownKeys::Error);
+    (!keys.is_empty()).then_some(keys)
+}
+
+fn sealing_key(mut reader: Reader<'_, '_>) -> Option<SealingKey> {
+    let id = required_nonblank(&mut reader, "id");
+    let text = reader.required_text("key");
+    let key = text.as_deref().and_then(key_bytes);
+    if text.is_some() && key.is_none() {
+        let line = reader.line_of("key");
+        let hint = "write 32 random bytes in base64 or hexadecimal, such as `openssl rand -base64 32` prints"
+            .to_owned();
+        reader.error(line, "`key` is not a key of 32 bytes", Some(hint));
+    }
+    if id.as_ref().is_some_and(|id| id.len() > 64) {
+        let line = reader.line_of("id");
+        reader.error(line, "`id` is longer than 64 bytes", None);
+    }
+    reader.finish(UnknownKeys::Error);
+    Some(SealingKey { id: id?, key: Secret::new(key?) })
+}
+
+fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    let text = text.trim();
+    let bytes = if text.len() == 64 { hexadecimal(text) } else { BASE64.decode(text).ok() };
+    bytes?.try_into().ok()
+}
+
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
+}
+
+fn limits(reader: &mut Reader<'_, '_>) -> Limits {
+    let mut limits = Limits::default();
+    if !reader.has("limits") {
+        return limits;
+    }
+    let Some(mut section) = reader.mapping("limits") else {
+        return limits;
+    };
+    set(&mut limits.query_time, duration(&mut section, "query_time"));
+    set(&mut limits.idle_time, duration(&mut section, "idle_time"));
+    set(&mut limits.result_rows, count(&mut section, "result_rows"));
+    set(&mut limits.result_bytes, bytes(&mut section, "result_bytes"));
+    set(&mut limits.memory, size(&mut section, "memory"));
+    let query_memory = size(&mut section, "query_memory");
+    limits.query_memory = query_memory.unwrap_or(limits.query_memory.min(limits.memory));
+    set(&mut limits.spill, bytes(&mut section, "spill"));
+    set(&mut limits.queries, count(&mut section, "queries"));
+    set(&mut limits.per_principal, count(&mut section, "per_principal"));
+    set(&mut limits.statement_bytes, size(&mut section, "statement_bytes"));
+    set(&mut limits.ticket_time, duration(&mut section, "ticket_time"));
+    set(&mut limits.shutdown_time, duration(&mut section, "shutdown_time"));
+    if limits.query_memory > limits.memory {
+        let line = section.line_of("query_memory");
+        section.error(line, "`query_memory` is larger than `memory`", None);
+    }
+    section.finish(UnknownKeys::Error);
+    limits
+}
+
+fn set<T>(limit: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *limit = value;
+    }
+}
+
+fn duration(reader: &mut Reader<'_, '_>, key: &str) -> Option<Duration> {
+    quantity(reader, key, "a time such as `30s`, `10m` or `2h`", |text| {
+        units::duration(text).filter(|time| !time.is_zero())
+    })
+}
+
+fn bytes(reader: &mut Reader<'_, '_>, key: &str) -> Option<u64> {
+    quantity(reader, key, "a size such as `64KiB`, `512MiB` or `2GiB`", |text| {
+        units::bytes(text).filter(|bytes| *bytes > 0)
+    })
+}
+
+fn size(reader: &mut Reader<'_, '_>, key: &str) -> Option<usize> {
+    bytes(reader, key).and_then(|bytes| usize::try_from(bytes).ok())
+}
+
+fn count<T: TryFrom<u64>>(reader: &mut Reader<'_, '_>, key: &str) -> Option<T> {
+    quantity(reader, key, "a number larger than 0", |text| {
+        units::count(text).filter(|count| *count > 0).and_then(|count| T::try_from(count).ok())
+    })
+}
+
+fn quantity<T>(
+    reader: &mut Reader<'_, '_>,
+    key: &str,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let text = reader.text(key)?;
+    let value = parse(&text);
+    if value.is_none() {
+        let line = reader.line_of(key);
+        reader.error(line, format!("`{key}`: `{text}` cannot be used"), Some(format!("write {expected}")));
+    }
+    value
+}
+
+fn audit(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<PathBuf> {
+    reader.require("audit")?;
+    let mut audit = reader.mapping("audit")?;
+    let file = audit.required_text("file").map(|file| folder.join(file));
+    audit.finish(UnknownKeys::Error);
+    file
+}

@@ -1,0 +1,178 @@
+//! What an operator writes: gateway.yaml and `domains/*.yaml`, read and
+//! checked once into types that cannot be half-valid.
+//!
+//! Opens no socket. Keys, certificates and key sets are looked at where they
+//! are used (`tls`, `identity`, `ticket`), so that each is parsed in one place.
+
+mod domain;
+mod load;
+mod secret;
+mod units;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+pub use domain::{DomainConfig, load_folder};
+pub use secret::Secret;
+
+/// The gateway's configuration, complete and checked.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// What permits and audit records call this gateway.
+    pub name: String,
+    /// Address of the Flight SQL listener, always with TLS.
+    pub flight: SocketAddr,
+    /// Address of `/livez` and `/readyz`.
+    pub http: Option<SocketAddr>,
+    /// What clients see.
+    pub tls: ServerTlsFiles,
+    /// What nodes see.
+    pub nodes_tls: NodesTlsFiles,
+    /// The operator's document, mesh.yaml.
+    pub mesh: PathBuf,
+    /// Folder of the domains' files.
+    pub domains_folder: PathBuf,
+    /// The domains' files as they were at start, sorted by domain.
+    pub domains: Vec<DomainConfig>,
+    pub identity: IdentityConfig,
+    pub permits: PermitKeyConfig,
+    /// The first key seals, every key opens; never empty.
+    pub sealing: Vec<SealingKey>,
+    pub limits: Limits,
+    /// File of the audit records.
+    pub audit: PathBuf,
+}
+
+/// PEM files of the Flight listener.
+#[derive(Debug, Clone)]
+pub struct ServerTlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// PEM files for connections to nodes.
+#[derive(Debug, Clone)]
+pub struct NodesTlsFiles {
+    pub ca: PathBuf,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Whose tokens are accepted.
+#[derive(Debug, Clone)]
+pub struct IdentityConfig {
+    /// Never empty; every `issuer` is there once.
+    pub issuers: Vec<IssuerConfig>,
+    /// Longest token that is looked at.
+    pub token_bytes: usize,
+    /// Longest token header that is looked at.
+    pub header_bytes: usize,
+    /// How long the last good keys of a key set that cannot be read any more are used.
+    pub stale_keys: Duration,
+}
+
+/// An issuer of tokens.
+#[derive(Debug, Clone)]
+pub struct IssuerConfig {
+    /// Exactly what the token's `iss` must be.
+    pub issuer: String,
+    /// What the token's `aud` must be or contain.
+    pub audience: String,
+    /// File with the issuer's JSON Web Key Set.
+    pub jwks: PathBuf,
+    /// Signatures accepted from this issuer; never empty.
+    pub algorithms: Vec<SignatureAlgorithm>,
+}
+
+/// A signature algorithm of tokens. There are no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureAlgorithm {
+    Rs256,
+    Es256,
+    EdDsa,
+}
+
+impl SignatureAlgorithm {
+    /// Every algorithm, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
+
+    /// Name in token headers, key sets and configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// The algorithm of exactly this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+}
+
+/// The key that signs permits.
+#[derive(Debug, Clone)]
+pub struct PermitKeyConfig {
+    /// Under which nodes know the public half.
+    pub id: String,
+    /// Ed25519, PKCS#8 PEM.
+    pub key: Secret<String>,
+}
+
+/// A key that seals tickets and prepared handles.
+#[derive(Debug, Clone)]
+pub struct SealingKey {
+    pub id: String,
+    pub key: Secret<[u8; 32]>,
+}
+
+/// Bounds of the gateway; each has a finite default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest time of a query, from its start to the last byte sent.
+    pub query_time: Duration,
+    /// Longest time that a result may wait for its reader.
+    pub idle_time: Duration,
+    /// Most rows of a result.
+    pub result_rows: u64,
+    /// Most bytes of a result, as Arrow arrays.
+    pub result_bytes: u64,
+    /// Memory of all queries together.
+    pub memory: usize,
+    /// Memory of one query.
+    pub query_memory: usize,
+    /// Disk that all queries together may use when memory does not suffice.
+    pub spill: u64,
+    /// Queries of all principals at the same time.
+    pub queries: usize,
+    /// Queries of one principal at the same time.
+    pub per_principal: usize,
+    /// Longest SQL text.
+    pub statement_bytes: usize,
+    /// How long a ticket or prepared handle can be used.
+    pub ticket_time: Duration,
+    /// How long running queries may go on after the gateway was told to stop.
+    pub shutdown_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            query_time: Duration::from_secs(600),
+            idle_time: Duration::from_secs(120),
+            result_rows: 50_000_000,
+            result_bytes: 16 << 30,
+            memory: 2 << 30,
+            query_memory: 512 << 20,
+            spill: 10 << 30,
+            queries: 64,
+            per_principal: 8,
+            statement_bytes: 64 << 10,
+            ticket_time: Duration::from_secs(600),
+            shutdown_time: Duration::from_secs(10),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! From the credentials of a request to a verified caller, or to nothing.
+//!
+//! Each request is authenticated on its own. Every refusal looks the same to
+//! the caller; the reason goes to the log, the token goes nowhere.
+
+mod credentials;
+mod json;
+mod jwks;
+mod key_set;
+mod token;
+
+use std::{fmt, sync::Arc};
+
+use meshgate_policies::{Digest, Mesh, Principal};
+use tonic::metadata::MetadataMap;
+
+use crate::config::{IdentityConfig, Secret};
+use key_set::KeySet;
+use token::{Token, VerifiedClaims};
+
+pub use key_set::KeySetError;
+
+/// The present, in microseconds since the epoch (UTC).
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+
+impl Clock {
+    /// A clock that reads the time from `now`.
+    pub fn new(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The computer's clock.
+    pub fn system() -> Self {
+        Self::new(|| chrono::Utc::now().timestamp_micros())
+    }
+
+    /// Microseconds since the epoch.
+    pub fn now(&self) -> i64 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// A caller whose token was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    pub principal: Principal,
+    /// When the token expires, microseconds since the epoch.
+    pub expires_at: i64,
+    /// SHA-256 of the token as it was presented.
+    pub token_digest: Digest,
+}
+
+/// The request carries no acceptable credentials. Its text is the same for
+/// every reason, and says what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "authentication failed: send the header `authorization: Bearer <token>` with a valid JWT of an issuer that this gateway accepts"
+)]
+pub struct Unauthenticated(Reason);
+
+impl Unauthenticated {
+    /// Why: for the log only.
+    pub fn reason(self) -> Reason {
+        self.0
+    }
+}
+
+impl From<Reason> for Unauthenticated {
+    fn from(reason: Reason) -> Self {
+        tracing::info!(reason = %reason, "authentication failed");
+        Self(reason)
+    }
+}
+
+/// Why credentials were refused. Holds nothing of the credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    #[error("no authorization header")]
+    Missing,
+    #[error("more than one authorization header")]
+    Repeated,
+    #[error("the authorization header is not `Bearer <token>`")]
+    Scheme,
+    #[error("the Basic credentials are not base64 of `user:token`")]
+    Basic,
+    #[error("the token or its header is longer than allowed")]
+    TooLong,
+    #[error("the token is not three base64url parts")]
+    Parts,
+    #[error("the token's header is not a flat, unambiguous JSON object")]
+    Header,
+    #[error("the token's algorithm is not accepted")]
+    Algorithm,
+    #[error("the token's type is not a JWT access token")]
+    Type,
+    #[error("the token has critical extensions")]
+    Critical,
+    #[error("the token names no key")]
+    NoKeyId,
+    #[error("the token's claims are not an unambiguous JSON object")]
+    Claims,
+    #[error("the token's issuer is missing or not configured")]
+    Issuer,
+    #[error("the issuer has no usable signing key of the token's key id")]
+    UnknownKey,
+    #[error("the issuer's key set could not be read for too long")]
+    StaleKeys,
+    #[error("the signature does not verify")]
+    Signature,
+    #[error("the token has no valid audience for this gateway")]
+    Audience,
+    #[error("the token has no subject")]
+    Subject,
+    #[error("the token's expiry is missing or not a time")]
+    Expiry,
+    #[error("the token has expired")]
+    Expired,
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    #[error("the token was issued in the future")]
+    IssuedInFuture,
+}
+
+/// Verifies credentials against the configured issuers.
+#[derive(Debug)]
+pub struct Authenticator {
+    issuers: Vec<KeySet>,
+    token_bytes: usize,
+    header_bytes: usize,
+    clock: Clock,
+}
+
+impl Authenticator {
+    /// Reads every issuer's key set; one that cannot be used is an error at start.
+    pub fn new(config: &IdentityConfig, clock: Clock) -> Result<Self, KeySetError> {
+        let issuers = config
+            .issuers
+            .iter()
+            .map(|issuer| KeySet::load(issuer, config.stale_keys, clock.now()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { issuers, token_bytes: config.token_bytes, header_bytes: config.header_bytes, clock })
+    }
+
+    /// The caller of a request with `authorization: Bearer <JWT>`, with roles,
+    /// groups and claims as `mesh` maps them.
+    pub fn authenticate(
+        &self,
+        metadata: &MetadataMap,
+        mesh: &Mesh,
+    ) -> Result<Authenticated, Unauthenticated> {
+        let token = credentials::bearer(metadata)?;
+        Ok(self.verify(token)?.authenticated(token, mesh))
+    }
+
+    /// The caller of a Handshake: as [`Self::authenticate`], and in addition
+    /// `Basic` with the JWT as password (the user name means nothing). Also
+    /// returns the token, which the client is to use as Bearer from then on.
+    pub fn authenticate_handshake(
+        &self,
+        metadata: &MetadataMap,
+        mesh: &Mesh,
+    ) -> Result<(Authenticated, Secret<String>), Unauthenticated> {
+        let token = credentials::bearer_or_basic(metadata, self.token_bytes)?;
+        let authenticated = self.verify(token.expose())?.authenticated(token.expose(), mesh);
+        Ok((authenticated, token))
+    }
+
+    /// How many issuers' key set files cannot be used at present, so that
+    /// their last good keys are in use.
+    pub fn broken_key_sets(&self) -> usize {
+        let now = self.clock.now();
+        self.issuers.iter().filter(|issuer| issuer.is_broken(now)).count()
+    }
+
+    fn verify(&self, token: &str) -> Result<VerifiedClaims, Reason> {
+        let now = self.clock.now();
+        let token = Token::parse(token, self.token_bytes, self.header_bytes)?;
+        let issuer =
+            self.issuers.iter().find(|issuer| issuer.issuer() == token.issuer()).ok_or(Reason::Issuer)?;
+        let key = issuer.key(token.key_id(), now)?;
+        token.verify(&key, issuer.issuer(), issuer.audience(), now)
+    }
+}
+
+impl VerifiedClaims {
+    fn authenticated(self, token: &str, mesh: &Mesh) -> Authenticated {
+        Authenticated {
+            principal: mesh.principal(&self.issuer, &self.subject, &self.claims),
+            expires_at: self.expires_at,
+            token_digest: Digest::of(token.as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod forge;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! One JSON Web Token: what may be read before its signature is verified (its
+//! header, and which issuer it claims to be of), and what is believed after.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, Validation};
+use serde_json::{Map, Value};
+
+use super::{
+    Reason,
+    json::{self, UniqueNames},
+    jwks::VerifyingKey,
+};
+use crate::config::SignatureAlgorithm;
+
+/// How far clocks may differ: microseconds.
+const LEEWAY: i64 = 30_000_000;
+const SECOND: f64 = 1_000_000.0;
+/// The year 9999: a later time is a mistake, and must not overflow.
+const SECONDS_MAX: f64 = 253_402_300_799.0;
+/// Longest subject.
+const SUBJECT_BYTES_MAX: usize = 512;
+
+/// A token whose form is right; nothing in it is verified.
+pub(super) struct Token<'a> {
+    text: &'a str,
+    algorithm: SignatureAlgorithm,
+    key_id: String,
+    issuer: String,
+}
+
+/// What a verified token says.
+#[derive(Debug)]
+pub(super) struct VerifiedClaims {
+    pub(super) issuer: String,
+    pub(super) subject: String,
+    /// Microseconds since the epoch.
+    pub(super) expires_at: i64,
+    /// All claims.
+    pub(super) claims: Map<String, Value>,
+}
+
+impl<'a> Token<'a> {
+    pub(super) fn parse(text: &'a str, token_bytes: usize, header_bytes: usize) -> Result<Self, Reason> {
+        if text.len() > token_bytes {
+            return Err(Reason::TooLong);
+        }
+        let mut parts = text.split('.');
+        let (Some(header), Some(claims), Some(_signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Reason::Parts);
+        };
+        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| Reason::Parts)?;
+        if header.len() > header_bytes {
+            return Err(Reason::TooLong);
+        }
+        let (algorithm, key_id) = read_header(&header)?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| Reason::Parts)?;
+        let claims = json::object(&claims).ok_or(Reason::Claims)?;
+        let issuer = claims.get("iss").and_then(Value::as_str).ok_or(Reason::Issuer)?.to_owned();
+        Ok(Self { text, algorithm, key_id, issuer })
+    }
+
+    /// The issuer that the token claims to be of.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub(super) fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// Verifies the signature with `key` and then every claim that says for whom and until when.
+    pub(super) fn verify(
+        &self,
+        key: &VerifyingKey,
+        issuer: &str,
+        audience: &str,
+        now: i64,
+    ) -> Result<VerifiedClaims, Reason> {
+        if self.algorithm != key.algorithm {
+            return Err(Reason::Algorithm);
+        }
+        let claims = self.verified_claims(key)?;
+        if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
+            return Err(Reason::Issuer);
+        }
+        check_audience(claims.get("aud"), audience)?;
+        let subject = subject(claims.get("sub"))?;
+        let expires_at = check_times(&claims, now)?;
+        Ok(VerifiedClaims { issuer: issuer.to_owned(), subject, expires_at, claims })
+    }
+
+    fn verified_claims(&self, key: &VerifyingKey) -> Result<Map<String, Value>, Reason> {
+        let mut validation = Validation::new(match key.algorithm {
+            SignatureAlgorithm::Rs256 => Algorithm::RS256,
+            SignatureAlgorithm::Es256 => Algorithm::ES256,
+            SignatureAlgorithm::EdDsa => Algorithm::EdDSA,
+        });
+        // The crate passes claims that are absent or of another type, and reads the
+        // computer's clock: claims are checked here, strictly and by our clock.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        let data = jsonwebtoken::decode::<UniqueNames>(self.text, &key.key, &validation);
+        data.map(|data| data.claims.0).map_err(|error| reason(error.kind()))
+    }
+}
+
+fn reason(error: &jsonwebtoken::errors::ErrorKind) -> Reason {
+    use jsonwebtoken::errors::ErrorKind;
+    match error {
+        ErrorKind::MissingRequiredClaim(claim) => match claim.as_str() {
+            "exp" => Reason::Expiry,
+            "iss" => Reason::Issuer,
+            "aud" => Reason::Audience,
+            _ => Reason::Subject,
+        },
+        ErrorKind::Json(_) => Reason::Claims,
+        ErrorKind::Base64(_) | ErrorKind::Utf8(_) | ErrorKind::InvalidToken => Reason::Parts,
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::MissingAlgorithm => {
+            Reason::Algorithm
+        }
+        _ => Reason::Signature,
+    }
+}
+
+/// Algorithm and key id of a header that asks for nothing else. Keys and
+/// addresses in it (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
+fn read_header(bytes: &[u8]) -> Result<(SignatureAlgorithm, String), Reason> {
+    let header = json::object(bytes).ok_or(Reason::Header)?;
+    let algorithm = header.get("alg").and_then(Value::as_str).and_then(SignatureAlgorithm::by_name);
+    let algorithm = algorithm.ok_or(Reason::Algorithm)?;
+    if let Some(kind) = header.get("typ") {
+        let kind = kind.as_str().unwrap_or_default();
+        // RFC 7515 lets `application/` be left out, RFC 9068 names access tokens.
+        let kind = kind.strip_prefix("application/").unwrap_or(kind);
+        if !kind.eq_ignore_ascii_case("jwt") && !kind.eq_ignore_ascii_case("at+jwt") {
+            return Err(Reason::Type);
+        }
+    }
+    if ["crit", "enc", "zip", "b64"].iter().any(|name| header.contains_key(*name)) {
+        return Err(Reason::Critical);
+    }
+    let key_id = header.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty());
+    Ok((algorithm, key_id.ok_or(Reason::NoKeyId)?.to_owned()))
+}
+
+/// `aud` is the audience, or a list of texts that holds it.
+fn check_audience(claim: Option<&Value>, audience: &str) -> Result<(), Reason> {
+    let meant = match claim {
+        Some(Value::String(text)) => text == audience,
+        Some(Value::Array(list)) => {
+            list.iter().all(Value::is_string) && list.iter().any(|text| text == audience)
+        }
+        _ => false,
+    };
+    if meant { Ok(()) } else { Err(Reason::Audience) }
+}
+
+fn subject(claim: Option<&Value>) -> Result<String, Reason> {
+    let subject = claim.and_then(Value::as_str).ok_or(Reason::Subject)?;
+    let blank = subject.trim().is_empty() || subject.chars().any(char::is_control);
+    if blank || subject.len() > SUBJECT_BYTES_MAX { Err(Reason::Subject) } else { Ok(subject.to_owned()) }
+}
+
+/// The time of expiry, if the token is valid now.
+fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, Reason> {
+    let expires_at = claims.get("exp").and_then(time).ok_or(Reason::Expiry)?;
+    if now >= expires_at.saturating_add(LEEWAY) {
+        return Err(Reason::Expired);
+    }
+    for (name, reason) in [("nbf", Reason::NotYetValid), ("iat", Reason::IssuedInFuture)] {
+        let begin = match claims.get(name) {
+            None => continue,
+            Some(value) => time(value).ok_or(reason)?,
+        };
+        if begin > now.saturating_add(LEEWAY) {
+            return Err(reason);
+        }
+    }
+    Ok(expires_at)
+}
+
+/// Seconds since the epoch, as an integer or with a fraction, in microseconds.
+#[allow(clippy::cast_possible_truncation, reason = "the range was checked")]
+fn time(value: &Value) -> Option<i64> {
+    let seconds = value.as_f64()?;
+    (0.0..=SECONDS_MAX).contains(&seconds).then_some((seconds * SECOND) as i64)
+}

@@ -1,0 +1,182 @@
+//! DataFusion's errors, as errors of the gateway.
+//!
+//! Their texts quote cells and list columns, so none is handed on: what is
+//! recognised becomes a sentence of ours, made of the names that the caller
+//! typed; what is not is a mistake of ours, with the text in the log.
+
+use datafusion::{
+    arrow::error::ArrowError,
+    common::{DataFusionError, SchemaError},
+};
+
+use super::{ExpressionFault, GatewayError, Limit, PlanningFault, ShownName};
+
+/// How deep errors may be wrapped.
+const DEPTH_MAX: usize = 64;
+
+/// What failed with the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Planning,
+    Execution,
+}
+
+impl GatewayError {
+    /// An error of planning or optimizing a statement.
+    pub fn from_planning(error: &DataFusionError) -> Self {
+        from_datafusion(error, Phase::Planning, DEPTH_MAX)
+    }
+
+    /// An error of executing a plan in the gateway.
+    pub fn from_execution(error: &DataFusionError) -> Self {
+        from_datafusion(error, Phase::Execution, DEPTH_MAX)
+    }
+}
+
+fn from_datafusion(error: &DataFusionError, phase: Phase, depth: usize) -> GatewayError {
+    let Some(depth) = depth.checked_sub(1) else {
+        return GatewayError::Internal("an error that is wrapped too deeply".to_owned());
+    };
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            from_datafusion(inner, phase, depth)
+        }
+        DataFusionError::Shared(inner) => from_datafusion(inner, phase, depth),
+        DataFusionError::Collection(errors) => match errors.first() {
+            Some(first) => from_datafusion(first, phase, depth),
+            None => GatewayError::Internal("an empty collection of errors".to_owned()),
+        },
+        DataFusionError::External(source) => from_external(source.as_ref(), phase, depth),
+        DataFusionError::ArrowError(arrow, _) => from_arrow(arrow, phase, depth),
+        leaf => from_leaf(leaf, phase),
+    }
+}
+
+type ExternalError = dyn std::error::Error + Send + Sync + 'static;
+
+fn from_external(source: &ExternalError, phase: Phase, depth: usize) -> GatewayError {
+    if let Some(own) = source.downcast_ref::<GatewayError>() {
+        own.clone()
+    } else if let Some(error) = source.downcast_ref::<DataFusionError>() {
+        from_datafusion(error, phase, depth)
+    } else if let Some(error) = source.downcast_ref::<ArrowError>() {
+        from_arrow(error, phase, depth)
+    } else {
+        GatewayError::Internal(source.to_string())
+    }
+}
+
+fn from_arrow(error: &ArrowError, phase: Phase, depth: usize) -> GatewayError {
+    match (error, depth.checked_sub(1)) {
+        (ArrowError::ExternalError(source), Some(depth)) => from_external(source.as_ref(), phase, depth),
+        (leaf, _) => from_arrow_leaf(leaf),
+    }
+}
+
+/// Arrow's errors come from evaluating expressions, at planning too, where
+/// constants are folded.
+fn from_arrow_leaf(error: &ArrowError) -> GatewayError {
+    let fault = match error {
+        ArrowError::DivideByZero => ExpressionFault::DivisionByZero,
+        ArrowError::ArithmeticOverflow(_) => ExpressionFault::Overflow,
+        ArrowError::CastError(_) | ArrowError::ParseError(_) => ExpressionFault::Conversion,
+        ArrowError::ComputeError(_)
+        | ArrowError::InvalidArgumentError(_)
+        | ArrowError::NotYetImplemented(_)
+        | ArrowError::OffsetOverflowError(_) => ExpressionFault::Other(None),
+        ArrowError::MemoryError(_) => return GatewayError::Limit(Limit::QueryMemory),
+        other => return GatewayError::Internal(other.to_string()),
+    };
+    GatewayError::Expression(fault)
+}
+
+fn from_leaf(error: &DataFusionError, phase: Phase) -> GatewayError {
+    match error {
+        DataFusionError::SchemaError(error, _) => from_schema_error(error),
+        DataFusionError::Plan(text) if phase == Phase::Planning => from_plan_text(text),
+        DataFusionError::NotImplemented(_) => GatewayError::Planning(PlanningFault::Unsupported),
+        DataFusionError::SQL(_, _) => GatewayError::Statement(
+            "the statement is not understood: check its spelling and that it is one SQL query".to_owned(),
+        ),
+        DataFusionError::Execution(text) => GatewayError::Expression(from_execution_text(text)),
+        DataFusionError::ResourcesExhausted(text) => GatewayError::Limit(from_exhausted_text(text)),
+        DataFusionError::Internal(text) if text.contains("No functions registered") => {
+            // What DataFusion says of an unknown function if it has nothing to suggest.
+            GatewayError::UnknownFunction(ShownName::new(""))
+        }
+        other => GatewayError::Internal(other.to_string()),
+    }
+}
+
+fn from_schema_error(error: &SchemaError) -> GatewayError {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => {
+            GatewayError::UnknownColumn(ShownName::new(&field.flat_name()))
+        }
+        SchemaError::AmbiguousReference { field } => {
+            GatewayError::AmbiguousColumn(ShownName::new(&field.flat_name()))
+        }
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => {
+            GatewayError::DuplicateColumn(ShownName::new(name))
+        }
+    }
+}
+
+/// Of the texts of planning errors only the kind is used, and the name that
+/// the caller typed.
+fn from_plan_text(text: &str) -> GatewayError {
+    let has = |part: &str| text.contains(part);
+    if has("table function '") && has("not found") || has("Table function '") || has("Invalid function '") {
+        return GatewayError::UnknownFunction(ShownName::new(quoted(text).unwrap_or_default()));
+    }
+    if text.starts_with("table '") && has("not found") {
+        return GatewayError::UnknownTable(ShownName::new(quoted(text).unwrap_or_default()));
+    }
+    GatewayError::Planning(if has("GROUP BY") {
+        PlanningFault::Grouping
+    } else if has("different number of") {
+        PlanningFault::ColumnCount
+    } else if [
+        "oerce",
+        "compatible types",
+        "expects",
+        "expected",
+        "convert",
+        "requires",
+        "does not support type",
+    ]
+    .iter()
+    .any(|part| has(part))
+    {
+        PlanningFault::Types
+    } else if has("not supported") || has("nsupported") {
+        PlanningFault::Unsupported
+    } else {
+        PlanningFault::Other
+    })
+}
+
+/// What stands in the first single quotes.
+fn quoted(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once('\'')?;
+    rest.split_once('\'').map(|(name, _)| name)
+}
+
+fn from_execution_text(text: &str) -> ExpressionFault {
+    if text.contains("ivide by zero") {
+        ExpressionFault::DivisionByZero
+    } else if text.contains("more than one row") {
+        ExpressionFault::ManyRows
+    } else if text.contains("verflow") {
+        ExpressionFault::Overflow
+    } else if ["parsing", "parse", "cast", "convert"].iter().any(|part| text.contains(part)) {
+        ExpressionFault::Conversion
+    } else {
+        ExpressionFault::Other(None)
+    }
+}
+
+fn from_exhausted_text(text: &str) -> Limit {
+    if text.contains("disk") || text.contains("pill") { Limit::Spill } else { Limit::QueryMemory }
+}
