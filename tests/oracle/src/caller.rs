@@ -1,0 +1,81 @@
+//! A caller as its token describes it, mapped by mesh.yaml.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::value::{Value, parse_date};
+
+/// A caller: what policy may know of it.
+pub struct Caller {
+    pub subject: String,
+    pub roles: Vec<String>,
+    pub groups: Vec<String>,
+    pub purpose: Option<String>,
+    /// Single values; a claim that is missing or of another type than declared is absent.
+    pub claims: BTreeMap<String, Value>,
+    pub list_claims: BTreeMap<String, Vec<Value>>,
+    /// The day in the mesh's time zone.
+    pub today: i32,
+}
+
+impl Caller {
+    /// Reads `token` (the claims of a JWT) as `mesh` (the parsed mesh.yaml, as JSON) says.
+    pub fn new(mesh: &Json, token: &Json, today: i32) -> Self {
+        let mut caller = Self {
+            subject: token["sub"].as_str().expect("a subject").to_owned(),
+            roles: texts(at(token, mesh["roles"]["path"].as_str())),
+            groups: texts(at(token, mesh["groups"]["path"].as_str())),
+            purpose: token["purpose"].as_str().map(str::to_owned),
+            claims: BTreeMap::new(),
+            list_claims: BTreeMap::new(),
+            today,
+        };
+        for (name, declared) in mesh["claims"].as_object().into_iter().flatten() {
+            let found = at(token, declared["path"].as_str());
+            let kind = declared["type"].as_str().expect("a claim's type");
+            match (kind, found) {
+                ("list<string>", Json::Array(items)) if items.iter().all(Json::is_string) => {
+                    let items = items.iter().map(|item| Value::text(item.as_str().unwrap())).collect();
+                    caller.list_claims.insert(name.clone(), items);
+                }
+                ("list<integer>", Json::Array(items)) if items.iter().all(Json::is_i64) => {
+                    let items = items.iter().map(|item| Value::Integer(item.as_i64().unwrap().into()));
+                    caller.list_claims.insert(name.clone(), items.collect());
+                }
+                ("string", Json::String(text)) => {
+                    let listed = declared["values"].as_array();
+                    if listed.is_none_or(|values| values.iter().any(|value| value == text)) {
+                        caller.claims.insert(name.clone(), Value::text(text));
+                    }
+                }
+                ("integer", Json::Number(number)) if number.is_i64() => {
+                    caller.claims.insert(name.clone(), Value::Integer(number.as_i64().unwrap().into()));
+                }
+                ("boolean", Json::Bool(value)) => {
+                    caller.claims.insert(name.clone(), Value::Boolean(*value));
+                }
+                ("date", Json::String(text)) => {
+                    caller.claims.insert(name.clone(), Value::Date(parse_date(text)));
+                }
+                _ => {}
+            }
+        }
+        caller
+    }
+
+    pub fn has_claim(&self, name: &str) -> bool {
+        self.claims.contains_key(name) || self.list_claims.contains_key(name)
+    }
+}
+
+/// The value at `$.a.b` of `token`.
+fn at<'a>(token: &'a Json, path: Option<&str>) -> &'a Json {
+    let Some(path) = path else { return &Json::Null };
+    path.trim_start_matches("$.").split('.').fold(token, |value, key| &value[key])
+}
+
+fn texts(value: &Json) -> Vec<String> {
+    let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(Json::as_str).map(str::to_owned).collect()
+}

@@ -1,0 +1,273 @@
+//! The cell rule, one cell at a time.
+
+use serde_json::Value as Json;
+
+use crate::caller::Caller;
+use crate::documents::{Column, Documents, Table, list};
+use crate::evaluate::{evaluate, truncate};
+use crate::value::{Row, Value};
+
+/// What a caller sees of a table: column names, and the visible rows in raw order.
+#[derive(Debug, PartialEq)]
+pub struct View {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Value>>,
+}
+
+/// What `caller` may see of `table`, of which `raw` are all rows; `None` if the table does not exist for it.
+pub fn view(documents: &Documents, table: &Table, caller: &Caller, raw: &[Row]) -> Option<View> {
+    let rule = Rule {
+        documents,
+        table,
+        caller,
+        grants: documents.grants.iter().filter(|grant| applies(grant, table, caller)).collect(),
+        restrictions: documents.restrictions.iter().filter(|rule| restricts(rule, table, caller)).collect(),
+    };
+    let columns: Vec<&Column> = table.columns.iter().filter(|column| rule.shows(column)).collect();
+    let denied = rule.restrictions.iter().any(|restriction| restriction["deny"] == Json::Bool(true));
+    if rule.grants.is_empty() || denied || columns.is_empty() {
+        return None;
+    }
+    Some(View {
+        columns: columns.iter().map(|column| column.name.clone()).collect(),
+        rows: raw
+            .iter()
+            .filter(|row| rule.row_is_visible(row))
+            .map(|row| columns.iter().map(|column| rule.cell(row, column)).collect())
+            .collect(),
+    })
+}
+
+struct Rule<'a> {
+    documents: &'a Documents,
+    table: &'a Table,
+    caller: &'a Caller,
+    grants: Vec<&'a Json>,
+    restrictions: Vec<&'a Json>,
+}
+
+impl Rule<'_> {
+    fn shows(&self, column: &Column) -> bool {
+        let hides = |rule: &&Json| rule["hide"] == Json::Bool(true) && selects(&rule["columns"], column);
+        self.grants.iter().any(|grant| selects(&grant["columns"], column))
+            && !self.restrictions.iter().any(hides)
+    }
+
+    fn row_is_visible(&self, row: &Row) -> bool {
+        self.grants.iter().any(|grant| self.admits(grant, row))
+            && self.restrictions.iter().all(|restriction| self.admits(restriction, row))
+    }
+
+    /// Is the rule's row predicate TRUE for the row? (No predicate: yes.)
+    fn admits(&self, rule: &Json, row: &Row) -> bool {
+        let sql = match &rule["rows"] {
+            Json::Null => return true,
+            Json::String(sql) => sql,
+            map => map[&self.table.name].as_str().expect("rows for the table"),
+        };
+        evaluate(sql, row, self.caller, None).is_true()
+    }
+
+    fn cell(&self, row: &Row, column: &Column) -> Value {
+        let grants: Vec<&&Json> = self
+            .grants
+            .iter()
+            .filter(|grant| selects(&grant["columns"], column) && self.admits(grant, row))
+            .collect();
+        let Some(first) = grants.first() else { return Value::Null };
+        let masks: Vec<Option<&Json>> = grants.iter().map(|grant| grant_mask(grant, column)).collect();
+        let base = if masks.contains(&None) { None } else { grant_mask(first, column) };
+
+        let mut restricting: Vec<(&Json, bool)> = self
+            .restrictions
+            .iter()
+            .filter(|rule| !rule["mask"].is_null() && selects(&rule["columns"], column))
+            .map(|rule| (&rule["mask"], claims_are_there(&rule["mask"], self.caller)))
+            .collect();
+        restricting.dedup_by(|a, b| a == b);
+        match (base, restricting.as_slice()) {
+            (None, []) => row[&column.name].clone(),
+            (Some(mask), []) => self.masked(mask, row, column),
+            (_, [(_, false)]) => redacted(column),
+            (None, [(mask, true)]) => self.masked(mask, row, column),
+            (Some(base), [(mask, true)]) if self.same_mask(base, mask, column) => {
+                self.masked(mask, row, column)
+            }
+            _ => redacted(column),
+        }
+    }
+
+    fn same_mask(&self, left: &Json, right: &Json, column: &Column) -> bool {
+        self.resolve(left, column) == self.resolve(right, column)
+    }
+
+    /// The mask itself: picked by the column's type, own masks by name looked up.
+    fn resolve(&self, mask: &Json, column: &Column) -> Json {
+        match mask {
+            Json::Object(map) if map.contains_key("sql") => mask.clone(),
+            Json::Object(map) => {
+                let group = type_group(column);
+                let chosen = map.get(group).or_else(|| map.get("other"));
+                self.resolve(chosen.unwrap_or(&Json::from("redact")), column)
+            }
+            Json::String(name) => match &self.documents.masks[name] {
+                Json::Null => mask.clone(),
+                Json::String(sql) => serde_json::json!({ "sql": sql }),
+                own => own.clone(),
+            },
+            other => panic!("mask {other}"),
+        }
+    }
+
+    fn masked(&self, mask: &Json, row: &Row, column: &Column) -> Value {
+        let raw = &row[&column.name];
+        let mask = self.resolve(mask, column);
+        if let Some(sql) = mask["sql"].as_str() {
+            return evaluate(sql, row, self.caller, Some(raw));
+        }
+        let written = mask.as_str().expect("a mask by name");
+        let (name, argument) = written.split_once('(').unwrap_or((written, ")"));
+        let argument = argument.trim_end_matches(')').trim();
+        match (name, raw) {
+            ("redact", _) => redacted(column),
+            ("nullify", _) => Value::Null,
+            ("constant", _) => Value::text(argument.trim_matches('\'')),
+            (_, Value::Null) => Value::Null,
+            ("last", Value::Text(text)) => Value::Text(keep(text, argument, false)),
+            ("first", Value::Text(text)) => Value::Text(keep(text, argument, true)),
+            ("year" | "month", Value::Date(days)) => Value::Date(truncate(name, *days)),
+            other => panic!("the oracle does not know the mask {other:?}"),
+        }
+    }
+}
+
+/// Text keeps its length; what is not shown becomes `*`; short texts are not shown at all.
+fn keep(text: &str, count: &str, front: bool) -> String {
+    let count: usize = count.parse().expect("a number of characters");
+    let characters: Vec<char> = text.chars().collect();
+    let length = characters.len();
+    let is_shown =
+        |position: usize| length > count && if front { position < count } else { position >= length - count };
+    characters.iter().enumerate().map(|(at, character)| if is_shown(at) { *character } else { '*' }).collect()
+}
+
+fn redacted(column: &Column) -> Value {
+    if type_group(column) == "text" { Value::text("***") } else { Value::Null }
+}
+
+fn type_group(column: &Column) -> &'static str {
+    match column.logical_type.as_str() {
+        "string" => "text",
+        "integer" => "integer",
+        "number" => "number",
+        "date" => "date",
+        "timestamp" => "timestamp",
+        "boolean" => "boolean",
+        "array" | "object" => "nested",
+        _ => "other",
+    }
+}
+
+fn grant_mask<'a>(grant: &'a Json, column: &Column) -> Option<&'a Json> {
+    let masks = grant["masks"].as_object()?;
+    masks.iter().find(|(pattern, _)| glob(pattern, &column.name)).map(|(_, mask)| mask)
+}
+
+fn applies(grant: &Json, table: &Table, caller: &Caller) -> bool {
+    let whole = grant.to_string();
+    matches_caller(&grant["to"], caller)
+        && chooses(grant, table, false)
+        && claims_named(&whole).iter().all(|claim| caller.has_claim(claim))
+        && condition(&grant["when"], caller).is_none_or(|value| value.is_true())
+        && grant["purpose"].as_str().is_none_or(|purpose| caller.purpose.as_deref() == Some(purpose))
+        && grant["until"].as_str().is_none_or(|day| caller.today <= crate::value::parse_date(day))
+}
+
+fn restricts(rule: &Json, table: &Table, caller: &Caller) -> bool {
+    let lifted = condition(&rule["when"], caller) == Some(Value::Boolean(false));
+    let excused = list(&rule["unless"]).iter().any(|excuse| {
+        (excuse.get("to").is_none() && names_callers(excuse))
+            .then(|| matches_caller(excuse, caller))
+            .unwrap_or(true)
+            && condition(&excuse["when"], caller).is_none_or(|value| value.is_true())
+            && excuse["purpose"].as_str().is_none_or(|purpose| caller.purpose.as_deref() == Some(purpose))
+    });
+    (rule["to"].is_null() || matches_caller(&rule["to"], caller))
+        && chooses(rule, table, true)
+        && !lifted
+        && !excused
+        && (rule["columns"].is_null() || table.columns.iter().any(|column| selects(&rule["columns"], column)))
+}
+
+fn names_callers(excuse: &Json) -> bool {
+    ["roles", "groups", "subjects", "everyone"].iter().any(|key| excuse.get(key).is_some())
+}
+
+fn matches_caller(to: &Json, caller: &Caller) -> bool {
+    let any = |key: &str, of: &[String]| list(&to[key]).iter().any(|name| of.iter().any(|own| name == own));
+    to["everyone"] == Json::Bool(true)
+        || any("roles", &caller.roles)
+        || any("groups", &caller.groups)
+        || any("subjects", std::slice::from_ref(&caller.subject))
+}
+
+fn chooses(rule: &Json, table: &Table, default: bool) -> bool {
+    if rule["tables"].is_null() && rule["products"].is_null() {
+        return default;
+    }
+    let qualified = format!("{}.{}", table.domain, table.name);
+    list(&rule["tables"]).iter().any(|pattern| {
+        let pattern = pattern.as_str().expect("a table's name");
+        glob(pattern, &table.name) || glob(pattern, &qualified)
+    }) || list(&rule["products"])
+        .iter()
+        .any(|pattern| glob(pattern.as_str().expect("a name"), &table.product))
+}
+
+fn selects(columns: &Json, column: &Column) -> bool {
+    let tagged = |key: &str| list(&columns[key]).iter().any(|tag| column.tags.iter().any(|own| tag == own));
+    match columns {
+        Json::String(all) => all == "all",
+        Json::Array(patterns) => patterns.iter().any(|p| glob(p.as_str().expect("a name"), &column.name)),
+        Json::Object(by) => {
+            let classified = list(&columns["classification"])
+                .iter()
+                .any(|class| column.classification.as_deref() == class.as_str());
+            (by.get("classification").is_none() || classified)
+                && (by.get("tags").is_none() || tagged("tags"))
+                && !tagged("except_tags")
+                && (by.get("unclassified").is_none() || column.classification.is_none())
+        }
+        _ => false,
+    }
+}
+
+fn condition(when: &Json, caller: &Caller) -> Option<Value> {
+    when.as_str().map(|sql| evaluate(sql, &Row::new(), caller, None))
+}
+
+fn claims_are_there(mask: &Json, caller: &Caller) -> bool {
+    claims_named(&mask.to_string()).iter().all(|claim| caller.has_claim(claim))
+}
+
+/// Names of the claims that a text reads.
+fn claims_named(text: &str) -> Vec<String> {
+    text.split("claim('")
+        .skip(1)
+        .chain(text.split("claim_has('").skip(1))
+        .map(|rest| rest.split('\'').next().expect("a name").to_owned())
+        .collect()
+}
+
+/// `*` stands for any characters.
+fn glob(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => {
+            name.starts_with(start)
+                && (start.len()..=name.len())
+                    .filter(|at| name.is_char_boundary(*at))
+                    .any(|at| glob(rest, &name[at..]))
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Policy expressions, evaluated on one row by walking the parser's own tree.
+
+use chrono::Datelike;
+use sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    UnaryOperator, Value as Sql,
+};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+
+use crate::caller::Caller;
+use crate::value::{Row, Value, calendar, parse_date};
+
+/// Evaluates `sql` on `row`. `cell` is what `value` means inside a mask.
+pub fn evaluate(sql: &str, row: &Row, caller: &Caller, cell: Option<&Value>) -> Value {
+    let expression = Parser::new(&GenericDialect {})
+        .try_with_sql(sql)
+        .and_then(|mut parser| parser.parse_expr())
+        .unwrap_or_else(|error| panic!("`{sql}`: {error}"));
+    Scope { row, caller, cell }.value(&expression)
+}
+
+struct Scope<'a> {
+    row: &'a Row,
+    caller: &'a Caller,
+    cell: Option<&'a Value>,
+}
+
+impl Scope<'_> {
+    fn value(&self, expression: &Expr) -> Value {
+        match expression {
+            Expr::Identifier(name) => self.column(&name.value.to_lowercase()),
+            Expr::Value(literal) => constant(&literal.value),
+            Expr::Nested(inner) => self.value(inner),
+            Expr::TypedString(typed) => Value::Date(parse_date(&typed.value.to_string().replace('\'', ""))),
+            Expr::UnaryOp { op: UnaryOperator::Not, expr } => not(self.value(expr)),
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match self.value(expr) {
+                Value::Integer(value) => Value::Integer(-value),
+                other => panic!("minus {other:?}"),
+            },
+            Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
+            Expr::IsNull(inner) => Value::Boolean(self.value(inner) == Value::Null),
+            Expr::IsNotNull(inner) => Value::Boolean(self.value(inner) != Value::Null),
+            Expr::IsTrue(inner) => Value::Boolean(self.value(inner).is_true()),
+            Expr::IsNotTrue(inner) => Value::Boolean(!self.value(inner).is_true()),
+            Expr::InList { expr, list, negated } => {
+                let items: Vec<Value> = list.iter().map(|item| self.value(item)).collect();
+                let found = among(&self.value(expr), &items);
+                if *negated { not(found) } else { found }
+            }
+            Expr::Between { expr, negated, low, high } => {
+                let value = self.value(expr);
+                let above = order(&value, &self.value(low), |ordering| ordering.is_ge());
+                let below = order(&value, &self.value(high), |ordering| ordering.is_le());
+                let inside = and(above, below);
+                if *negated { not(inside) } else { inside }
+            }
+            Expr::Case { operand: None, conditions, else_result, .. } => conditions
+                .iter()
+                .find(|branch| self.value(&branch.condition).is_true())
+                .map(|branch| self.value(&branch.result))
+                .or_else(|| else_result.as_ref().map(|otherwise| self.value(otherwise)))
+                .unwrap_or(Value::Null),
+            Expr::Cast { kind, expr, data_type, .. } => self.cast(kind, expr, data_type),
+            Expr::Extract { field, expr, .. } => self.extract(field, expr),
+            Expr::Function(call) => {
+                let FunctionArguments::List(list) = &call.args else { panic!("{call}: arguments") };
+                let args: Vec<&Expr> = list.args.iter().map(argument).collect();
+                self.call(&call.name.to_string().to_lowercase(), &args)
+            }
+            other => panic!("the oracle does not know `{other}`"),
+        }
+    }
+
+    fn column(&self, name: &str) -> Value {
+        match (name, self.cell) {
+            ("value", Some(cell)) => cell.clone(),
+            _ => self.row.get(name).cloned().unwrap_or_else(|| panic!("no column {name}")),
+        }
+    }
+
+    fn binary(&self, left: &Expr, operator: &BinaryOperator, right: &Expr) -> Value {
+        let (left, right) = (self.value(left), self.value(right));
+        match operator {
+            BinaryOperator::And => and(left, right),
+            BinaryOperator::Or => not(and(not(left), not(right))),
+            BinaryOperator::Eq => order(&left, &right, |ordering| ordering.is_eq()),
+            BinaryOperator::NotEq => order(&left, &right, |ordering| ordering.is_ne()),
+            BinaryOperator::Lt => order(&left, &right, |ordering| ordering.is_lt()),
+            BinaryOperator::LtEq => order(&left, &right, |ordering| ordering.is_le()),
+            BinaryOperator::Gt => order(&left, &right, |ordering| ordering.is_gt()),
+            BinaryOperator::GtEq => order(&left, &right, |ordering| ordering.is_ge()),
+            BinaryOperator::StringConcat => match (left, right) {
+                (Value::Text(left), Value::Text(right)) => Value::Text(left + &right),
+                (Value::Null, _) | (_, Value::Null) => Value::Null,
+                (left, right) => panic!("{left:?} || {right:?}"),
+            },
+            BinaryOperator::Plus | BinaryOperator::Minus => match (left, right) {
+                (Value::Null, _) | (_, Value::Null) => Value::Null,
+                (Value::Integer(left), Value::Integer(right)) if *operator == BinaryOperator::Plus => {
+                    Value::Integer(left + right)
+                }
+                (Value::Integer(left), Value::Integer(right)) => Value::Integer(left - right),
+                (left, right) => panic!("{left:?} {operator} {right:?}"),
+            },
+            other => panic!("the oracle does not know the operator `{other}`"),
+        }
+    }
+
+    fn cast(&self, kind: &CastKind, expression: &Expr, to: &DataType) -> Value {
+        let value = self.value(expression);
+        match (&value, to) {
+            (Value::Null, _) => Value::Null,
+            (Value::Text(text), DataType::Date) if *kind == CastKind::TryCast => {
+                text.parse::<chrono::NaiveDate>().map_or(Value::Null, |_| Value::Date(parse_date(text)))
+            }
+            (_, DataType::Text | DataType::Varchar(_)) => value.render().map_or(Value::Null, Value::Text),
+            other => panic!("the oracle does not cast {other:?}"),
+        }
+    }
+
+    fn extract(&self, field: &DateTimeField, expression: &Expr) -> Value {
+        match (self.value(expression), field) {
+            (Value::Null, _) => Value::Null,
+            (Value::Date(days), DateTimeField::Year) => Value::Integer(calendar(days).year().into()),
+            (Value::Date(days), DateTimeField::Month) => Value::Integer(calendar(days).month().into()),
+            other => panic!("the oracle does not extract {other:?}"),
+        }
+    }
+
+    fn call(&self, name: &str, args: &[&Expr]) -> Value {
+        let caller = self.caller;
+        let arg = |position: usize| self.value(args[position]);
+        match name {
+            "claim" => {
+                let Value::Text(claim) = arg(0) else { panic!("claim of a text") };
+                caller.claims.get(&claim).cloned().unwrap_or(Value::Null)
+            }
+            "claim_has" => {
+                let Value::Text(claim) = arg(0) else { panic!("claim of a text") };
+                caller.list_claims.get(&claim).map_or(Value::Null, |items| among(&arg(1), items))
+            }
+            "has_role" => Value::Boolean(caller.roles.iter().any(|role| Value::text(role) == arg(0))),
+            "subject" => Value::text(&caller.subject),
+            "purpose" => caller.purpose.as_deref().map_or(Value::Null, Value::text),
+            "today" => Value::Date(caller.today),
+            "lower" => text(arg(0), |text| text.to_lowercase()),
+            "upper" => text(arg(0), |text| text.to_uppercase()),
+            "coalesce" => args
+                .iter()
+                .map(|arg| self.value(arg))
+                .find(|value| *value != Value::Null)
+                .unwrap_or(Value::Null),
+            "is_under" => match (arg(0), arg(1)) {
+                (Value::Text(path), Value::Text(root)) => Value::Boolean(
+                    path == root
+                        || (!root.is_empty()
+                            && path.starts_with(&format!("{}/", root.trim_end_matches('/')))),
+                ),
+                _ => Value::Null,
+            },
+            "date_trunc" => {
+                let (Value::Text(unit), value) = (arg(0), arg(1)) else { panic!("date_trunc of a unit") };
+                match value {
+                    Value::Null => Value::Null,
+                    Value::Date(days) => Value::Date(truncate(&unit, days)),
+                    other => panic!("date_trunc of {other:?}"),
+                }
+            }
+            "starts_with" => match (arg(0), arg(1)) {
+                (Value::Text(whole), Value::Text(start)) => Value::Boolean(whole.starts_with(&start)),
+                _ => Value::Null,
+            },
+            other => panic!("the oracle does not know the function `{other}`"),
+        }
+    }
+}
+
+fn argument(argument: &FunctionArg) -> &Expr {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => expression,
+        other => panic!("argument {other}"),
+    }
+}
+
+fn constant(literal: &Sql) -> Value {
+    match literal {
+        Sql::Null => Value::Null,
+        Sql::Boolean(value) => Value::Boolean(*value),
+        Sql::SingleQuotedString(text) => Value::text(text),
+        Sql::Number(number, _) => match number.split_once('.') {
+            None => Value::Integer(number.parse().expect("an integer")),
+            Some((whole, rest)) => Value::Decimal {
+                value: format!("{whole}{rest}").parse().expect("a decimal"),
+                scale: rest.len().try_into().unwrap(),
+            },
+        },
+        other => panic!("literal {other}"),
+    }
+}
+
+/// First day of the unit that holds `days`.
+pub fn truncate(unit: &str, days: i32) -> i32 {
+    let day = calendar(days);
+    let month = match unit {
+        "year" => 1,
+        "quarter" => (day.month0() / 3) * 3 + 1,
+        "month" => day.month(),
+        "day" => return days,
+        other => panic!("unit {other}"),
+    };
+    parse_date(&format!("{:04}-{month:02}-01", day.year()))
+}
+
+fn text(value: Value, change: impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::Text(text) => Value::Text(change(&text)),
+        Value::Null => Value::Null,
+        other => panic!("{other:?} is no text"),
+    }
+}
+
+fn order(left: &Value, right: &Value, holds: impl Fn(std::cmp::Ordering) -> bool) -> Value {
+    left.compare(right).map_or(Value::Null, |ordering| Value::Boolean(holds(ordering)))
+}
+
+fn not(value: Value) -> Value {
+    match value {
+        Value::Boolean(value) => Value::Boolean(!value),
+        Value::Null => Value::Null,
+        other => panic!("NOT {other:?}"),
+    }
+}
+
+fn and(left: Value, right: Value) -> Value {
+    match (left, right) {
+        (Value::Boolean(false), _) | (_, Value::Boolean(false)) => Value::Boolean(false),
+        (Value::Null, _) | (_, Value::Null) => Value::Null,
+        (Value::Boolean(true), Value::Boolean(true)) => Value::Boolean(true),
+        other => panic!("AND of {other:?}"),
+    }
+}
+
+/// IN: unknown if nothing matches and either side holds a NULL; an empty list is FALSE.
+fn among(value: &Value, items: &[Value]) -> Value {
+    let outcomes: Vec<Value> = items.iter().map(|item| order(value, item, |o| o.is_eq())).collect();
+    if outcomes.iter().any(Value::is_true) {
+        Value::Boolean(true)
+    } else if outcomes.contains(&Value::Null) {
+        Value::Null
+    } else {
+        Value::Boolean(false)
+    }
+}

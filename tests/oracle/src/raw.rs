@@ -1,0 +1,131 @@
+//! Raw rows of a contract's table, straight from its files.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes as types;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::documents::{Column, Table};
+use crate::value::{Row, Value, parse_date};
+
+/// All rows of `table`, by contract column names. Order: files by name, then as in the file.
+pub fn read_rows(table: &Table) -> Vec<Row> {
+    let mut files = Vec::new();
+    collect(Path::new(table.path.trim_end_matches("/**").trim_end_matches("/*")), &table.format, &mut files);
+    files.sort();
+    assert!(!files.is_empty(), "no files at {}", table.path);
+    files
+        .iter()
+        .flat_map(|file| if table.format == "csv" { csv(file, table) } else { parquet(file, table) })
+        .collect()
+}
+
+fn collect(path: &Path, extension: &str, files: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).expect("a folder") {
+            collect(&entry.expect("an entry").path(), extension, files);
+        }
+    } else if path.extension().is_some_and(|found| found == extension) {
+        files.push(path.to_owned());
+    }
+}
+
+/// The value of a hive partition in the file's path.
+fn partition(file: &Path, column: &Column) -> Value {
+    let marker = format!("{}=", column.physical_name);
+    let found = file.iter().filter_map(|part| part.to_str()?.strip_prefix(&marker)).next();
+    cell(found.unwrap_or_else(|| panic!("no partition {marker} in {}", file.display())), column)
+}
+
+/// CSV without line breaks in cells, as the demo writes it; an empty cell is NULL.
+fn csv(file: &Path, table: &Table) -> Vec<Row> {
+    let text = std::fs::read_to_string(file).expect("a readable file");
+    let mut lines = text.lines().map(fields);
+    let header = lines.next().expect("a header");
+    lines
+        .map(|cells| {
+            let of = |column: &Column| {
+                let at = header.iter().position(|name| *name == column.physical_name).expect("the column");
+                if cells[at].is_empty() { Value::Null } else { cell(&cells[at], column) }
+            };
+            table.columns.iter().map(|column| (column.name.clone(), of(column))).collect()
+        })
+        .collect()
+}
+
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            other => fields.last_mut().unwrap().push(other),
+        }
+    }
+    fields
+}
+
+fn cell(text: &str, column: &Column) -> Value {
+    match column.logical_type.as_str() {
+        "string" => Value::text(text),
+        "integer" => Value::Integer(text.parse().expect("an integer")),
+        "boolean" => Value::Boolean(text.parse().expect("a boolean")),
+        "date" => Value::Date(parse_date(text)),
+        "number" if column.physical_type.starts_with("decimal") => {
+            let scale = column.physical_type.trim_end_matches(')').rsplit(',').next().unwrap();
+            let scale: usize = scale.trim().parse().expect("a scale");
+            let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+            let value = format!("{whole}{rest:0<scale$}").parse().expect("a decimal");
+            Value::Decimal { value, scale: scale.try_into().unwrap() }
+        }
+        "number" => Value::Float(text.parse().expect("a number")),
+        other => panic!("the oracle does not read {other} from CSV"),
+    }
+}
+
+fn parquet(file: &Path, table: &Table) -> Vec<Row> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).expect("a readable file"))
+        .and_then(|builder| builder.build())
+        .expect("a Parquet file");
+    reader.flat_map(|batch| rows(&batch.expect("a batch"), file, table)).collect()
+}
+
+fn rows(batch: &RecordBatch, file: &Path, table: &Table) -> Vec<Row> {
+    let of = |row: usize, column: &Column| {
+        if column.partitioned {
+            return partition(file, column);
+        }
+        let array = batch.column_by_name(&column.physical_name);
+        value(array.unwrap_or_else(|| panic!("no column {}", column.physical_name)), row)
+    };
+    (0..batch.num_rows())
+        .map(|row| table.columns.iter().map(|column| (column.name.clone(), of(row, column))).collect())
+        .collect()
+}
+
+/// One cell of an Arrow array.
+pub fn value(array: &dyn Array, row: usize) -> Value {
+    if array.is_null(row) {
+        return Value::Null;
+    }
+    match array.data_type() {
+        types::DataType::Boolean => Value::Boolean(array.as_boolean().value(row)),
+        types::DataType::Int32 => Value::Integer(array.as_primitive::<types::Int32Type>().value(row).into()),
+        types::DataType::Int64 => Value::Integer(array.as_primitive::<types::Int64Type>().value(row).into()),
+        types::DataType::Float64 => Value::Float(array.as_primitive::<types::Float64Type>().value(row)),
+        types::DataType::Date32 => Value::Date(array.as_primitive::<types::Date32Type>().value(row)),
+        types::DataType::Utf8 => Value::text(array.as_string::<i32>().value(row)),
+        types::DataType::Utf8View => Value::text(array.as_string_view().value(row)),
+        types::DataType::Timestamp(types::TimeUnit::Microsecond, _) => {
+            Value::Timestamp(array.as_primitive::<types::TimestampMicrosecondType>().value(row))
+        }
+        types::DataType::Decimal128(_, scale) => Value::Decimal {
+            value: array.as_primitive::<types::Decimal128Type>().value(row),
+            scale: u32::try_from(*scale).unwrap(),
+        },
+        other => panic!("the oracle does not read {other}"),
+    }
+}
