@@ -186,9 +186,7 @@ fn applies(grant: &Json, table: &Table, caller: &Caller) -> bool {
 fn restricts(rule: &Json, table: &Table, caller: &Caller) -> bool {
     let lifted = condition(&rule["when"], caller) == Some(Value::Boolean(false));
     let excused = list(&rule["unless"]).iter().any(|excuse| {
-        (excuse.get("to").is_none() && names_callers(excuse))
-            .then(|| matches_caller(excuse, caller))
-            .unwrap_or(true)
+        (!names_callers(excuse) || matches_caller(excuse, caller))
             && condition(&excuse["when"], caller).is_none_or(|value| value.is_true())
             && excuse["purpose"].as_str().is_none_or(|purpose| caller.purpose.as_deref() == Some(purpose))
     });
