@@ -40,7 +40,7 @@ fn depth_is_bounded(bytes: &[u8]) -> bool {
 }
 
 /// An object without two top-level entries of the same name.
-pub(super) struct UniqueNames(pub(super) Map<String, Value>);
+struct UniqueNames(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for UniqueNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -145,6 +145,7 @@ fn from_plan_text(text: &str) -> GatewayError {
         "convert",
         "requires",
         "does not support type",
+        "argument",
     ]
     .iter()
     .any(|part| has(part))
