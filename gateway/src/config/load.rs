@@ -206,7 +206,8 @@ fn nodes_tls(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<NodesTlsFiles
 /// A path of something that must be there.
 fn required_path(reader: &mut Reader<'_, '_>, key: &str, folder: &Path) -> Option<PathBuf> {
     let text = reader.required_text(key)?;
-    let path = folder.join(&text);
+    // The components: without the `.` of `./mesh.yaml`, which would show in every message.
+    let path: PathBuf = folder.join(&text).components().collect();
     if let Err(error) = std::fs::metadata(&path) {
         let line = reader.line_of(key);
         let hint = "paths are relative to the folder of this file".to_owned();
@@ -436,7 +437,7 @@ fn quantity<T>(
 fn audit(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<PathBuf> {
     reader.require("audit")?;
     let mut audit = reader.mapping("audit")?;
-    let file = audit.required_text("file").map(|file| folder.join(file));
+    let file = audit.required_text("file").map(|file| folder.join(file).components().collect());
     audit.finish(UnknownKeys::Error);
     file
 }

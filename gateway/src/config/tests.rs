@@ -1,1 +1,257 @@
+use std::path::Path;
 
+use tempfile::TempDir;
+
+use super::*;
+
+const GOOD: &str = r#"version: 1
+listen: { flight: 0.0.0.0:31337, http: 127.0.0.1:8080 }
+tls: { cert: tls/gateway.crt, key: tls/gateway.key }
+nodes_tls: { ca: tls/mesh-ca.crt, cert: tls/gateway-client.crt, key: tls/gateway-client.key }
+mesh: ./mesh.yaml
+domains: ./domains/
+identity:
+  issuers:
+    - issuer: https://login.larkfield.example/realms/staff
+      audience: meshgate
+      jwks: tls/jwks.json
+permits: { key: "${file:tls/permit.key}" }
+sealing: { keys: [ { id: 2026-11, key: "${file:tls/seal}" }, { id: 2026-10, key: "${SEAL}" } ] }
+limits:  { query_time: 10m, result_rows: 50000000, memory: 2GiB, per_principal: 8 }
+audit:   { file: audit/gateway.jsonl }
+"#;
+
+const SALES: &str = r"domain: sales
+owner: sales-data@larkfield.example
+nodes: [ grpc+tls://sales-1.mesh.larkfield.example:31400, 'grpc+tls://[::1]:31401' ]
+certificate: sales.mesh.larkfield.example
+";
+
+/// A folder with everything that `GOOD` names.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(TempDir::new().unwrap());
+        std::fs::create_dir(folder.path("tls")).unwrap();
+        std::fs::create_dir(folder.path("domains")).unwrap();
+        for file in ["gateway.crt", "gateway.key", "mesh-ca.crt", "gateway-client.crt", "gateway-client.key", "jwks.json"]
+        {
+            folder.write(&format!("tls/{file}"), "");
+        }
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        folder.write("tls/permit.key", &key.serialize_pem());
+        folder.write("tls/seal", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n");
+        folder.write("mesh.yaml", "mesh: larkfield\n");
+        folder.write("domains/sales.yaml", SALES);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn load(&self, text: &str) -> Result<GatewayConfig, Vec<String>> {
+        self.write("gateway.yaml", text);
+        let environment = |name: &str| (name == "SEAL").then(|| "02".repeat(32));
+        let folder = format!("{}/", self.0.path().display());
+        GatewayConfig::load(&self.path("gateway.yaml"), &environment)
+            .map_err(|problems| problems.iter().map(|problem| problem.to_string().replace(&folder, "")).collect())
+    }
+
+    /// The problems of `GOOD` with `from` replaced by `to`.
+    fn changed(&self, from: &str, to: &str) -> Vec<String> {
+        assert!(GOOD.contains(from), "{from}");
+        self.load(&GOOD.replace(from, to)).unwrap_err()
+    }
+
+    fn domain(&self, from: &str, to: &str) -> Vec<String> {
+        assert!(SALES.contains(from), "{from}");
+        self.write("domains/sales.yaml", &SALES.replace(from, to));
+        self.load(GOOD).unwrap_err()
+    }
+}
+
+#[test]
+fn a_complete_configuration() {
+    let folder = Folder::new();
+    folder.write("domains/customers.yml", &SALES.replace("sales\n", "customers\n"));
+    folder.write("domains/README.md", "not read");
+    folder.write("domains/.hidden.yaml", "not read");
+    let config = folder.load(GOOD).unwrap();
+    assert_eq!(config.name, "gateway");
+    assert_eq!(config.flight, "0.0.0.0:31337".parse().unwrap());
+    assert_eq!(config.http, Some("127.0.0.1:8080".parse().unwrap()));
+    assert_eq!(config.tls.certificate, folder.path("tls/gateway.crt"));
+    assert_eq!(config.audit, folder.path("audit/gateway.jsonl"));
+    assert_eq!(config.permits.id, "gateway");
+    assert_eq!(config.identity.issuers[0].algorithms, SignatureAlgorithm::ALL);
+    assert_eq!((config.identity.token_bytes, config.identity.header_bytes), (16 << 10, 8 << 10));
+    let keys: Vec<_> = config.sealing.iter().map(|key| (key.id.as_str(), key.key.expose()[31])).collect();
+    assert_eq!(keys, [("2026-11", 1), ("2026-10", 2)]);
+    let limits = Limits { query_time: Duration::from_secs(600), ..Limits::default() };
+    assert_eq!(config.limits, limits);
+    let domains: Vec<_> = config.domains.iter().map(|domain| domain.domain.as_str()).collect();
+    assert_eq!(domains, ["customers", "sales"]);
+    assert_eq!(config.domains[1].nodes[1].port_u16(), Some(31401));
+    assert_eq!(config.domains[1].certificate, "sales.mesh.larkfield.example");
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let folder = Folder::new();
+    let printed = format!("{:?}", folder.load(GOOD).unwrap());
+    assert!(!printed.contains("PRIVATE"), "{printed}");
+    assert!(!printed.contains("1, 1, 1"), "{printed}");
+    assert_eq!(printed.matches("Secret(not shown)").count(), 3);
+    // Nor in problems.
+    let problems = folder.changed("key: \"${file:tls/seal}\"", "key: c2VjcmV0").join("\n");
+    assert!(!problems.contains("c2VjcmV0"), "{problems}");
+}
+
+#[test]
+fn all_problems_at_once_with_lines_and_remedies() {
+    let folder = Folder::new();
+    let text = GOOD
+        .replace("version: 1", "version: 2")
+        .replace("0.0.0.0:31337", "localhost")
+        .replace("tls/gateway.crt", "tls/none.crt")
+        .replace("domains: ./domains/", "domain: ./domains/")
+        .replace("tls/jwks.json", "https://login.larkfield.example/certs")
+        .replace("${file:tls/permit.key}", "tls/permit.key")
+        .replace("${SEAL}", "${SEEL}")
+        .replace("query_time: 10m", "query_time: 10 minutes")
+        .replace("per_principal", "per_principle")
+        .replace("audit:   { file: audit/gateway.jsonl }", "");
+    let problems = folder.load(&text).unwrap_err();
+    let expected = [
+        "gateway.yaml:1: version `2` is not known; write `version: 1`",
+        "gateway.yaml:2: `flight` is not an address to listen on; write an IP address and a port, such as `0.0.0.0:31337`",
+        "gateway.yaml:3: `cert`: `tls/none.crt` cannot be read: ",
+        "gateway.yaml:1: `domains` is missing",
+        "gateway.yaml:6: unknown key `domain`; did you mean `domains`?",
+        "gateway.yaml:11: `jwks`: a URL is not supported yet; use a file: save the key set beside gateway.yaml and write its path",
+        "gateway.yaml:12: `key` is not an Ed25519 private key in PKCS#8 PEM; write `\"${file:<path of the PEM file>}\"`",
+        "gateway.yaml:13: the variable `SEEL` is not set; set it or write `${SEEL:-default}`",
+        "gateway.yaml:14: `query_time`: `10 minutes` cannot be used; write a time such as `30s`, `10m` or `2h`",
+        "gateway.yaml:14: unknown key `per_principle`; did you mean `per_principal`?",
+        "gateway.yaml:1: `audit` is missing",
+    ];
+    for part in expected {
+        assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part} in {problems:#?}");
+    }
+    // And `${SEEL}` as it stands is no key.
+    assert_eq!(problems.len(), expected.len() + 1, "{problems:#?}");
+}
+
+#[test]
+fn single_problems() {
+    let folder = Folder::new();
+    for (from, to, part) in [
+        ("version: 1\n", "", "`version` is missing"),
+        ("version: 1\n", "version: 1\nname: 'a b'\n", "gateway.yaml:2: `name` is not a name"),
+        ("version: 1\n", "version: 1\ninsecure: true\n", "gateway.yaml:2: unknown key `insecure`"),
+        ("version: 1\n", "version: 1\nversion: 1\n", "gateway.yaml:2: the key `version` is written twice"),
+        ("127.0.0.1:8080", "8080", "gateway.yaml:2: `http` is not an address"),
+        ("flight: 0.0.0.0:31337, ", "", "gateway.yaml:2: `flight` is missing"),
+        ("tls: { cert: tls/gateway.crt, key: tls/gateway.key }\n", "", "`tls` is missing"),
+        ("mesh: ./mesh.yaml\n", "mesh:\n", "gateway.yaml:5: `mesh` has no value"),
+        ("./domains/", "./none/", "gateway.yaml:6: `domains`: `./none/` cannot be read"),
+        ("      audience: meshgate\n", "", "`audience` is missing"),
+        ("audience: meshgate", "audience: ' '", "gateway.yaml:10: `audience` is empty"),
+        ("audience: meshgate", "audience: meshgate\n      algorithms: [HS256]", "gateway.yaml:11: algorithm `HS256` is not accepted; write some of RS256, ES256, EdDSA"),
+        ("audience: meshgate", "audience: meshgate\n      algorithms: []", "gateway.yaml:11: `algorithms` is empty"),
+        ("tls/jwks.json", "tls/none.json", "gateway.yaml:11: `jwks`: `tls/none.json` cannot be read"),
+        ("2026-10", "2026-11", "gateway.yaml:13: key `2026-11` is there twice"),
+        ("${SEAL}", "abcd", "gateway.yaml:13: `key` is not a key of 32 bytes; write 32 random bytes in base64"),
+        ("${file:tls/seal}", "${file:tls/none}", "gateway.yaml:13: the file `tls/none` cannot be read"),
+        ("memory: 2GiB", "memory: 0", "gateway.yaml:14: `memory`: `0` cannot be used"),
+        ("memory: 2GiB", "memory: 2GiB, query_memory: 3GiB", "gateway.yaml:14: `query_memory` is larger than `memory`"),
+        ("result_rows: 50000000", "result_rows: -1", "gateway.yaml:14: `result_rows`: `-1` cannot be used"),
+        ("2GiB", "2gb", "gateway.yaml:14: `memory`: `2gb` cannot be used; write a size such as"),
+    ] {
+        let problems = folder.changed(from, to);
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
+        assert!(problems.len() <= 2, "{problems:#?}");
+    }
+    assert!(folder.load("- x").is_err());
+    assert!(folder.load("a: [").is_err());
+    let none = GatewayConfig::load(Path::new("/nowhere/gateway.yaml"), &|_| None).unwrap_err();
+    assert!(none[0].to_string().starts_with("/nowhere/gateway.yaml: the file cannot be read"));
+}
+
+#[test]
+fn issuers_are_there_and_there_once() {
+    let folder = Folder::new();
+    let again = "jwks: tls/jwks.json\n    - { issuer: 'https://login.larkfield.example/realms/staff', audience: b, jwks: tls/jwks.json }";
+    assert!(folder.changed("jwks: tls/jwks.json", again)[0].contains("gateway.yaml:12: issuer `https://login.larkfield.example/realms/staff` is there twice"));
+    let (start, end) = (GOOD.find("  issuers").unwrap(), GOOD.find("permits").unwrap());
+    let none = folder.changed(&GOOD[start..end], "  issuers: []\n");
+    assert!(none[0].contains("gateway.yaml:8: there is no issuer"), "{none:?}");
+}
+
+#[test]
+fn smaller_memory_lowers_the_default_of_a_query() {
+    let folder = Folder::new();
+    let limits = folder.load(&GOOD.replace("memory: 2GiB", "memory: 100MiB")).unwrap().limits;
+    assert_eq!((limits.memory, limits.query_memory), (100 << 20, 100 << 20));
+}
+
+#[test]
+fn g15_every_limit_has_a_finite_default() {
+    let Limits {
+        query_time,
+        idle_time,
+        result_rows,
+        result_bytes,
+        memory,
+        query_memory,
+        spill,
+        queries,
+        per_principal,
+        statement_bytes,
+        ticket_time,
+        shutdown_time,
+    } = Limits::default();
+    for time in [query_time, idle_time, ticket_time, shutdown_time] {
+        assert!(time > Duration::ZERO && time <= Duration::from_secs(3600));
+    }
+    for number in [result_rows, result_bytes, memory as u64, query_memory as u64, spill, queries as u64] {
+        assert!(number > 0 && number < 1 << 40);
+    }
+    assert!((1..=100).contains(&per_principal) && (1..=1 << 20).contains(&statement_bytes));
+}
+
+#[test]
+fn problems_of_domains() {
+    let folder = Folder::new();
+    for (from, to, part) in [
+        ("domain: sales\n", "", "domains/sales.yaml:1: `domain` is missing"),
+        ("domain: sales\n", "domain: Sales\n", "domains/sales.yaml:1: `Sales` cannot be the name of a domain"),
+        ("domain: sales\n", "domain: system\n", "domains/sales.yaml:1: `system` is a reserved name"),
+        ("domain: sales\n", "domain: information_schema\n", "`information_schema` is a reserved name"),
+        ("owner:", "oner:", "domains/sales.yaml:2: unknown key `oner`; did you mean `owner`?"),
+        ("grpc+tls://sales-1", "grpc://sales-1", "domains/sales.yaml:3: this is not the address of a node; write `grpc+tls://host:port`"),
+        (".example:31400", ".example", "domains/sales.yaml:3: this is not the address of a node"),
+        (".example:31400", ".example:31400/path", "domains/sales.yaml:3: this is not the address of a node"),
+        ("tls://sales-1", "tls://user@sales-1", "domains/sales.yaml:3: this is not the address of a node"),
+        ("certificate: sales.mesh.larkfield.example", "certificate: 'a b'", "domains/sales.yaml:4: `a b` is not a DNS name"),
+        ("certificate: sales.mesh.larkfield.example\n", "", "domains/sales.yaml:1: `certificate` is missing"),
+    ] {
+        let problems = folder.domain(from, to);
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
+    }
+    folder.write("domains/sales.yaml", SALES);
+    folder.write("domains/other.yaml", SALES);
+    let twice = folder.load(GOOD).unwrap_err();
+    assert!(twice[0].contains("domain `sales` is already defined in another file"), "{twice:?}");
+    folder.write("domains/other.yaml", "domain: [");
+    folder.write("domains/sales.yaml", "nodes: []\n");
+    let both = folder.load(GOOD).unwrap_err();
+    assert!(both.iter().any(|problem| problem.starts_with("domains/other.yaml")), "{both:?}");
+    assert!(both.iter().any(|problem| problem.contains("domains/sales.yaml:1: a domain has 1 to 100 nodes")), "{both:?}");
+}
