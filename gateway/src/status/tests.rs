@@ -210,7 +210,7 @@ fn r32_errors_of_nodes() {
         node_error(Class::TableUnavailable, Code::Unavailable, |error| error.table = "orders".to_owned());
     assert!(table.to_string().starts_with("table `sales.orders` cannot be read now"), "{table}");
     let table = node_error(Class::TableUnavailable, Code::Unavailable, |error| {
-        error.table = "sales.orders".to_owned()
+        error.table = "sales.orders".to_owned();
     });
     assert!(table.to_string().starts_with("table `sales.orders` cannot be read now"), "{table}");
     let function =
