@@ -16,8 +16,8 @@ use meshgate_policies::yaml::{self, Node, Problem, Reader, Reference, UnknownKey
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 use super::{
-    GatewayConfig, IdentityConfig, IssuerConfig, Limits, NodesTlsFiles, PermitKeyConfig, SealingKey, Secret,
-    ServerTlsFiles, SignatureAlgorithm, domain, units,
+    GatewayConfig, IdentityConfig, IssuerConfig, NodesTlsFiles, PermitKeyConfig, SealingKey, Secret,
+    ServerTlsFiles, SignatureAlgorithm, domain, limits,
 };
 
 /// Longest file that `${file:..}` refers to.
@@ -109,7 +109,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
     let identity = identity(&mut reader, folder);
     let permits = permits(&mut reader, &name);
     let sealing = sealing(&mut reader);
-    let limits = limits(&mut reader);
+    let limits = limits::read(&mut reader);
     let audit = audit(&mut reader, folder);
     reader.finish(UnknownKeys::Error);
     let domains = domains_folder.as_deref().map(domain::load_folder);
@@ -219,9 +219,9 @@ fn required_path(reader: &mut Reader<'_, '_>, key: &str, folder: &Path) -> Optio
 fn identity(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<IdentityConfig> {
     reader.require("identity")?;
     let mut identity = reader.mapping("identity")?;
-    let token_bytes = size(&mut identity, "token_bytes").unwrap_or(TOKEN_BYTES);
-    let header_bytes = size(&mut identity, "header_bytes").unwrap_or(HEADER_BYTES);
-    let stale_keys = duration(&mut identity, "stale_keys").unwrap_or(STALE_KEYS);
+    let token_bytes = limits::size(&mut identity, "token_bytes").unwrap_or(TOKEN_BYTES);
+    let header_bytes = limits::size(&mut identity, "header_bytes").unwrap_or(HEADER_BYTES);
+    let stale_keys = limits::duration(&mut identity, "stale_keys").unwrap_or(STALE_KEYS);
     identity.require("issuers");
     let items = identity.list("issuers").unwrap_or_default();
     let mut issuers: Vec<IssuerConfig> = Vec::new();
@@ -360,78 +360,6 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
         .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect::<Option<_>>()?;
     Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
-}
-
-fn limits(reader: &mut Reader<'_, '_>) -> Limits {
-    let mut limits = Limits::default();
-    if !reader.has("limits") {
-        return limits;
-    }
-    let Some(mut section) = reader.mapping("limits") else {
-        return limits;
-    };
-    set(&mut limits.query_time, duration(&mut section, "query_time"));
-    set(&mut limits.idle_time, duration(&mut section, "idle_time"));
-    set(&mut limits.result_rows, count(&mut section, "result_rows"));
-    set(&mut limits.result_bytes, bytes(&mut section, "result_bytes"));
-    set(&mut limits.memory, size(&mut section, "memory"));
-    let query_memory = size(&mut section, "query_memory");
-    limits.query_memory = query_memory.unwrap_or(limits.query_memory.min(limits.memory));
-    set(&mut limits.spill, bytes(&mut section, "spill"));
-    set(&mut limits.queries, count(&mut section, "queries"));
-    set(&mut limits.per_principal, count(&mut section, "per_principal"));
-    set(&mut limits.statement_bytes, size(&mut section, "statement_bytes"));
-    set(&mut limits.ticket_time, duration(&mut section, "ticket_time"));
-    set(&mut limits.shutdown_time, duration(&mut section, "shutdown_time"));
-    if limits.query_memory > limits.memory {
-        let line = section.line_of("query_memory");
-        section.error(line, "`query_memory` is larger than `memory`", None);
-    }
-    section.finish(UnknownKeys::Error);
-    limits
-}
-
-fn set<T>(limit: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *limit = value;
-    }
-}
-
-fn duration(reader: &mut Reader<'_, '_>, key: &str) -> Option<Duration> {
-    quantity(reader, key, "a time such as `30s`, `10m` or `2h`", |text| {
-        units::duration(text).filter(|time| !time.is_zero())
-    })
-}
-
-fn bytes(reader: &mut Reader<'_, '_>, key: &str) -> Option<u64> {
-    quantity(reader, key, "a size such as `64KiB`, `512MiB` or `2GiB`", |text| {
-        units::bytes(text).filter(|bytes| *bytes > 0)
-    })
-}
-
-fn size(reader: &mut Reader<'_, '_>, key: &str) -> Option<usize> {
-    bytes(reader, key).and_then(|bytes| usize::try_from(bytes).ok())
-}
-
-fn count<T: TryFrom<u64>>(reader: &mut Reader<'_, '_>, key: &str) -> Option<T> {
-    quantity(reader, key, "a number larger than 0", |text| {
-        units::count(text).filter(|count| *count > 0).and_then(|count| T::try_from(count).ok())
-    })
-}
-
-fn quantity<T>(
-    reader: &mut Reader<'_, '_>,
-    key: &str,
-    expected: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Option<T> {
-    let text = reader.text(key)?;
-    let value = parse(&text);
-    if value.is_none() {
-        let line = reader.line_of(key);
-        reader.error(line, format!("`{key}`: `{text}` cannot be used"), Some(format!("write {expected}")));
-    }
-    value
 }
 
 fn audit(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<PathBuf> {

@@ -5,6 +5,7 @@
 //! are used (`tls`, `identity`, `ticket`), so that each is parsed in one place.
 
 mod domain;
+mod limits;
 mod load;
 mod secret;
 mod units;
@@ -12,6 +13,7 @@ mod units;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use domain::{DomainConfig, load_folder};
+pub use limits::Limits;
 pub use secret::Secret;
 
 /// The gateway's configuration, complete and checked.
@@ -124,54 +126,6 @@ pub struct PermitKeyConfig {
 pub struct SealingKey {
     pub id: String,
     pub key: Secret<[u8; 32]>,
-}
-
-/// Bounds of the gateway; each has a finite default.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest time of a query, from its start to the last byte sent.
-    pub query_time: Duration,
-    /// Longest time that a result may wait for its reader.
-    pub idle_time: Duration,
-    /// Most rows of a result.
-    pub result_rows: u64,
-    /// Most bytes of a result, as Arrow arrays.
-    pub result_bytes: u64,
-    /// Memory of all queries together.
-    pub memory: usize,
-    /// Memory of one query.
-    pub query_memory: usize,
-    /// Disk that all queries together may use when memory does not suffice.
-    pub spill: u64,
-    /// Queries of all principals at the same time.
-    pub queries: usize,
-    /// Queries of one principal at the same time.
-    pub per_principal: usize,
-    /// Longest SQL text.
-    pub statement_bytes: usize,
-    /// How long a ticket or prepared handle can be used.
-    pub ticket_time: Duration,
-    /// How long running queries may go on after the gateway was told to stop.
-    pub shutdown_time: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            query_time: Duration::from_secs(600),
-            idle_time: Duration::from_secs(120),
-            result_rows: 50_000_000,
-            result_bytes: 16 << 30,
-            memory: 2 << 30,
-            query_memory: 512 << 20,
-            spill: 10 << 30,
-            queries: 64,
-            per_principal: 8,
-            statement_bytes: 64 << 10,
-            ticket_time: Duration::from_secs(600),
-            shutdown_time: Duration::from_secs(10),
-        }
-    }
 }
 
 #[cfg(test)]

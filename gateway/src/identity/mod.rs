@@ -66,16 +66,15 @@ pub struct Authenticated {
 pub struct Unauthenticated(Reason);
 
 impl Unauthenticated {
+    /// Refuses for `reason`, which goes to the log.
+    pub(crate) fn because(reason: Reason) -> Self {
+        tracing::info!(%reason, "authentication failed");
+        Self(reason)
+    }
+
     /// Why: for the log only.
     pub fn reason(self) -> Reason {
         self.0
-    }
-}
-
-impl From<Reason> for Unauthenticated {
-    fn from(reason: Reason) -> Self {
-        tracing::info!(reason = %reason, "authentication failed");
-        Self(reason)
     }
 }
 
@@ -155,8 +154,9 @@ impl Authenticator {
         metadata: &MetadataMap,
         mesh: &Mesh,
     ) -> Result<Authenticated, Unauthenticated> {
-        let token = credentials::bearer(metadata)?;
-        Ok(self.verify(token)?.authenticated(token, mesh))
+        let verified = credentials::bearer(metadata).and_then(|token| Ok((token, self.verify(token)?)));
+        let (token, claims) = verified.map_err(Unauthenticated::because)?;
+        Ok(claims.authenticated(token, mesh))
     }
 
     /// The caller of a Handshake: as [`Self::authenticate`], and in addition
@@ -167,9 +167,12 @@ impl Authenticator {
         metadata: &MetadataMap,
         mesh: &Mesh,
     ) -> Result<(Authenticated, Secret<String>), Unauthenticated> {
-        let token = credentials::bearer_or_basic(metadata, self.token_bytes)?;
-        let authenticated = self.verify(token.expose())?.authenticated(token.expose(), mesh);
-        Ok((authenticated, token))
+        let verified = credentials::bearer_or_basic(metadata, self.token_bytes).and_then(|token| {
+            let claims = self.verify(token.expose())?;
+            Ok((token, claims))
+        });
+        let (token, claims) = verified.map_err(Unauthenticated::because)?;
+        Ok((claims.authenticated(token.expose(), mesh), token))
     }
 
     /// How many issuers' key set files cannot be used at present, so that

@@ -246,7 +246,7 @@ fn each_status_has_the_query_id_and_a_code_that_clients_keep() {
     let name = || ShownName::new("x");
     let text = String::new;
     for error in [
-        GatewayError::Unauthenticated(Unauthenticated::from(crate::identity::Reason::Missing)),
+        GatewayError::Unauthenticated(Unauthenticated::because(crate::identity::Reason::Missing)),
         GatewayError::Statement(text()),
         GatewayError::UnknownTable(name()),
         GatewayError::UnknownColumn(name()),
