@@ -1,0 +1,13 @@
+//! Attacks on secured tables, and what must keep working.
+
+#![allow(clippy::disallowed_methods, reason = "tests plan SQL and build raw tables themselves")]
+
+mod attacks;
+mod fixture;
+mod masks;
+mod planning;
+mod promises;
+mod raw_bytes;
+mod scrubbing;
+mod trait_methods;
+mod walking;
