@@ -1,0 +1,168 @@
+//! Statistics may skip row groups and never an answer.
+
+use arrow::array::{Float64Array, Int32Array, Int64Array, StringArray};
+use datafusion::common::stats::Precision;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::{LogicalPlanBuilder, TableProviderFilterPushDown as Pushdown};
+use datafusion::physical_plan::metrics::MetricValue;
+use datafusion::prelude::{col, lit};
+
+use super::*;
+
+fn provider_as_source(table: &RawTable) -> Arc<dyn datafusion::logical_expr::TableSource> {
+    datafusion::datasource::provider_as_source(Arc::clone(&table.provider))
+}
+
+/// Runs a whole plan over the table, all optimizers included.
+async fn run(
+    table: &RawTable,
+    build: impl FnOnce(LogicalPlanBuilder) -> LogicalPlanBuilder,
+) -> Vec<RecordBatch> {
+    let state = state();
+    let scan = LogicalPlanBuilder::scan("t", provider_as_source(table), None).unwrap();
+    let plan = state.optimize(&build(scan).build().unwrap()).unwrap();
+    let plan = state.query_planner().create_physical_plan(&plan, &state).await.unwrap();
+    collect(plan, state.task_ctx()).await.unwrap()
+}
+
+fn pruned_row_groups(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let metrics = plan.metrics().unwrap();
+    let pruned = metrics.iter().filter_map(|metric| match metric.value() {
+        MetricValue::PruningMetrics { name, pruning_metrics }
+            if name.contains("row_groups_pruned_statistics") =>
+        {
+            Some(pruning_metrics.pruned())
+        }
+        _ => None,
+    });
+    pruned.sum()
+}
+
+#[tokio::test]
+async fn row_groups_without_a_match_are_not_read() {
+    let fixture = Fixture::new();
+    let ids: ArrayRef = Arc::new(Int32Array::from((0..100).collect::<Vec<i32>>()));
+    fixture.write_groups("t.parquet", vec![("ID", ids)], Some(10));
+    // Renamed and widened, so the predicate has to be translated both ways.
+    let table = fixture.parquet("t.parquet", &["name: id, physicalName: ID, logicalType: integer"]).await;
+    let filter = col("id").gt_eq(lit(95_i64));
+    let plan = plan(&table, None, std::slice::from_ref(&filter), None).await.unwrap();
+    let batches = collect(Arc::clone(&plan), state().task_ctx()).await.unwrap();
+    // Inexact: the row group's other rows come too.
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 10);
+    assert_eq!(pruned_row_groups(&plan), 9);
+    assert_eq!(table.provider.supports_filters_pushdown(&[&filter]).unwrap(), [Pushdown::Inexact]);
+    assert_eq!(
+        rows_of(&run(&table, |scan| scan.filter(filter).unwrap()).await),
+        ["95", "96", "97", "98", "99"]
+    );
+}
+
+#[tokio::test]
+async fn a_limit_does_not_count_rows_that_a_filter_drops() {
+    let fixture = Fixture::new();
+    fixture
+        .write_parquet("t.parquet", vec![("id", Arc::new(Int64Array::from((0..100).collect::<Vec<i64>>())))]);
+    let table = fixture.parquet("t.parquet", &["name: id, logicalType: integer"]).await;
+    let filter = col("id").eq(lit(99_i64));
+    let plan = plan(&table, None, std::slice::from_ref(&filter), Some(1)).await.unwrap();
+    let rows = rows_of(&collect(plan, state().task_ctx()).await.unwrap());
+    assert!(rows.contains(&"99".to_owned()));
+    let limited = super::plan(&table, None, &[], Some(3)).await.unwrap();
+    assert_eq!(rows_of(&collect(limited, state().task_ctx()).await.unwrap()).len(), 3);
+    assert_eq!(
+        rows_of(&run(&table, |scan| scan.filter(filter).unwrap().limit(0, Some(1)).unwrap()).await),
+        ["99"]
+    );
+}
+
+#[tokio::test]
+async fn nan_is_not_lost_to_statistics_that_leave_it_out() {
+    let fixture = Fixture::new();
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, f64::NAN, 3.0, 10.0, 11.0]));
+    fixture.write_groups("t.parquet", vec![("x", values)], Some(2));
+    let table = fixture.parquet("t.parquet", &["name: x, logicalType: number"]).await;
+    let filter = col("x").gt(lit(9.0));
+    assert_eq!(table.provider.supports_filters_pushdown(&[&filter]).unwrap(), [Pushdown::Unsupported]);
+    // As a direct filter, as one that the optimizer pushes, and as one that grows while the query runs.
+    assert!(
+        rows_of(&batches(&table, None, std::slice::from_ref(&filter)).await.unwrap())
+            .contains(&"NaN".to_owned())
+    );
+    assert_eq!(rows_of(&run(&table, |scan| scan.filter(filter).unwrap()).await), ["10.0", "11.0", "NaN"]);
+    let top = run(&table, |scan| scan.sort_with_limit([col("x").sort(false, false)], Some(2)).unwrap()).await;
+    assert_eq!(rows_of(&top), ["11.0", "NaN"]);
+}
+
+#[tokio::test]
+async fn top_rows_are_right_over_many_row_groups() {
+    let fixture = Fixture::new();
+    let shuffled: Vec<i64> = (0..1000).map(|number| (number * 617) % 1000).collect();
+    let texts: Vec<String> = shuffled.iter().map(|number| format!("{number:04}")).collect();
+    fixture.write_groups(
+        "t/a.parquet",
+        vec![("n", Arc::new(Int64Array::from(shuffled))), ("s", Arc::new(StringArray::from(texts)))],
+        Some(50),
+    );
+    fixture.write_parquet(
+        "t/b.parquet",
+        vec![
+            ("n", Arc::new(Int64Array::from(vec![None, Some(5000)]))),
+            ("s", Arc::new(StringArray::from(vec![None, Some("zz")]))),
+        ],
+    );
+    let table =
+        fixture.parquet("t", &["name: n, logicalType: integer", "name: s, logicalType: string"]).await;
+    let top = run(&table, |scan| scan.sort_with_limit([col("n").sort(false, false)], Some(3)).unwrap()).await;
+    assert_eq!(rows_of(&top), ["5000|zz", "998|0998", "999|0999"]);
+    let nulls = run(&table, |scan| scan.filter(col("s").is_null()).unwrap()).await;
+    assert_eq!(rows_of(&nulls), ["NULL|NULL"]);
+    let joined = run(&table, |scan| {
+        let right = LogicalPlanBuilder::values(vec![vec![lit(7_i64)], vec![lit(5000_i64)]]).unwrap();
+        let right = right.alias("r").unwrap().build().unwrap();
+        scan.join(right, datafusion::common::JoinType::Inner, (vec!["n"], vec!["column1"]), None).unwrap()
+    })
+    .await;
+    assert_eq!(rows_of(&joined), ["5000|zz|5000", "7|0007|7"]);
+}
+
+#[tokio::test]
+async fn predicates_on_partitions_skip_files_and_no_rows() {
+    let fixture = Fixture::new();
+    for (region, id) in [("DE", 1_i64), ("FR", 2)] {
+        fixture.write_parquet(
+            &format!("t/region={region}/a.parquet"),
+            vec![("id", Arc::new(Int64Array::from(vec![id])))],
+        );
+    }
+    let table = fixture
+        .parquet(
+            "t",
+            &[
+                "name: place, physicalName: region, logicalType: string, partitioned: true",
+                "name: id, logicalType: integer",
+            ],
+        )
+        .await;
+    let filter = col("place").eq(lit("FR"));
+    assert_eq!(rows_of(&run(&table, |scan| scan.filter(filter.clone()).unwrap()).await), ["FR|2"]);
+    let some = batches(&table, None, std::slice::from_ref(&filter)).await.unwrap();
+    assert!(rows_of(&some).contains(&"FR|2".to_owned()));
+}
+
+#[tokio::test]
+async fn statistics_do_not_leave_the_scan() {
+    let fixture = Fixture::new();
+    fixture.write_parquet("t.parquet", vec![("id", Arc::new(Int64Array::from(vec![1, 2, 3])))]);
+    let table = fixture.parquet("t.parquet", &["name: id, logicalType: integer"]).await;
+    assert!(table.provider.statistics().is_none());
+    let plan = plan(&table, None, &[col("id").eq(lit(1_i64))], None).await.unwrap();
+    let source = plan.downcast_ref::<DataSourceExec>().unwrap().data_source();
+    assert_eq!(source.partition_statistics(None).unwrap().num_rows, Precision::Absent);
+    assert_eq!(source.partition_statistics(Some(0)).unwrap().num_rows, Precision::Absent);
+    assert!(plan.output_ordering().is_none());
+    // A predicate that only prunes says nothing about the rows that come out.
+    assert!(plan.equivalence_properties().constants().is_empty());
+    let shown = datafusion::physical_plan::displayable(plan.as_ref()).indent(true).to_string();
+    assert!(!shown.contains(fixture.dir.path().to_str().unwrap()), "{shown}");
+}
