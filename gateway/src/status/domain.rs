@@ -20,6 +20,8 @@ impl GatewayError {
 
 fn from_error(domain: &str, error: &DomainError, status: &Status) -> GatewayError {
     match error.class() {
+        // A permit that is too old for a node that has just started: not the operator's matter.
+        Class::Refused if error.retry => unavailable(domain, status),
         Class::Refused => refused(domain, status),
         Class::Moved => GatewayError::PolicyMoved,
         Class::TableUnavailable => {
@@ -28,10 +30,11 @@ fn from_error(domain: &str, error: &DomainError, status: &Status) -> GatewayErro
             let table = table.unwrap_or(&error.table);
             GatewayError::TableUnavailable(ShownName::new(&format!("{domain}.{table}")))
         }
-        Class::Limit => GatewayError::Limit(if status.code() == Code::DeadlineExceeded {
-            Limit::QueryTime
-        } else {
-            Limit::Domain
+        Class::Limit => GatewayError::Limit(match error.limit.as_str() {
+            "query_time" => Limit::QueryTime,
+            "query_memory" => Limit::QueryMemory,
+            _ if error.retry => Limit::DomainBusy,
+            _ => Limit::Domain,
         }),
         Class::Cancelled => GatewayError::Cancelled,
         Class::Internal | Class::Unspecified => unavailable(domain, status),

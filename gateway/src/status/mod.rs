@@ -109,6 +109,8 @@ pub enum Limit {
     PerPrincipal,
     /// A bound of a domain's node.
     Domain,
+    /// Queries of a domain's node at the same time.
+    DomainBusy,
 }
 
 impl GatewayError {
@@ -303,7 +305,7 @@ impl Limit {
         match self {
             Self::QueryTime | Self::IdleTime => Code::DeadlineExceeded,
             // It helps to try again.
-            Self::Queries | Self::PerPrincipal => Code::Unavailable,
+            Self::Queries | Self::PerPrincipal | Self::DomainBusy => Code::Unavailable,
             Self::ResultRows
             | Self::ResultBytes
             | Self::QueryMemory
@@ -336,6 +338,7 @@ impl fmt::Display for Limit {
             Self::PerPrincipal => {
                 "you run as many queries as are allowed at the same time: wait until one ends"
             }
+            Self::DomainBusy => "a domain's node runs as many queries as it can: try again in a moment",
             Self::Domain => "the query reached a bound of a domain's node: read less, or aggregate more",
         })
     }

@@ -216,8 +216,21 @@ fn r32_errors_of_nodes() {
     let function =
         node_error(Class::Expression, Code::InvalidArgument, |error| error.function = "sqrt".to_owned());
     assert!(function.to_string().starts_with("function `sqrt` failed on a value"), "{function}");
-    let time = node_error(Class::Limit, Code::DeadlineExceeded, |_| ());
-    assert!(matches!(time, GatewayError::Limit(Limit::QueryTime)));
+    for (limit, retry, expected) in [
+        ("query_time", false, Limit::QueryTime),
+        ("query_memory", false, Limit::QueryMemory),
+        ("concurrent_queries", true, Limit::DomainBusy),
+        ("SECRET", false, Limit::Domain),
+        ("", false, Limit::Domain),
+    ] {
+        let error = node_error(Class::Limit, Code::ResourceExhausted, |error| {
+            error.limit = limit.to_owned();
+            error.retry = retry;
+        });
+        assert!(matches!(error, GatewayError::Limit(reached) if reached == expected), "{limit}: {error:?}");
+    }
+    let early = node_error(Class::Refused, Code::PermissionDenied, |error| error.retry = true);
+    assert_eq!(early.class(), "domain_unavailable");
 }
 
 #[test]
