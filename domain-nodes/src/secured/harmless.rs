@@ -17,7 +17,7 @@ use datafusion::{
 };
 
 /// Nesting beyond this is not looked into: such predicates stay above.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 64;
 
 /// Is an expression a plain column, and of the given type if there is one?
 pub(super) type IsPlain<'a> = dyn Fn(&Arc<dyn PhysicalExpr>, Option<&DataType>) -> bool + 'a;
@@ -38,9 +38,7 @@ impl Judge<'_> {
         };
         if let Some(binary) = expr.downcast_ref::<BinaryExpr>() {
             return match binary.op() {
-                Operator::And | Operator::Or => {
-                    self.predicate(binary.left(), depth) && self.predicate(binary.right(), depth)
-                }
+                Operator::And | Operator::Or => self.junction(expr, *binary.op(), depth),
                 operator => is_comparison(operator) && self.comparison(binary),
             };
         }
@@ -65,6 +63,19 @@ impl Judge<'_> {
             return literal.value().data_type() == DataType::Boolean;
         }
         (self.is_plain)(expr, Some(&DataType::Boolean))
+    }
+
+    /// All terms of a chain of one operator: only alternation counts as depth.
+    fn junction(&self, expr: &Arc<dyn PhysicalExpr>, operator: Operator, depth: usize) -> bool {
+        let mut open = vec![expr];
+        while let Some(next) = open.pop() {
+            match next.downcast_ref::<BinaryExpr>() {
+                Some(binary) if *binary.op() == operator => open.extend([binary.left(), binary.right()]),
+                _ if self.predicate(next, depth) => {}
+                _ => return false,
+            }
+        }
+        true
     }
 
     fn is_plain(&self, expr: &Arc<dyn PhysicalExpr>) -> bool {

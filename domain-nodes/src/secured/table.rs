@@ -136,7 +136,7 @@ impl SecuredTable {
             // All that a plain column of an unfiltered table holds is visible.
             scrubbed: outputs.iter().map(|(_, column)| self.rows.is_some() || !column.plain).collect(),
             all_rows: self.rows.is_none(),
-            fingerprint: Fingerprint::new(&raw, &required, &plain)?,
+            fingerprint: Fingerprint::new(&raw, &required, &accepted, &plain)?,
         };
         let masked = ProjectionExec::try_new(cells, filtered)?;
         Ok(Arc::new(BarrierExec::try_new(Arc::new(table), Arc::new(masked))?))

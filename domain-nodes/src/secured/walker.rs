@@ -164,10 +164,12 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// `required`, `accepted` and `plain` read the columns of `raw_scan`.
+    /// `required`, `accepted` and `plain` read the columns of `raw_scan`. What
+    /// is accepted need not be found again: the engine may simplify it.
     pub(super) fn new(
         raw_scan: &Arc<dyn ExecutionPlan>,
         required: &[Arc<dyn PhysicalExpr>],
+        accepted: &[Arc<dyn PhysicalExpr>],
         plain: &[Arc<dyn PhysicalExpr>],
     ) -> Result<Self> {
         let mut fingerprint = Self::default();
@@ -179,6 +181,10 @@ impl Fingerprint {
             let forms = forms(raw_scan, expression).map_err(unreadable)?;
             fingerprint.expressions.extend(forms.iter().cloned());
             fingerprint.required.push(forms);
+        }
+        for expression in accepted.iter().flat_map(split_conjunction) {
+            fingerprint.shapes.insert(shape(expression).map_err(unreadable)?);
+            fingerprint.expressions.extend(forms(raw_scan, expression).map_err(unreadable)?);
         }
         for column in plain {
             let data_type = column.data_type(&schema)?;

@@ -65,6 +65,21 @@ async fn accepted_predicates_reach_the_source() {
     assert!(source.contains("= EU"), "the row predicate prunes as well: {source}");
 }
 
+/// Long chains are accepted, and recognised again behind the physical planner.
+#[tokio::test]
+async fn long_predicates_are_accepted() {
+    let fixture = fixture(&masked_ssn(row_predicates().into_iter().next()));
+    let chain =
+        |term: &dyn Fn(usize) -> String, operator| (0..400).map(term).collect::<Vec<_>>().join(operator);
+    let any = chain(&|n| format!("(id = {n} AND x <> {n})"), " OR ");
+    let all = chain(&|n| format!("(id <> {n} OR x <> {n})"), " AND ");
+    let list = chain(&|n| n.to_string(), ", ");
+    for predicate in [any, all, format!("id IN ({list})"), format!("id NOT IN ({list}) OR x IS NULL")] {
+        let (above, _) = halves(&fixture, &format!("SELECT id FROM t WHERE {predicate}")).await;
+        assert!(!above.contains("FilterExec"), "{above}");
+    }
+}
+
 #[tokio::test]
 async fn predicates_on_masked_columns_stay_above() {
     let fixture = fixture(&masked_ssn(row_predicates().into_iter().next()));

@@ -37,7 +37,8 @@ const SHOWN_NUMBER: i64 = 0x25B5_B6B7_B8B9_BABB;
 
 /// Every third row and every second cell is hidden.
 fn is_shown(row: usize, masked: bool) -> bool {
-    !row.is_multiple_of(3) && !(masked && row % 2 == 1)
+    let cell_hidden = masked && row % 2 == 1;
+    !row.is_multiple_of(3) && !cell_hidden
 }
 
 fn types() -> Vec<(&'static str, DataType)> {
