@@ -78,11 +78,14 @@ fn bytes<T: ByteArrayType>(
     validity: Option<NullBuffer>,
 ) -> Result<ArrayRef, ScrubError> {
     let source = array.as_bytes_opt::<T>().ok_or_else(|| wrong_type(array, target))?;
+    let Some(shown) = &validity else {
+        return whole_bytes(source);
+    };
     let mut offsets = Vec::with_capacity(source.len() + 1);
     let mut values: Vec<u8> = Vec::new();
     offsets.push(T::Offset::default());
     for place in 0..source.len() {
-        if is_shown(validity.as_ref(), place) {
+        if shown.is_valid(place) {
             values.extend_from_slice(source.value(place).as_ref());
         }
         offsets.push(T::Offset::from_usize(values.len()).ok_or(ScrubError::OutOfBounds)?);
@@ -93,6 +96,18 @@ fn bytes<T: ByteArrayType>(
         validity,
     )?;
     Ok(Arc::new(rebuilt))
+}
+
+/// Everything between the first and the last offset is shown.
+fn whole_bytes<T: ByteArrayType>(source: &GenericByteArray<T>) -> Result<ArrayRef, ScrubError> {
+    let offsets = source.value_offsets();
+    let first = offsets.first().copied().unwrap_or_default();
+    let last = offsets.last().copied().unwrap_or_default();
+    let values = source.value_data().get(first.as_usize()..last.as_usize());
+    let values = values.ok_or(ScrubError::OutOfBounds)?.to_vec();
+    let offsets: Vec<T::Offset> = offsets.iter().map(|offset| *offset - first).collect();
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    Ok(Arc::new(GenericByteArray::<T>::try_new(offsets, values.into(), None)?))
 }
 
 fn view<T: ByteViewType>(
