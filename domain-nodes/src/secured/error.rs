@@ -4,6 +4,7 @@ use datafusion::error::DataFusionError;
 use uuid::Uuid;
 
 use super::scrub::ScrubError;
+use crate::source::SourceError;
 
 /// Why a decision cannot be enforced on a table. For the node's log: some
 /// texts name hidden columns.
@@ -109,6 +110,15 @@ fn classify_below(root: &DataFusionError, id: Uuid) -> (ReadError, &'static str)
         DataFusionError::ExecutionJoin(join) if join.is_cancelled() => {
             (ReadError::Cancelled { id }, "cancelled")
         }
+        DataFusionError::External(external) => match external.downcast_ref::<SourceError>() {
+            Some(SourceError::Changed { .. }) => (ReadError::Changed { id }, "changed"),
+            Some(SourceError::BrokenPromise { .. }) => (ReadError::Unavailable { id }, "promise_broken"),
+            Some(SourceError::Drift { .. }) => (ReadError::Unavailable { id }, "drift"),
+            Some(SourceError::BadCell { .. } | SourceError::Malformed { .. }) => {
+                (ReadError::Unavailable { id }, "broken_data")
+            }
+            _ => (ReadError::Unavailable { id }, "source"),
+        },
         DataFusionError::ObjectStore(store) => match store.as_ref() {
             object_store::Error::Precondition { .. } | object_store::Error::NotModified { .. } => {
                 (ReadError::Changed { id }, "changed")

@@ -2,10 +2,16 @@
 //! evaluated on a hidden row. Each gives what it gives over a table that never
 //! had the hidden rows; most of them do not, over a plain filter.
 
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::prelude::SessionContext;
+
 use super::fixture::{
     MARKER, SOURCES, Source, contract, decision, raw_batch, raw_table, row_predicates, run, run_checked,
     secured, session, visible_table,
 };
+use crate::secured::SecuredTable;
 
 /// Catalogue id, what it tries, statement. `{t}` is the attacked table.
 const ATTACKS: &[(&str, &str, &str)] = &[
@@ -161,28 +167,31 @@ async fn attack(source: Source, nulls: bool, predicate: usize, batch_size: usize
     let raw = raw_table(&batch, source, folder.path());
     let rows = row_predicates().swap_remove(predicate);
     let contract = contract();
-    let context = session(batch_size, source);
     let table = secured(&decision(&contract, Some(rows)), &contract, raw);
+    let how = format!("{source:?}, nulls {nulls}, predicate {predicate}, batches of {batch_size}");
+    attack_table(&session(batch_size, source), table, &batch, &how).await;
+}
+
+/// All attacks on a table that shows the visible rows of `batch`.
+pub(super) async fn attack_table(
+    context: &SessionContext,
+    table: Arc<SecuredTable>,
+    batch: &RecordBatch,
+    how: &str,
+) {
     context.register_table("t", table).unwrap();
-    context.register_table("visible", visible_table(&batch)).unwrap();
+    context.register_table("visible", visible_table(batch)).unwrap();
     for (id, name, sql) in ATTACKS {
-        let expected = run(&context, &sql.replace("{t}", "visible")).await;
+        let expected = run(context, &sql.replace("{t}", "visible")).await;
         let expected = expected.unwrap_or_else(|error| panic!("{id} {name}: {error}"));
-        let found = run_checked(&context, &sql.replace("{t}", "t")).await;
-        match found {
-            Ok(found) => assert_eq!(
-                found, expected,
-                "{id} {name}, {source:?}, nulls {nulls}, predicate {predicate}, {batch_size}"
-            ),
-            Err(error) => {
-                panic!("{id} {name}, {source:?}, nulls {nulls}, predicate {predicate}, {batch_size}: {error}")
-            }
-        }
+        let found = run_checked(context, &sql.replace("{t}", "t")).await;
+        let found = found.unwrap_or_else(|error| panic!("{id} {name}, {how}: {error}"));
+        assert_eq!(found, expected, "{id} {name}, {how}");
     }
     for sql in LIMITS {
-        let expected = run(&context, &sql.replace("{t}", "visible")).await.unwrap();
-        let found = run_checked(&context, &sql.replace("{t}", "t")).await.unwrap();
-        assert_eq!(found.len(), expected.len(), "{sql}, {source:?}, nulls {nulls}, {batch_size}");
+        let expected = run(context, &sql.replace("{t}", "visible")).await.unwrap();
+        let found = run_checked(context, &sql.replace("{t}", "t")).await.unwrap();
+        assert_eq!(found.len(), expected.len(), "{sql}, {how}");
     }
 }
 

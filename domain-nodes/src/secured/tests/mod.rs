@@ -9,5 +9,6 @@ mod planning;
 mod promises;
 mod raw_bytes;
 mod scrubbing;
+mod sources;
 mod trait_methods;
 mod walking;
