@@ -1,6 +1,9 @@
 //! A verified caller.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// A verified caller, as policy sees it. `roles`, `groups` and `claims` hold
 /// only what mesh.yaml maps from the token.
@@ -28,4 +31,43 @@ pub enum ClaimValue {
     Date(i32),
     Texts(Vec<String>),
     Integers(Vec<i64>),
+}
+
+/// Type of a claim, as mesh.yaml declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClaimType {
+    Text,
+    Integer,
+    Boolean,
+    Date,
+    Texts,
+    Integers,
+}
+
+impl ClaimType {
+    /// Is the value of this type?
+    pub(crate) fn holds(self, value: &ClaimValue) -> bool {
+        matches!(
+            (self, value),
+            (Self::Text, ClaimValue::Text(_))
+                | (Self::Integer, ClaimValue::Integer(_))
+                | (Self::Boolean, ClaimValue::Boolean(_))
+                | (Self::Date, ClaimValue::Date(_))
+                | (Self::Texts, ClaimValue::Texts(_))
+                | (Self::Integers, ClaimValue::Integers(_))
+        )
+    }
+}
+
+impl fmt::Display for ClaimType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Texts => "list<text>",
+            Self::Integers => "list<integer>",
+        })
+    }
 }

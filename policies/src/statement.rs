@@ -19,10 +19,21 @@ impl Statement {
         let day = DateTime::from_timestamp_micros(self.instant)?.with_timezone(&self.zone).date_naive();
         Some(days_since_epoch(day))
     }
+
+    /// What a clock in the mesh's time zone reads, in microseconds.
+    pub(crate) fn clock(&self) -> Option<i64> {
+        let local = DateTime::from_timestamp_micros(self.instant)?.with_timezone(&self.zone).naive_local();
+        Some(local.and_utc().timestamp_micros())
+    }
 }
 
 /// A calendar day as days since the epoch.
 pub(crate) fn days_since_epoch(day: NaiveDate) -> i32 {
     const EPOCH_FROM_COMMON_ERA: i32 = 719_163;
     day.num_days_from_ce() - EPOCH_FROM_COMMON_ERA
+}
+
+/// The calendar day, if the calendar reaches that far.
+pub(crate) fn day_from_epoch(days: i32) -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(1970, 1, 1)?.checked_add_signed(chrono::TimeDelta::days(i64::from(days)))
 }

@@ -96,6 +96,76 @@ pub enum Expr {
     },
 }
 
+impl Expr {
+    /// The expressions directly below this one.
+    pub fn children(&self) -> Vec<&Self> {
+        match self {
+            Self::Column { .. } | Self::Literal(_) | Self::Null(_) | Self::Parameter { .. } => Vec::new(),
+            Self::Not(expr)
+            | Self::IsTrue(expr)
+            | Self::Negate(expr)
+            | Self::IsNull { expr, .. }
+            | Self::InList { expr, .. }
+            | Self::InClaim { expr, .. }
+            | Self::Like { expr, .. }
+            | Self::Cast { expr, .. }
+            | Self::TryCast { expr, .. } => vec![expr],
+            Self::And(exprs) | Self::Or(exprs) | Self::Call { args: exprs, .. } => exprs.iter().collect(),
+            Self::Compare { left, right, .. } | Self::Arithmetic { left, right, .. } => vec![left, right],
+            Self::Case { branches, otherwise, .. } => branches
+                .iter()
+                .flat_map(|(condition, result)| [condition, result])
+                .chain(otherwise.as_deref())
+                .collect(),
+        }
+    }
+
+    /// Some node for which `test` holds, this one included?
+    pub fn any(&self, test: &mut dyn FnMut(&Self) -> bool) -> bool {
+        test(self) || self.children().into_iter().any(|child| child.any(test))
+    }
+
+    pub fn data_type(&self) -> DataType {
+        match self {
+            Self::Column { data_type, .. }
+            | Self::Null(data_type)
+            | Self::Parameter { data_type, .. }
+            | Self::Case { data_type, .. }
+            | Self::Arithmetic { data_type, .. }
+            | Self::Call { data_type, .. }
+            | Self::Cast { to: data_type, .. }
+            | Self::TryCast { to: data_type, .. } => data_type.clone(),
+            Self::Negate(expr) => expr.data_type(),
+            Self::Literal(literal) => literal.data_type(),
+            Self::Not(_)
+            | Self::And(_)
+            | Self::Or(_)
+            | Self::Compare { .. }
+            | Self::IsNull { .. }
+            | Self::IsTrue(_)
+            | Self::InList { .. }
+            | Self::InClaim { .. }
+            | Self::Like { .. } => DataType::Boolean,
+        }
+    }
+}
+
+impl Literal {
+    pub fn data_type(&self) -> DataType {
+        match self {
+            Self::Boolean(_) => DataType::Boolean,
+            Self::Integer { data_type, .. }
+            | Self::Float { data_type, .. }
+            | Self::Timestamp { data_type, .. } => data_type.clone(),
+            Self::Decimal { precision, scale, .. } => {
+                DataType::Decimal { precision: *precision, scale: *scale }
+            }
+            Self::Text(_) => DataType::Text,
+            Self::Date(_) => DataType::Date,
+        }
+    }
+}
+
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
