@@ -10,6 +10,7 @@ pub mod data_type;
 mod data_type_text;
 pub mod decision;
 pub mod digest;
+mod document;
 mod domain_policy;
 pub mod expression;
 mod mesh;

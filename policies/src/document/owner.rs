@@ -1,0 +1,105 @@
+//! One document of a domain's owner: `policies/<name>.yaml`.
+
+use std::collections::BTreeMap;
+
+use super::{Grant, Keys, MaskSpec, Restriction, Sql, Vocabulary, read_restrictions};
+use crate::yaml::{self, Problem, Reader, UnknownKeys};
+
+/// One document of a domain's owner.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnerDocument {
+    pub(crate) masks: BTreeMap<String, Sql>,
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) restrictions: Vec<Restriction>,
+}
+
+impl OwnerDocument {
+    /// Reads a document; what could not be read is missing in it and among the problems.
+    pub(crate) fn read(
+        domain: &str,
+        file: &str,
+        text: &str,
+        words: &Vocabulary,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let root = match yaml::parse(file, text) {
+            Ok(root) => root,
+            Err(problem) => {
+                problems.push(problem);
+                return Self::default();
+            }
+        };
+        let mut reader = Reader::new(file, &root, problems);
+        if let Some(named) = reader.required_text("domain").filter(|named| named != domain) {
+            let line = reader.line_of("domain");
+            reader.error(line, format!("this is the domain `{domain}`, not `{named}`"), None);
+        }
+        reader.text("owner");
+        read_lookups(&mut reader);
+        let masks = read_own_masks(&mut reader);
+        let words = Vocabulary { own_masks: masks.keys().cloned().collect(), ..words.clone() };
+        let grants = match reader.list("grants") {
+            Some(nodes) => {
+                nodes.iter().filter_map(|node| Grant::read(file, node, &words, &mut reader)).collect()
+            }
+            None => Vec::new(),
+        };
+        let restrictions = read_restrictions(&mut reader, &words);
+        read_disclosures(&mut reader);
+        reader.finish(UnknownKeys::Error);
+        Self { masks, grants, restrictions }
+    }
+}
+
+fn read_own_masks(reader: &mut Reader<'_, '_>) -> BTreeMap<String, Sql> {
+    let mut masks = BTreeMap::new();
+    for entry in reader.entries("masks").unwrap_or_default() {
+        if MaskSpec::is_reserved(&entry.key) {
+            let message = format!("`{}` is the name of a mask of the language", entry.key);
+            reader.error(entry.key_line, message, Some("choose another name".to_owned()));
+        }
+        if let Some(sql) = reader.sql_of(&entry.key, &entry.value) {
+            masks.insert(entry.key.clone(), sql);
+        }
+    }
+    masks
+}
+
+/// Checked for their form, so that documents do not have to change later; no rule can use them.
+fn read_lookups(reader: &mut Reader<'_, '_>) {
+    let file = reader.file();
+    for entry in reader.entries("lookups").unwrap_or_default() {
+        let mut inner = Reader::new(file, &entry.value, reader.problems());
+        inner.required_text("of");
+        inner.required_text("key");
+        inner.sql("where");
+        if let Some(rights) = inner.text("as").filter(|rights| rights != "policy" && rights != "caller") {
+            let line = inner.line_of("as");
+            inner.error(line, format!("`{rights}` is not `policy` or `caller`"), None);
+        }
+        inner.finish(UnknownKeys::Error);
+        let hint = "put the entitlements into a claim and use claim_has('name', column)".to_owned();
+        reader.warning(entry.key_line, "lookups are not supported yet", Some(hint));
+    }
+}
+
+/// Checked for their form. Nothing is disclosed to other domains yet, whatever they say.
+fn read_disclosures(reader: &mut Reader<'_, '_>) {
+    let file = reader.file();
+    for node in reader.list("disclosures").unwrap_or_default() {
+        let mut inner = Reader::new(file, node, reader.problems());
+        for key in ["tables", "columns", "to_domains"] {
+            if inner.require(key).is_some() {
+                inner.names(key);
+            }
+        }
+        let join_keys = inner.required_text("join_keys");
+        if let Some(other) = join_keys.filter(|word| word != "bounds" && word != "values") {
+            let line = inner.line_of("join_keys");
+            inner.error(line, format!("`{other}` is not `bounds` or `values`"), None);
+        }
+        inner.text("why");
+        inner.finish(UnknownKeys::Error);
+        reader.warning(node.line, "disclosures are not supported yet: nothing is disclosed", None);
+    }
+}

@@ -1,0 +1,179 @@
+//! mesh.yaml, the operator's document: vocabulary, claims, restrictions for
+//! all domains.
+
+mod claims;
+mod path;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use serde_json::{Map, Value};
+
+use self::claims::{ClaimSource, Names};
+use crate::{
+    Digest, Principal,
+    digest::DigestBuilder,
+    document::{Keys, Restriction, Vocabulary, read_restrictions},
+    expression::ClaimDefinition,
+    yaml::{self, Problem, Reader, UnknownKeys, nearest_hint},
+};
+
+/// The operator's document: vocabulary, claims, restrictions for all domains.
+#[derive(Debug, Clone)]
+pub struct Mesh {
+    name: String,
+    time_zone: Tz,
+    version: Digest,
+    roles: Names,
+    groups: Names,
+    sources: BTreeMap<String, ClaimSource>,
+    pub(crate) file: String,
+    pub(crate) claims: BTreeMap<String, ClaimDefinition>,
+    pub(crate) words: Vocabulary,
+    pub(crate) restrictions: Vec<Restriction>,
+}
+
+impl Mesh {
+    /// Reads mesh.yaml. Warnings beside the mesh, or all problems.
+    pub fn load(file: &str, text: &str) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let root = yaml::parse(file, text).map_err(|problem| vec![problem])?;
+        let mut problems = Vec::new();
+        let mesh = Self::read(file, text, Reader::new(file, &root, &mut problems));
+        match mesh {
+            Some(mesh) if !problems.iter().any(Problem::is_error) => Ok((mesh, problems)),
+            _ => Err(problems),
+        }
+    }
+
+    fn read(file: &str, text: &str, mut reader: Reader<'_, '_>) -> Option<Self> {
+        let name = reader.required_text("mesh");
+        let time_zone = read_time_zone(&mut reader);
+        if reader.integer("version").is_some_and(|version| version < 0) {
+            let line = reader.line_of("version");
+            reader.error(line, "`version` cannot be negative", None);
+        }
+        let roles = Names::read(&mut reader, "roles");
+        let groups = Names::read(&mut reader, "groups");
+        let (sources, claims) = claims::read(&mut reader);
+        read_pseudonyms(&mut reader);
+        let words = Vocabulary {
+            classifications: reader
+                .has("classifications")
+                .then(|| reader.names("classifications").unwrap_or_default()),
+            tags: reader.has("tags").then(|| described_names(&mut reader, "tags")),
+            purposes: read_purposes(&mut reader),
+            own_masks: Vec::new(),
+        };
+        let restrictions = read_restrictions(&mut reader, &words);
+        check_ids(&mut reader, &restrictions);
+        reader.finish(UnknownKeys::Error);
+        Some(Self {
+            name: name?,
+            time_zone: time_zone?,
+            version: DigestBuilder::new("meshgate-operator-v1").part(text.as_bytes()).finish(),
+            roles,
+            groups,
+            sources,
+            file: file.to_owned(),
+            claims,
+            words,
+            restrictions,
+        })
+    }
+
+    /// The mesh's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The time zone of `today()`, `now()` and `until`.
+    pub fn time_zone(&self) -> Tz {
+        self.time_zone
+    }
+
+    /// Digest of the document as it was read.
+    pub fn version(&self) -> Digest {
+        self.version
+    }
+
+    /// Who a verified token is, as this mesh maps its claims. What is missing,
+    /// of another type or too large is absent. The purpose is the session's to choose.
+    pub fn principal(&self, issuer: &str, subject: &str, token: &Map<String, Value>) -> Principal {
+        let claims = self
+            .sources
+            .iter()
+            .filter_map(|(name, source)| Some((name.clone(), source.value(token, self.claims.get(name)?)?)))
+            .collect();
+        Principal {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            roles: self.roles.of(issuer, token),
+            groups: self.groups.of(issuer, token),
+            claims,
+            purpose: None,
+        }
+    }
+
+    /// The purposes that can be chosen.
+    pub fn purposes(&self) -> &[String] {
+        &self.words.purposes
+    }
+}
+
+fn read_time_zone(reader: &mut Reader<'_, '_>) -> Option<Tz> {
+    let text = reader.required_text("timezone")?;
+    let zone = text.parse().ok();
+    if zone.is_none() {
+        let line = reader.line_of("timezone");
+        let hint = nearest_hint(&text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()))
+            .unwrap_or_else(|| "write a name like Europe/Berlin or UTC".to_owned());
+        reader.error(line, format!("there is no time zone `{text}`"), Some(hint));
+    }
+    zone
+}
+
+/// Checked for their form, so that the document does not have to change later.
+fn read_pseudonyms(reader: &mut Reader<'_, '_>) {
+    let file = reader.file();
+    for entry in reader.entries("pseudonyms").unwrap_or_default() {
+        let mut inner = Reader::new(file, &entry.value, reader.problems());
+        if let Some(scope) = inner.text("scope").filter(|scope| scope != "mesh" && scope != "domain") {
+            let line = inner.line_of("scope");
+            inner.error(line, format!("`{scope}` is not `domain` or `mesh`"), None);
+        }
+        inner.finish(UnknownKeys::Error);
+    }
+}
+
+/// `[a, b]` or `{ a: what it means, b: .. }`.
+fn described_names(reader: &mut Reader<'_, '_>, key: &str) -> Vec<String> {
+    match reader.node(key).and_then(yaml::Node::as_mapping) {
+        Some(entries) => entries.iter().map(|entry| entry.key.clone()).collect(),
+        None => reader.names(key).unwrap_or_default(),
+    }
+}
+
+fn read_purposes(reader: &mut Reader<'_, '_>) -> Vec<String> {
+    let file = reader.file();
+    let mut purposes = Vec::new();
+    for entry in reader.entries("purposes").unwrap_or_default() {
+        let mut inner = Reader::new(file, &entry.value, reader.problems());
+        inner.required_text("title");
+        inner.text("approver");
+        inner.finish(UnknownKeys::Error);
+        purposes.push(entry.key.clone());
+    }
+    purposes
+}
+
+fn check_ids(reader: &mut Reader<'_, '_>, restrictions: &[Restriction]) {
+    let mut seen = BTreeMap::new();
+    for restriction in restrictions {
+        if let Some(first) = seen.insert(restriction.id.as_str(), restriction.at.line) {
+            let message = format!("the id `{}` is used twice, first in line {first}", restriction.id);
+            reader.error(restriction.at.line, message, None);
+        }
+    }
+}
