@@ -1,1 +1,129 @@
-fn main() {}
+//! The binary `meshgate`: one command a module, and here their table of contents.
+
+mod demo;
+mod dev;
+mod failure;
+mod gateway;
+mod node;
+mod serve;
+mod sql;
+mod tour;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use failure::Failure;
+
+/// Federated SQL over a data mesh, with policy that holds at the source.
+#[derive(Debug, Parser)]
+#[command(name = "meshgate", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a mesh with three domains, data and people on this machine.
+    Demo(demo::DemoArguments),
+    /// Walk through what the demo shows, and check every line of it.
+    Tour(tour::TourArguments),
+    /// Ask a gateway.
+    Sql(sql::SqlArguments),
+    /// Serve a domain.
+    Node(serve::ServeArguments),
+    /// Serve all domains to SQL clients.
+    Gateway(serve::ServeArguments),
+    /// Keys, certificates and tokens for development.
+    #[command(subcommand)]
+    Dev(dev::DevCommand),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Fails only if there is a provider already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    start_log(&arguments.command);
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("meshgate: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Usage(format!("cannot start threads: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
+            Command::Tour(arguments) => Box::pin(tour::run(arguments)).await,
+            Command::Sql(arguments) => Box::pin(sql::run(arguments)).await,
+            Command::Node(arguments) => Box::pin(node::run(arguments)).await,
+            Command::Gateway(arguments) => Box::pin(gateway::run(arguments)).await,
+            Command::Dev(command) => dev::run(command),
+        }
+    })
+}
+
+/// To standard error, as `RUST_LOG` says; servers tell more by themselves than tools.
+fn start_log(command: &Command) {
+    let default = match command {
+        Command::Node(_) | Command::Gateway(_) => "info",
+        _ => "warn",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_that_belong_together() {
+        for line in [
+            "meshgate demo --scale 3 --keep d --port 0",
+            "meshgate sql --as anna -c select",
+            "meshgate sql --as anna --demo d -f x.sql --format json",
+            "meshgate sql --gateway grpc+tls://h:1 --ca c --token-file t",
+            "meshgate node -c node.yaml --check",
+            "meshgate gateway --config gateway.yaml",
+            "meshgate dev ca --out d --domain sales --domain web",
+            "meshgate dev token --key k --sub anna --hours 1",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in [
+            "meshgate",
+            "meshgate demo --scale 0",
+            "meshgate demo --port 70000",
+            "meshgate sql -c a -f b --as anna",
+            "meshgate sql --gateway grpc+tls://h:1 -c a",
+            "meshgate sql --as anna --gateway g --ca c --token-file t",
+            "meshgate sql --demo d -c a",
+            "meshgate node",
+            "meshgate dev token --key k",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

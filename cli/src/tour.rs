@@ -1,0 +1,259 @@
+//! `meshgate tour`: walks through the demo and checks each line of the walk.
+
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt::Write, net::SocketAddr, path::PathBuf, time::Duration};
+
+use arrow::{
+    array::{RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use arrow_flight::FlightInfo;
+use chrono::{NaiveDate, TimeDelta};
+use clap::Args;
+use futures::TryStreamExt;
+use tokio::{net::TcpStream, time::timeout};
+use tonic::Code;
+
+use crate::{
+    demo::{self, Demo, data, state},
+    failure::Failure,
+    sql::{
+        self,
+        client::{Client, QueryError},
+        output::{self, Format, Output},
+        target::Target,
+    },
+};
+use lines::{Answer, Ask, LINES, Line, Refusal};
+
+/// A demo that runs answers at once.
+const ALIVE_TIME: Duration = Duration::from_secs(1);
+/// The gateway's own schema is not part of the story.
+const OWN_SCHEMA: &str = "system";
+
+#[derive(Debug, Args)]
+pub(crate) struct TourArguments {
+    /// Folder of a running demo, if it is not the last one started. Without any, the tour starts its own.
+    #[arg(long, value_name = "DIR")]
+    demo: Option<PathBuf>,
+}
+
+/// What came back.
+enum Outcome {
+    Rows(SchemaRef, Vec<RecordBatch>),
+    Error(QueryError),
+}
+
+pub(crate) async fn run(arguments: TourArguments) -> Result<(), Failure> {
+    let running = match &arguments.demo {
+        Some(folder) => Some(state::read(folder)?),
+        None => last_running().await,
+    };
+    if let Some(state) = running {
+        return interruptible(walk(&state)).await;
+    }
+    sql::print("No demo runs; the tour starts one for itself.\n")?;
+    let demo = interruptible(Demo::start(None, None, 0)).await?;
+    let outcome = interruptible(walk(&demo.state)).await;
+    demo.stop().await;
+    outcome
+}
+
+async fn interruptible<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::Cancelled),
+    }
+}
+
+async fn last_running() -> Option<state::DemoState> {
+    let state = state::read_last().ok()?;
+    let address: SocketAddr = state.gateway.address.parse().ok()?;
+    timeout(ALIVE_TIME, TcpStream::connect(address)).await.ok()?.ok()?;
+    Some(state)
+}
+
+async fn walk(state: &state::DemoState) -> Result<(), Failure> {
+    let quarter = state.made.quarter;
+    if data::quarter_start(demo::today()) != quarter {
+        return Err(Failure::Usage(format!(
+            "this demo was made in the quarter of {quarter}, whose embargo is over; make a new one in another folder"
+        )));
+    }
+    let mut differences = 0;
+    let mut answers = 0;
+    for (position, line) in LINES.iter().enumerate() {
+        sql::print(&format!("\n{}. {}\n", position + 1, line.title))?;
+        for (persona, expected) in line.answers {
+            answers += 1;
+            if !ask_and_check(state, line, persona, expected).await? {
+                differences += 1;
+            }
+        }
+        sql::print(&format!("   {}\n", line.says))?;
+    }
+    if differences > 0 {
+        return Err(Failure::Found(format!(
+            "{differences} of {answers} answers are not what they should be"
+        )));
+    }
+    sql::print(&format!("\nAll {answers} answers are what they should be.\n"))
+}
+
+/// Prints the answer; `false` if it is not the expected one.
+async fn ask_and_check(
+    state: &state::DemoState,
+    line: &Line,
+    persona: &str,
+    expected: &Answer,
+) -> Result<bool, Failure> {
+    let text = match line.ask {
+        Ask::Tables => "(the list of tables that a SQL tool shows)",
+        Ask::Sql(statement) => statement,
+    };
+    sql::print(&format!("\n   {persona}> {text}\n"))?;
+    let mut client = Client::connect(&Target::of_demo(state, persona)?).await?;
+    let outcome = match ask(&mut client, &line.ask).await {
+        Ok((schema, batches)) => Outcome::Rows(schema, batches),
+        Err(error) => Outcome::Error(error),
+    };
+    sql::print(&indented(&shown(&outcome)?))?;
+    let difference = difference(&outcome, expected, state.made.quarter)?;
+    if let Some(difference) = &difference {
+        sql::print(&indented(&format!("NOT AS EXPECTED: {difference}\n")))?;
+    }
+    Ok(difference.is_none())
+}
+
+async fn ask(client: &mut Client, ask: &Ask) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
+    match ask {
+        Ask::Sql(statement) => {
+            let info = client.execute(statement).await?;
+            read(client, &info).await
+        }
+        Ask::Tables => {
+            let info = client.tables().await?;
+            let (_, batches) = read(client, &info).await?;
+            Ok(table_names(&batches))
+        }
+    }
+}
+
+async fn read(client: &mut Client, info: &FlightInfo) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
+    let schema = info.clone().try_decode_schema().map_err(|error| QueryError {
+        code: None,
+        message: format!("the answer has no readable schema: {error}"),
+    })?;
+    let batches = match client.read(info).await? {
+        Some(stream) => stream.try_collect().await?,
+        None => Vec::new(),
+    };
+    Ok((schema.into(), batches))
+}
+
+/// `domain.table`, sorted.
+fn table_names(batches: &[RecordBatch]) -> (SchemaRef, Vec<RecordBatch>) {
+    let mut names = Vec::new();
+    for batch in batches {
+        let column = |name| batch.column_by_name(name)?.as_any().downcast_ref::<StringArray>();
+        let (Some(schemas), Some(tables)) = (column("db_schema_name"), column("table_name")) else {
+            continue;
+        };
+        for (schema, table) in schemas.iter().zip(tables) {
+            if let (Some(schema), Some(table)) = (schema, table)
+                && schema != OWN_SCHEMA
+            {
+                names.push(format!("{schema}.{table}"));
+            }
+        }
+    }
+    names.sort();
+    let schema: SchemaRef = Schema::new(vec![Field::new("table", DataType::Utf8, false)]).into();
+    let names = StringArray::from_iter_values(names);
+    let batch = RecordBatch::try_new(schema.clone(), vec![std::sync::Arc::new(names)]);
+    (schema, batch.into_iter().collect())
+}
+
+fn shown(outcome: &Outcome) -> Result<String, Failure> {
+    let (schema, batches) = match outcome {
+        Outcome::Rows(schema, batches) => (schema, batches),
+        Outcome::Error(error) => return Ok(format!("{}\n", error.message)),
+    };
+    let mut text = Vec::new();
+    let mut output = Output::begin(Format::Table, &mut text, schema)?;
+    for batch in batches {
+        output.write(batch)?;
+    }
+    output.finish()?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// `None` if the outcome is the expected one.
+fn difference(outcome: &Outcome, expected: &Answer, quarter: NaiveDate) -> Result<Option<String>, Failure> {
+    match (outcome, expected) {
+        (Outcome::Rows(schema, batches), Answer::Rows(expected)) => {
+            let expected = with_days(expected, quarter);
+            let actual = as_csv(schema, batches)?;
+            Ok((actual != expected).then(|| format!("it should be\n{expected}")))
+        }
+        (Outcome::Error(error), Answer::Refused(refusal)) => {
+            let fits = error.code.is_some_and(|code| refusal.fits(code, &error.message));
+            Ok((!fits).then(|| format!("it should be an error of the class {refusal:?}")))
+        }
+        (Outcome::Error(_), Answer::Rows(_)) => Ok(Some("it should be rows".to_owned())),
+        (Outcome::Rows(..), Answer::Refused(refusal)) => {
+            Ok(Some(format!("it should be refused: {refusal:?}")))
+        }
+    }
+}
+
+fn as_csv(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String, Failure> {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let mut lines = vec![names.join(",")];
+    for batch in batches {
+        for row in output::rows(batch)? {
+            let cells: Vec<String> =
+                row.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".to_owned())).collect();
+            lines.push(cells.join(","));
+        }
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Puts dates for `{-40}` and the like.
+fn with_days(text: &str, quarter: NaiveDate) -> String {
+    let mut dated = String::new();
+    for (position, piece) in text.split('{').enumerate() {
+        match piece.split_once('}') {
+            Some((days, rest)) if position > 0 => {
+                let day = days
+                    .parse()
+                    .ok()
+                    .and_then(TimeDelta::try_days)
+                    .and_then(|days| quarter.checked_add_signed(days));
+                // Writing to a String does not fail.
+                let _ = write!(dated, "{}{rest}", day.map_or_else(|| days.to_owned(), |day| day.to_string()));
+            }
+            _ => dated.push_str(piece),
+        }
+    }
+    dated
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("   {line}\n")).collect()
+}
+
+impl Refusal {
+    fn fits(self, code: Code, message: &str) -> bool {
+        match self {
+            Self::NoSuchTable => code == Code::NotFound,
+            Self::NoSuchColumn => code == Code::InvalidArgument && message.contains("margin"),
+            Self::DivisionByZero => code == Code::InvalidArgument && message.contains("zero"),
+            Self::NotAQuery => matches!(code, Code::InvalidArgument | Code::Unimplemented),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use super::*;
+
+fn quarter() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 10, 1).unwrap()
+}
+
+fn rows(csv_names: &[&str]) -> Outcome {
+    let schema: SchemaRef = Schema::new(vec![Field::new("table", DataType::Utf8, false)]).into();
+    let names = StringArray::from_iter_values(csv_names);
+    let batch = RecordBatch::try_new(schema.clone(), vec![std::sync::Arc::new(names)]).unwrap();
+    Outcome::Rows(schema, vec![batch])
+}
+
+fn error(code: Code, message: &str) -> Outcome {
+    Outcome::Error(QueryError { code: Some(code), message: message.to_owned() })
+}
+
+#[test]
+fn days_are_put_in() {
+    assert_eq!(with_days("1,{-40},x\n2,{0}", quarter()), "1,2026-08-22,x\n2,2026-10-01");
+    assert_eq!(with_days("plain", quarter()), "plain");
+}
+
+#[test]
+fn rows_are_compared_exactly() {
+    let check = |outcome: &Outcome, answer| difference(outcome, answer, quarter()).unwrap();
+    assert!(check(&rows(&["a", "b"]), &Answer::Rows("table\na\nb")).is_none());
+    assert!(check(&rows(&[]), &Answer::Rows("table")).is_none());
+    assert!(check(&rows(&["a"]), &Answer::Rows("table\na\nb")).is_some());
+    assert!(check(&rows(&["b", "a"]), &Answer::Rows("table\na\nb")).is_some());
+    assert!(check(&rows(&[]), &Answer::Refused(Refusal::NoSuchTable)).is_some());
+}
+
+#[test]
+fn errors_are_compared_by_class() {
+    let check =
+        |outcome: &Outcome, refusal| difference(outcome, &Answer::Refused(refusal), quarter()).unwrap();
+    assert!(check(&error(Code::NotFound, "no table"), Refusal::NoSuchTable).is_none());
+    assert!(check(&error(Code::Internal, "broken"), Refusal::NoSuchTable).is_some());
+    assert!(check(&error(Code::InvalidArgument, "column margin"), Refusal::NoSuchColumn).is_none());
+    assert!(check(&error(Code::InvalidArgument, "division by zero"), Refusal::DivisionByZero).is_none());
+    assert!(check(&error(Code::Unavailable, "down"), Refusal::NotAQuery).is_some());
+}
+
+#[test]
+fn every_line_has_somebody_who_asks() {
+    for line in LINES {
+        assert!(!line.answers.is_empty(), "{}", line.title);
+        assert!(line.says.ends_with('.'), "{}", line.title);
+    }
+}
