@@ -1,0 +1,295 @@
+//! The table of functions, in groups. `docs/sql-functions.md` is made from it.
+//!
+//! "Infallible" is said only of functions whose implementation has been read:
+//! it decides what may run on rows that a caller does not see.
+
+use super::{Behaviour, Classification, Kind, Offer, Reason};
+
+type Group = (Kind, Behaviour, Offer, &'static [&'static str]);
+
+pub(super) fn all() -> impl Iterator<Item = (Kind, &'static str, Classification)> {
+    GROUPS.iter().flat_map(|(kind, behaviour, offer, names)| {
+        let classification = Classification { behaviour: *behaviour, offer: *offer };
+        names.iter().map(move |name| (*kind, *name, classification))
+    })
+}
+
+const GROUPS: &[Group] = &[
+    (Kind::Scalar, Behaviour::Infallible, Offer::Allowed, INFALLIBLE),
+    (Kind::Scalar, Behaviour::Fallible, Offer::Allowed, FALLIBLE_TEXT),
+    (Kind::Scalar, Behaviour::Fallible, Offer::Allowed, FALLIBLE_NUMBERS),
+    (Kind::Scalar, Behaviour::Fallible, Offer::Allowed, FALLIBLE_TIME),
+    (Kind::Scalar, Behaviour::Fallible, Offer::Allowed, FALLIBLE_NESTED),
+    (Kind::Scalar, Behaviour::Fallible, Offer::Refused(Reason::UncountedMemory), UNCOUNTED),
+    (Kind::Scalar, Behaviour::Fallible, Offer::Refused(Reason::Time), &["levenshtein"]),
+    (Kind::Scalar, Behaviour::Infallible, Offer::Refused(Reason::RevealsSystem), &["version"]),
+    (
+        Kind::Scalar,
+        Behaviour::Volatile,
+        Offer::Refused(Reason::RevealsSystem),
+        &["input_file_name", "file_row_index"],
+    ),
+    (Kind::Scalar, Behaviour::Volatile, Offer::Refused(Reason::Volatile), &["random", "uuid"]),
+    (
+        Kind::Scalar,
+        Behaviour::Fallible,
+        Offer::Refused(Reason::Metadata),
+        &["arrow_field", "arrow_metadata", "with_metadata"],
+    ),
+    (
+        Kind::Scalar,
+        Behaviour::Fallible,
+        Offer::Refused(Reason::ForeignTypes),
+        &["arrow_cast", "arrow_try_cast", "cast_to_type", "try_cast_to_type", "union_extract", "union_tag"],
+    ),
+    (
+        Kind::Scalar,
+        Behaviour::Fallible,
+        Offer::Refused(Reason::ForeignTypes),
+        &["map", "map_entries", "map_extract", "map_keys", "map_values"],
+    ),
+    (
+        Kind::HigherOrder,
+        Behaviour::Fallible,
+        Offer::Refused(Reason::NotOffered),
+        &["array_any_match", "array_filter", "array_first", "array_transform"],
+    ),
+    (Kind::Aggregate, Behaviour::Infallible, Offer::Allowed, INFALLIBLE_AGGREGATES),
+    (Kind::Aggregate, Behaviour::Fallible, Offer::Allowed, FALLIBLE_AGGREGATES),
+    (Kind::Window, Behaviour::Infallible, Offer::Allowed, INFALLIBLE_WINDOWS),
+    (Kind::Window, Behaviour::Fallible, Offer::Allowed, &["lag", "lead", "nth_value", "ntile"]),
+    (
+        Kind::Table,
+        Behaviour::Fallible,
+        Offer::Refused(Reason::UncountedMemory),
+        &["generate_series", "range"],
+    ),
+];
+
+const INFALLIBLE: &[&str] = &[
+    // Choice
+    "coalesce",
+    "greatest",
+    "least",
+    "nullif",
+    "nvl",
+    "nvl2",
+    // Text
+    "ascii",
+    "bit_length",
+    "btrim",
+    "character_length",
+    "contains",
+    "ends_with",
+    "initcap",
+    "lower",
+    "ltrim",
+    "octet_length",
+    "reverse",
+    "rtrim",
+    "starts_with",
+    "strpos",
+    "upper",
+    // Numbers: floats, which have NaN and infinities
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "cos",
+    "cosh",
+    "cot",
+    "degrees",
+    "exp",
+    "isnan",
+    "iszero",
+    "nanvl",
+    "pi",
+    "radians",
+    "signum",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    // Time: the statement's instant, and parts of a calendar
+    "current_date",
+    "current_time",
+    "date_part",
+    "now",
+    // Digests
+    "md5",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    // Structure
+    "arrow_typeof",
+    "get_field",
+    "named_struct",
+    "struct",
+];
+
+const FALLIBLE_TEXT: &[&str] = &[
+    "chr",
+    "concat",
+    "concat_ws",
+    "decode",
+    "digest",
+    "encode",
+    "find_in_set",
+    "left",
+    "overlay",
+    "regexp_count",
+    "regexp_instr",
+    "regexp_like",
+    "regexp_match",
+    "regexp_replace",
+    "replace",
+    "right",
+    "split_part",
+    "substr",
+    "substr_index",
+    "to_hex",
+    "translate",
+];
+
+const FALLIBLE_NUMBERS: &[&str] = &[
+    "abs",
+    "ceil",
+    "factorial",
+    "floor",
+    "gcd",
+    "lcm",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "power",
+    "round",
+    "trunc",
+];
+
+const FALLIBLE_TIME: &[&str] = &[
+    "date_bin",
+    "date_trunc",
+    "from_unixtime",
+    "make_date",
+    "make_time",
+    "to_char",
+    "to_date",
+    "to_local_time",
+    "to_time",
+    "to_timestamp",
+    "to_timestamp_micros",
+    "to_timestamp_millis",
+    "to_timestamp_nanos",
+    "to_timestamp_seconds",
+    "to_unixtime",
+];
+
+const FALLIBLE_NESTED: &[&str] = &[
+    "array_add",
+    "array_any_value",
+    "array_append",
+    "array_avg",
+    "array_compact",
+    "array_concat",
+    "array_dims",
+    "array_distance",
+    "array_distinct",
+    "array_element",
+    "array_except",
+    "array_has",
+    "array_has_all",
+    "array_has_any",
+    "array_intersect",
+    "array_length",
+    "array_max",
+    "array_min",
+    "array_ndims",
+    "array_normalize",
+    "array_pop_back",
+    "array_pop_front",
+    "array_position",
+    "array_positions",
+    "array_prepend",
+    "array_product",
+    "array_remove",
+    "array_remove_all",
+    "array_remove_n",
+    "array_replace",
+    "array_replace_all",
+    "array_replace_n",
+    "array_reverse",
+    "array_scale",
+    "array_slice",
+    "array_sort",
+    "array_subtract",
+    "array_sum",
+    "array_to_string",
+    "array_union",
+    "arrays_zip",
+    "cardinality",
+    "cosine_distance",
+    "empty",
+    "flatten",
+    "inner_product",
+    "make_array",
+    "string_to_array",
+];
+
+/// Their size is an argument.
+const UNCOUNTED: &[&str] =
+    &["array_repeat", "array_resize", "generate_series", "lpad", "range", "repeat", "rpad"];
+
+const INFALLIBLE_AGGREGATES: &[&str] = &[
+    "any_value",
+    "approx_distinct",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "first_value",
+    "grouping",
+    "last_value",
+    "max",
+    "min",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
+    "stddev",
+    "stddev_pop",
+    "var",
+    "var_pop",
+];
+
+const FALLIBLE_AGGREGATES: &[&str] = &[
+    "approx_median",
+    "approx_percentile_cont",
+    "approx_percentile_cont_with_weight",
+    "array_agg",
+    "avg",
+    "median",
+    "nth_value",
+    "percentile_cont",
+    "string_agg",
+    "sum",
+];
+
+const INFALLIBLE_WINDOWS: &[&str] =
+    &["cume_dist", "dense_rank", "first_value", "last_value", "percent_rank", "rank", "row_number"];
