@@ -1,8 +1,22 @@
 //! The policy of one domain, compiled for its tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::{Decision, Digest, Mesh, Principal, Statement, Table, digest::DigestBuilder, yaml::Problem};
+use crate::{
+    Decision, Digest, Mesh, Principal, Statement, Table,
+    compile::{Rules, TablePolicy, compile},
+    digest::DigestBuilder,
+    document::OwnerDocument,
+    expression::Caller,
+    yaml::Problem,
+};
+
+/// Most documents of a domain.
+const MAX_DOCUMENTS: usize = 1_000;
+/// Most rules of a domain.
+const MAX_RULES: usize = 10_000;
+/// Names that no domain can have: SQL gives them another meaning.
+const RESERVED_DOMAINS: [&str; 3] = ["information_schema", "public", "system"];
 
 /// A policy document as it lies in the owner's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +32,7 @@ pub struct Document {
 pub struct DomainPolicy {
     owner_version: Digest,
     operator_version: Digest,
+    tables: HashMap<String, TablePolicy>,
     no_claims: BTreeSet<String>,
 }
 
@@ -27,18 +42,49 @@ impl DomainPolicy {
         domain: &str,
         documents: &[Document],
         mesh: &Mesh,
-        _tables: &[Table],
+        tables: &[Table],
     ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
-        let mut policy = Self::deny_all(domain);
-        policy.owner_version = owner_version(documents);
-        policy.operator_version = mesh.version();
-        Ok((policy, Vec::new()))
+        let mut problems = Vec::new();
+        if RESERVED_DOMAINS.contains(&domain) {
+            problems.push(Problem::error("", 0, format!("`{domain}` is reserved and cannot name a domain")));
+        }
+        if documents.len() > MAX_DOCUMENTS {
+            let message = format!("the domain has more than {MAX_DOCUMENTS} policy documents");
+            return Err(vec![Problem::error("", 0, message)]);
+        }
+        let sorted = in_order(documents);
+        let owner: Vec<OwnerDocument> = sorted
+            .iter()
+            .map(|document| {
+                OwnerDocument::read(domain, &document.name, &document.text, &mesh.words, &mut problems)
+            })
+            .collect();
+        check_ids(&owner, &mut problems);
+        let tables: Vec<&Table> = tables.iter().filter(|table| table.domain == domain).collect();
+        let rules: Vec<Rules<'_>> = owner.iter().map(rules_of).collect();
+        let (compiled, found) = compile(domain, mesh, &tables, &rules);
+        problems.extend(found);
+        if problems.iter().any(Problem::is_error) {
+            return Err(problems);
+        }
+        let policy = Self {
+            owner_version: owner_version(&sorted),
+            operator_version: mesh.version(),
+            tables: compiled.into_iter().map(|table| (table.name.clone(), table)).collect(),
+            no_claims: BTreeSet::new(),
+        };
+        Ok((policy, problems))
     }
 
     /// What stands in for documents that cannot be read: no table exists.
     pub fn deny_all(domain: &str) -> Self {
         let version = DigestBuilder::new("meshgate-deny-all-v1").part(domain.as_bytes()).finish();
-        Self { owner_version: version, operator_version: version, no_claims: BTreeSet::new() }
+        Self {
+            owner_version: version,
+            operator_version: version,
+            tables: HashMap::new(),
+            no_claims: BTreeSet::new(),
+        }
     }
 
     /// Digest of the owner's documents.
@@ -52,19 +98,50 @@ impl DomainPolicy {
     }
 
     /// What policy says for one principal and one table. An unknown table is absent.
-    pub fn decide(&self, _table: &str, _principal: &Principal, _statement: &Statement) -> Decision {
-        Decision::Absent { rules: Vec::new() }
+    pub fn decide(&self, table: &str, principal: &Principal, statement: &Statement) -> Decision {
+        match self.tables.get(table) {
+            Some(policy) => policy.decide(&Caller { principal, statement }),
+            None => Decision::Absent { rules: Vec::new() },
+        }
     }
 
     /// The claims that rules of a table read: only these travel in its permits.
-    pub fn claims_read(&self, _table: &str) -> &BTreeSet<String> {
-        &self.no_claims
+    pub fn claims_read(&self, table: &str) -> &BTreeSet<String> {
+        self.tables.get(table).map_or(&self.no_claims, |policy| &policy.claims_read)
     }
 }
 
-fn owner_version(documents: &[Document]) -> Digest {
+fn in_order(documents: &[Document]) -> Vec<&Document> {
     let mut sorted: Vec<&Document> = documents.iter().collect();
     sorted.sort_by(|left, right| left.name.cmp(&right.name));
+    sorted
+}
+
+fn rules_of(document: &OwnerDocument) -> Rules<'_> {
+    Rules { own_masks: &document.masks, grants: &document.grants, restrictions: &document.restrictions }
+}
+
+/// Ids are unique in the domain: audit and tests name rules by them.
+fn check_ids(documents: &[OwnerDocument], problems: &mut Vec<Problem>) {
+    let mut seen = BTreeMap::new();
+    let mut count = 0;
+    for document in documents {
+        let grants = document.grants.iter().map(|grant| (&grant.id, &grant.at));
+        let restrictions = document.restrictions.iter().map(|restriction| (&restriction.id, &restriction.at));
+        for (id, at) in grants.chain(restrictions) {
+            count += 1;
+            if let Some(first) = seen.insert(id, at) {
+                let message = format!("the id `{id}` is used twice, first in {}:{}", first.file, first.line);
+                problems.push(Problem::error(&at.file, at.line, message));
+            }
+        }
+    }
+    if count > MAX_RULES {
+        problems.push(Problem::error("", 0, format!("the domain has more than {MAX_RULES} rules")));
+    }
+}
+
+fn owner_version(sorted: &[&Document]) -> Digest {
     DigestBuilder::new("meshgate-owner-v1")
         .parts(sorted.iter().map(|document| &document.name))
         .parts(sorted.iter().map(|document| &document.text))

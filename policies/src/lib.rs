@@ -5,9 +5,11 @@
 //! again in order to enforce. Both must come to the same [`Decision`], which
 //! is why everything a decision depends on is an argument.
 
+mod compile;
 pub mod contract;
 pub mod data_type;
 mod data_type_text;
+mod decide;
 pub mod decision;
 pub mod digest;
 mod document;

@@ -29,7 +29,6 @@ pub struct Mesh {
     roles: Names,
     groups: Names,
     sources: BTreeMap<String, ClaimSource>,
-    pub(crate) file: String,
     pub(crate) claims: BTreeMap<String, ClaimDefinition>,
     pub(crate) words: Vocabulary,
     pub(crate) restrictions: Vec<Restriction>,
@@ -40,14 +39,14 @@ impl Mesh {
     pub fn load(file: &str, text: &str) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let root = yaml::parse(file, text).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
-        let mesh = Self::read(file, text, Reader::new(file, &root, &mut problems));
+        let mesh = Self::read(text, Reader::new(file, &root, &mut problems));
         match mesh {
             Some(mesh) if !problems.iter().any(Problem::is_error) => Ok((mesh, problems)),
             _ => Err(problems),
         }
     }
 
-    fn read(file: &str, text: &str, mut reader: Reader<'_, '_>) -> Option<Self> {
+    fn read(text: &str, mut reader: Reader<'_, '_>) -> Option<Self> {
         let name = reader.required_text("mesh");
         let time_zone = read_time_zone(&mut reader);
         if reader.integer("version").is_some_and(|version| version < 0) {
@@ -76,7 +75,6 @@ impl Mesh {
             roles,
             groups,
             sources,
-            file: file.to_owned(),
             claims,
             words,
             restrictions,

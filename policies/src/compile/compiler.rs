@@ -1,0 +1,193 @@
+//! Goes through all rules of a domain and puts each to the tables it selects.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    Mask, MaskId, Needs, PolicyColumn, TablePolicy,
+    mask::{MaskCompiler, redact},
+};
+use crate::{
+    Mesh, Table,
+    document::{Grant, MaskSpec, Pattern, Restriction, Sql, Where},
+    expression::{Expr, Scope, claims_of},
+    principal::ClaimType,
+    yaml::Problem,
+};
+
+/// A rule of the owner and the masks of its document.
+#[derive(Debug)]
+pub(crate) struct Rules<'a> {
+    pub(crate) own_masks: &'a BTreeMap<String, Sql>,
+    pub(crate) grants: &'a [Grant],
+    pub(crate) restrictions: &'a [Restriction],
+}
+
+pub(super) struct Compiler<'a> {
+    pub(super) domain: &'a str,
+    pub(super) mesh: &'a Mesh,
+    pub(super) tables: &'a [&'a Table],
+    pub(super) policies: Vec<TablePolicy>,
+    pub(super) problems: Vec<Problem>,
+    /// Positions of masks by their canonical text, for each table.
+    known_masks: Vec<HashMap<String, MaskId>>,
+}
+
+/// Compiles the rules of a domain's owner, in order, and those of the operator.
+pub(crate) fn compile(
+    domain: &str,
+    mesh: &Mesh,
+    tables: &[&Table],
+    owner: &[Rules<'_>],
+) -> (Vec<TablePolicy>, Vec<Problem>) {
+    let mut compiler = Compiler {
+        domain,
+        mesh,
+        tables,
+        policies: tables.iter().map(|table| empty(table)).collect(),
+        problems: Vec::new(),
+        known_masks: vec![HashMap::new(); tables.len()],
+    };
+    compiler.add_redact();
+    for rules in owner {
+        for grant in rules.grants {
+            compiler.grant(grant, rules.own_masks);
+        }
+    }
+    for rules in owner {
+        for restriction in rules.restrictions {
+            compiler.restriction(restriction, rules.own_masks, false);
+        }
+    }
+    let no_masks = BTreeMap::new();
+    for restriction in &mesh.restrictions {
+        compiler.restriction(restriction, &no_masks, true);
+    }
+    for policy in &mut compiler.policies {
+        policy.claims_read = claims_read(policy);
+    }
+    (compiler.policies, compiler.problems)
+}
+
+fn empty(table: &Table) -> TablePolicy {
+    let column = |column: &crate::Column| PolicyColumn {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        required: column.required,
+    };
+    TablePolicy {
+        name: table.name.clone(),
+        columns: table.columns.iter().map(column).collect(),
+        grants: Vec::new(),
+        restrictions: Vec::new(),
+        masks: Vec::new(),
+        redact: Vec::new(),
+        claims_read: BTreeSet::new(),
+    }
+}
+
+impl Compiler<'_> {
+    fn add_redact(&mut self) {
+        for (position, table) in self.tables.iter().enumerate() {
+            for column in &table.columns {
+                let id = self.mask_id(position, redact(&column.data_type));
+                if let (Some(policy), Some(id)) = (self.policies.get_mut(position), id) {
+                    policy.redact.push(id);
+                }
+            }
+        }
+    }
+
+    /// The position of a mask in the list of its table.
+    fn mask_id(&mut self, table: usize, expr: Expr) -> Option<MaskId> {
+        let needs = self.needs_of([&expr]);
+        let (policy, known) = (self.policies.get_mut(table)?, self.known_masks.get_mut(table)?);
+        let next = MaskId(policy.masks.len());
+        let id = *known.entry(expr.to_string()).or_insert(next);
+        if id == next {
+            policy.masks.push(Mask { expr, needs });
+        }
+        Some(id)
+    }
+
+    /// Compiles a mask for a column; a problem gives `None`.
+    pub(super) fn mask(
+        &mut self,
+        table: usize,
+        column: usize,
+        (spec, line): (&MaskSpec, usize),
+        own: &BTreeMap<String, Sql>,
+        at: &Where,
+    ) -> Option<MaskId> {
+        let source = *self.tables.get(table)?;
+        let compiler = MaskCompiler { table: source, scope: self.scope(Some(source)), own, at, line };
+        match compiler.compile(spec, column) {
+            Ok(expr) => self.mask_id(table, expr),
+            Err(problem) => {
+                self.problem(problem);
+                None
+            }
+        }
+    }
+
+    /// The mask that is written for a column: by its name before by a glob.
+    pub(super) fn mask_for<'m>(
+        &mut self,
+        column: &str,
+        masks: &'m [(Pattern, MaskSpec)],
+        at: &Where,
+    ) -> Option<(&'m MaskSpec, usize)> {
+        if let Some((pattern, mask)) = masks.iter().find(|(pattern, _)| pattern.text == column) {
+            return Some((mask, pattern.line));
+        }
+        let mut matching = masks.iter().filter(|(pattern, _)| pattern.matches(column));
+        let (pattern, mask) = matching.next()?;
+        if let Some((other, _)) = matching.next() {
+            let message = format!("`{}` and `{}` both mask `{column}`", pattern.text, other.text);
+            self.problem(
+                Problem::error(&at.file, other.line, message).with_hint(format!("name `{column}` itself")),
+            );
+        }
+        Some((mask, pattern.line))
+    }
+
+    /// What expressions can name: the columns of a table, or no row.
+    pub(super) fn scope<'t>(&'t self, table: Option<&'t Table>) -> Scope<'t> {
+        Scope {
+            columns: table.map_or(&[], |table| table.columns.as_slice()),
+            claims: &self.mesh.claims,
+            zone: self.mesh.time_zone(),
+            cell: None,
+        }
+    }
+
+    pub(super) fn needs_of<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> Needs {
+        let mut names = BTreeSet::new();
+        for expr in exprs {
+            claims_of(expr, &mut names);
+        }
+        self.needs(names)
+    }
+
+    pub(super) fn needs(&self, names: BTreeSet<String>) -> Needs {
+        let declared = &self.mesh.claims;
+        let typed: BTreeMap<String, ClaimType> = names
+            .into_iter()
+            .filter_map(|name| declared.get(&name).map(|claim| (name, claim.claim_type)))
+            .collect();
+        Needs(typed.into())
+    }
+
+    /// Adds a problem, once: a rule for many tables fails for all in the same way.
+    pub(super) fn problem(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+}
+
+fn claims_read(policy: &TablePolicy) -> BTreeSet<String> {
+    let grants = policy.grants.iter().map(|grant| &grant.needs);
+    let masks = policy.masks.iter().map(|mask| &mask.needs);
+    let restrictions = policy.restrictions.iter().flat_map(super::TableRestriction::needs);
+    grants.chain(masks).chain(restrictions).flat_map(|needs| needs.0.keys().cloned()).collect()
+}

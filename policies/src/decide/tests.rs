@@ -1,0 +1,7 @@
+//! Each line of the cell rule, with its deny twin.
+
+mod fixture;
+mod formula;
+mod rules;
+
+use fixture::{Fixture, cells, visible};
