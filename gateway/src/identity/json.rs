@@ -3,9 +3,11 @@
 //! Of two entries of the same name other parsers take the first or the last;
 //! a token that two parsers read differently is refused.
 
+use std::fmt;
+
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
@@ -17,7 +19,10 @@ pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     if !depth_is_bounded(bytes) {
         return None;
     }
-    serde_json::from_slice::<UniqueNames>(bytes).ok().map(|object| object.0)
+    match serde_json::from_slice::<Unambiguous>(bytes) {
+        Ok(Unambiguous(Value::Object(object))) => Some(object),
+        _ => None,
+    }
 }
 
 /// Counts brackets outside strings, before anything is parsed.
@@ -39,30 +44,64 @@ fn depth_is_bounded(bytes: &[u8]) -> bool {
     true
 }
 
-/// An object without two top-level entries of the same name.
-struct UniqueNames(Map<String, Value>);
+/// A value in which no object has two entries of the same name.
+struct Unambiguous(Value);
 
-impl<'de> Deserialize<'de> for UniqueNames {
+impl<'de> Deserialize<'de> for Unambiguous {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = UniqueNames;
+        deserializer.deserialize_any(ValueVisitor).map(Self)
+    }
+}
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
+struct ValueVisitor;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<UniqueNames, A::Error> {
-                let mut object = Map::new();
-                while let Some((name, value)) = entries.next_entry::<String, Value>()? {
-                    if object.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a name is there twice"));
-                    }
-                }
-                Ok(UniqueNames(object))
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Unambiguous(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Unambiguous(value))) = entries.next_entry::<String, Unambiguous>()? {
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name is there twice"));
             }
         }
-        deserializer.deserialize_map(Names)
+        Ok(Value::Object(object))
     }
 }
 
@@ -76,6 +115,10 @@ mod tests {
         assert!(object(br#"{"a":"]]]]]]]]]]]]]]]]]]]]]]\"{{{{{{{{{{{{{{{{{{{{{{{"}"#).is_some());
         assert!(object(br#"{"a":1,"a":2}"#).is_none());
         assert!(object(br#"{"a":1,"\u0061":2}"#).is_none());
+        assert!(object(br#"{"a":{"b":1,"b":2}}"#).is_none());
+        assert!(object(br#"{"a":[{"b":1,"b":2}]}"#).is_none());
+        let mixed = br#"{"a":null,"b":[true,-1,18446744073709551615,1.5,"x"],"c":{"a":{}}}"#;
+        assert_eq!(object(mixed), serde_json::from_slice(mixed).ok());
         assert!(object(b"[]").is_none());
         assert!(object(br#"{"a":1} {}"#).is_none());
         assert!(object(b"").is_none());

@@ -87,7 +87,9 @@ fn issuer(issuer: &str, audience: &str, jwks: &Path, algorithms: &[SignatureAlgo
 }
 
 fn mesh() -> Mesh {
-    Mesh::load("mesh.yaml", "mesh: larkfield\ntimezone: Europe/Berlin\n").unwrap().0
+    let text = "mesh: larkfield\ntimezone: Europe/Berlin\nroles: { path: $.realm_access.roles }\n\
+        claims:\n  regions: { path: $.regions, type: list<string> }\n";
+    Mesh::load("mesh.yaml", text).unwrap().0
 }
 
 fn metadata(authorization: &[&str]) -> MetadataMap {
@@ -112,6 +114,8 @@ fn good_tokens_of_each_algorithm() {
         let authenticated = bench.bearer(&token).unwrap();
         assert_eq!(authenticated.principal.issuer, ISSUER);
         assert_eq!(authenticated.principal.subject, "anna");
+        assert_eq!(authenticated.principal.roles, ["analyst".to_owned()].into());
+        assert_eq!(authenticated.principal.claims.len(), 1);
         assert_eq!(authenticated.expires_at, (START + 300) * 1_000_000);
         assert_eq!(authenticated.token_digest, Digest::of(token.as_bytes()));
     }
@@ -545,6 +549,7 @@ fn names_that_are_there_twice() {
         r#""exp":9999999999"#,
         r#""realm_access":{"roles":["admin"]}"#,
         r#""\u0073ub":"admin""#,
+        r#""nested":{"roles":[],"roles":["admin"]}"#,
     ] {
         let claims = format!("{{{twice},{rest}");
         bench.refused(&FORGE.raw(header, &claims, Signing::EdDsa), Reason::Claims);

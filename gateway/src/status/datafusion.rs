@@ -8,6 +8,10 @@ use datafusion::{
     arrow::error::ArrowError,
     common::{DataFusionError, SchemaError},
 };
+use meshgate_engine::{
+    EngineFailure, classify,
+    failure::{Interruption, Limit as EngineLimit},
+};
 
 use super::{ExpressionFault, GatewayError, Limit, PlanningFault, ShownName};
 
@@ -57,12 +61,22 @@ type ExternalError = dyn std::error::Error + Send + Sync + 'static;
 fn from_external(source: &ExternalError, phase: Phase, depth: usize) -> GatewayError {
     if let Some(own) = source.downcast_ref::<GatewayError>() {
         own.clone()
+    } else if let Some(interruption) = source.downcast_ref::<Interruption>() {
+        from_interruption(*interruption)
     } else if let Some(error) = source.downcast_ref::<DataFusionError>() {
         from_datafusion(error, phase, depth)
     } else if let Some(error) = source.downcast_ref::<ArrowError>() {
         from_arrow(error, phase, depth)
     } else {
         GatewayError::Internal(source.to_string())
+    }
+}
+
+fn from_interruption(interruption: Interruption) -> GatewayError {
+    match interruption {
+        Interruption::Deadline => GatewayError::Limit(Limit::QueryTime),
+        Interruption::Cancelled => GatewayError::Cancelled,
+        Interruption::Panic => GatewayError::Internal(interruption.to_string()),
     }
 }
 
@@ -99,7 +113,7 @@ fn from_leaf(error: &DataFusionError, phase: Phase) -> GatewayError {
             "the statement is not understood: check its spelling and that it is one SQL query".to_owned(),
         ),
         DataFusionError::Execution(text) => GatewayError::Expression(from_execution_text(text)),
-        DataFusionError::ResourcesExhausted(text) => GatewayError::Limit(from_exhausted_text(text)),
+        DataFusionError::ResourcesExhausted(_) => GatewayError::Limit(exhausted(error)),
         DataFusionError::Internal(text) if text.contains("No functions registered") => {
             // What DataFusion says of an unknown function if it has nothing to suggest.
             GatewayError::UnknownFunction(ShownName::new(""))
@@ -178,6 +192,11 @@ fn from_execution_text(text: &str) -> ExpressionFault {
     }
 }
 
-fn from_exhausted_text(text: &str) -> Limit {
-    if text.contains("disk") || text.contains("pill") { Limit::Spill } else { Limit::QueryMemory }
+/// Which resource it was, the engine knows.
+fn exhausted(error: &DataFusionError) -> Limit {
+    match classify(error) {
+        EngineFailure::ResourcesExhausted { limit: EngineLimit::QueryMemory } => Limit::QueryMemory,
+        EngineFailure::ResourcesExhausted { limit: EngineLimit::Spill } => Limit::Spill,
+        _ => Limit::Memory,
+    }
 }

@@ -101,6 +101,8 @@ pub enum Limit {
     ResultRows,
     ResultBytes,
     QueryMemory,
+    /// Memory of all queries.
+    Memory,
     Spill,
     StatementBytes,
     /// Queries of the gateway at the same time.
@@ -305,7 +307,7 @@ impl Limit {
         match self {
             Self::QueryTime | Self::IdleTime => Code::DeadlineExceeded,
             // It helps to try again.
-            Self::Queries | Self::PerPrincipal | Self::DomainBusy => Code::Unavailable,
+            Self::Memory | Self::Queries | Self::PerPrincipal | Self::DomainBusy => Code::Unavailable,
             Self::ResultRows
             | Self::ResultBytes
             | Self::QueryMemory
@@ -330,6 +332,7 @@ impl fmt::Display for Limit {
             Self::QueryMemory => {
                 "the query needs more memory than is allowed: join, sort or aggregate fewer rows"
             }
+            Self::Memory => "the queries of the gateway use all its memory: try again in a moment",
             Self::Spill => {
                 "the query needs more disk space than is allowed: join, sort or aggregate fewer rows"
             }

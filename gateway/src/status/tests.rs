@@ -10,6 +10,7 @@ use ::datafusion::{
     physical_plan::collect,
     prelude::SessionContext,
 };
+use meshgate_engine::failure::Interruption;
 use meshgate_proto::v1::{DomainError, domain_error::Class};
 use prost::Message;
 
@@ -165,9 +166,22 @@ fn what_is_not_known_is_a_mistake_of_ours() {
         assert!(!status.message().contains("SECRET"));
         assert!(status.message().contains("q1"));
     }
-    let exhausted = DataFusionError::ResourcesExhausted("Failed to allocate 5 bytes for SECRET".to_owned());
-    let error = GatewayError::from_execution(&exhausted);
-    assert!(matches!(error, GatewayError::Limit(Limit::QueryMemory)));
+}
+
+#[test]
+fn bounds_and_interruptions_of_the_engine() {
+    let limit = |error: DataFusionError| match GatewayError::from_execution(&error.context("x")) {
+        GatewayError::Limit(limit) => limit,
+        other => panic!("{other:?}"),
+    };
+    let exhausted = |text: &str| DataFusionError::ResourcesExhausted(text.to_owned());
+    assert_eq!(limit(exhausted("the memory of this query is used up")), Limit::QueryMemory);
+    assert_eq!(limit(exhausted("the memory of all queries is used up")), Limit::Memory);
+    assert_eq!(limit(exhausted("SECRET")), Limit::Spill);
+    assert_eq!(limit(Interruption::Deadline.into()), Limit::QueryTime);
+    let ended = |interruption: Interruption| GatewayError::from_execution(&interruption.into()).class();
+    assert_eq!(ended(Interruption::Cancelled), "cancelled");
+    assert_eq!(ended(Interruption::Panic), "internal");
 }
 
 #[test]
