@@ -16,39 +16,8 @@ pub(super) struct Server {
     pub(super) format: Format,
 }
 
-/// Keys of servers of any type: what is not used here is another type's.
-const SERVER_KEYS: [&str; 30] = [
-    "id",
-    "server",
-    "description",
-    "roles",
-    "account",
-    "catalog",
-    "catalogUrl",
-    "database",
-    "dataset",
-    "delimiter",
-    "endpointUrl",
-    "host",
-    "location",
-    "namespace",
-    "port",
-    "project",
-    "region",
-    "regionName",
-    "schema",
-    "serviceName",
-    "stagingDir",
-    "stream",
-    "warehouse",
-    "workgroup",
-    "environment",
-    "type",
-    "path",
-    "format",
-    "encoding",
-    "customProperties",
-];
+/// Keys of the standard that every server may have and that mean nothing here.
+const SERVER_KEYS: [&str; 5] = ["id", "server", "description", "roles", "environment"];
 
 /// The one server of `environment`; anything else is an error with the list.
 pub(super) fn read_server(
@@ -61,10 +30,7 @@ pub(super) fn read_server(
         servers.iter().filter(|server| environment_of(server) == Some(environment)).collect();
     if let [server] = fitting.as_slice() {
         let file = reader.file();
-        let mut server = Reader::new(file, server, reader.problems());
-        let read = read_one(&mut server, variables);
-        server.finish(UnknownKeys::Warn);
-        return read;
+        return read_one(Reader::new(file, server, reader.problems()), variables);
     }
     let line = reader.line_of("servers");
     let found = match fitting.len() {
@@ -98,35 +64,37 @@ fn describe(server: &Node) -> String {
     }
 }
 
-fn read_one(reader: &mut Reader<'_, '_>, variables: &BTreeMap<String, String>) -> Option<Server> {
-    accept(reader, &SERVER_KEYS);
+fn read_one(mut reader: Reader<'_, '_>, variables: &BTreeMap<String, String>) -> Option<Server> {
     let kind = reader.required_text("type")?;
     if kind != "local" {
         let line = reader.line_of("type");
-        reader.error(
-            line,
-            format!("servers of `type: {kind}` cannot be read"),
-            Some("write `type: local`".into()),
-        );
+        let hint = "write `type: local`".to_owned();
+        reader.error(line, format!("servers of `type: {kind}` cannot be read"), Some(hint));
         return None;
     }
-    let path = reader.required_text("path").and_then(|path| expanded(reader, "path", &path, variables));
+    accept(&mut reader, &SERVER_KEYS);
+    let path = reader.required_text("path").and_then(|path| expanded(&mut reader, "path", &path, variables));
     let path_line = reader.line_of("path");
-    let format =
-        reader.required_text("format").and_then(|format| expanded(reader, "format", &format, variables));
-    check_encoding(reader);
-    let csv = read_csv_options(reader);
-    let format = match format?.as_str() {
-        "parquet" => Format::Parquet,
-        "csv" => Format::Csv(csv),
+    let format = reader.required_text("format");
+    let format = format.and_then(|format| expanded(&mut reader, "format", &format, variables));
+    check_encoding(&mut reader);
+    let csv = read_csv_options(&mut reader);
+    let format = format.and_then(|format| read_format(&mut reader, &format, csv));
+    reader.finish(UnknownKeys::Warn);
+    Some(Server { path: path?, path_line, format: format? })
+}
+
+fn read_format(reader: &mut Reader<'_, '_>, format: &str, csv: CsvOptions) -> Option<Format> {
+    match format {
+        "parquet" => Some(Format::Parquet),
+        "csv" => Some(Format::Csv(csv)),
         other => {
             let line = reader.line_of("format");
             let hint = nearest_hint(other, ["parquet", "csv"]);
             reader.error(line, format!("files of `format: {other}` cannot be read"), hint);
-            return None;
+            None
         }
-    };
-    Some(Server { path: path?, path_line, format })
+    }
 }
 
 /// Only variables that were handed in; the environment is never asked.

@@ -495,6 +495,7 @@ fn types_come_from_logical_and_physical_type() {
         ("physicalType: varchar(30)", DataType::Text),
         ("logicalType: string, physicalType: CHARACTER VARYING(30)", DataType::Text),
         ("logicalType: string, logicalTypeOptions: { format: email, maxLength: 3 }", DataType::Text),
+        ("logicalType: date, physicalType: timestamp", timestamp(TimeUnit::Microsecond, None)),
         ("logicalType: timestamp", timestamp(TimeUnit::Microsecond, None)),
         ("logicalType: timestamp, physicalType: timestamp(3)", timestamp(TimeUnit::Millisecond, None)),
         (

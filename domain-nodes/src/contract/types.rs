@@ -87,6 +87,21 @@ pub(super) const ROWS: &[Row] = &[
     row("number", &["integer", "int", "int32", "int4"], Target::Int32),
     row("number", &["smallint", "int16", "int2", "short"], Target::Int16),
     row("date", &["", "date", "date32"], Target::Date),
+    // Before 3.1 the standard had neither timestamps nor times.
+    row(
+        "date",
+        &["timestamp", "timestamp_us", "timestamp without time zone", "timestamp_ntz", "datetime"],
+        Target::Timestamp(TimeUnit::Microsecond),
+    ),
+    row("date", &["timestamp_s"], Target::Timestamp(TimeUnit::Second)),
+    row("date", &["timestamp_ms"], Target::Timestamp(TimeUnit::Millisecond)),
+    row("date", &["timestamp_ns"], Target::Timestamp(TimeUnit::Nanosecond)),
+    row(
+        "date",
+        &["timestamptz", "timestamp with time zone", "timestamp_tz", "timestamp_ltz"],
+        Target::Instant,
+    ),
+    row("date", &["time", "time without time zone"], Target::Time),
     row("time", &["", "time", "time without time zone", "time64"], Target::Time),
     row(
         "timestamp",

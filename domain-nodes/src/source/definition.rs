@@ -38,11 +38,11 @@ pub(crate) struct SourceColumn {
 }
 
 impl Format {
-    /// How names of files in a folder end.
+    /// Extension of files in a folder.
     pub(crate) fn extension(&self) -> &'static str {
         match self {
-            Self::Parquet => ".parquet",
-            Self::Csv(_) => ".csv",
+            Self::Parquet => "parquet",
+            Self::Csv(_) => "csv",
         }
     }
 }

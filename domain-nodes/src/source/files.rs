@@ -25,6 +25,8 @@ pub(super) struct FileSet {
 pub(super) struct PinnedFile {
     /// Without symbolic links.
     pub(super) path: PathBuf,
+    /// The path below the node's root: what lies above says nothing of the data.
+    pub(super) below_root: PathBuf,
     pub(super) identity: Identity,
 }
 
@@ -44,9 +46,12 @@ impl Roots {
         Ok(Self(resolved.map_err(|cause| SourceError::Root { cause })?.into()))
     }
 
-    /// Does a resolved path lie in one of them?
-    pub(super) fn hold(&self, path: &Path) -> bool {
-        self.0.iter().any(|root| path.starts_with(root))
+    /// The part of a resolved path below the innermost root that holds it.
+    pub(super) fn below<'p>(&self, path: &'p Path) -> Option<&'p Path> {
+        self.0
+            .iter()
+            .filter_map(|root| path.strip_prefix(root).ok())
+            .min_by_key(|below| below.components().count())
     }
 }
 

@@ -73,7 +73,7 @@ fn value(
 /// All `name=value` folders of a path.
 fn pairs(file: &PinnedFile) -> BTreeMap<String, Vec<String>> {
     let mut pairs: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let folders = file.path.parent().map(|folder| folder.components()).into_iter().flatten();
+    let folders = file.below_root.parent().map(|folder| folder.components()).into_iter().flatten();
     for component in folders {
         if let Some((name, value)) = component.as_os_str().to_str().and_then(|text| text.split_once('=')) {
             pairs.entry(decode(name)).or_default().push(decode(value));

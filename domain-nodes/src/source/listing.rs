@@ -32,14 +32,14 @@ pub(super) fn list(
         tracing::error!(table, path = %fixed.display(), %cause, "the path of a source cannot be resolved");
         SourceError::NotFound { table: table.to_owned(), cause }
     })?;
-    if !roots.hold(&base) {
+    if roots.below(&base).is_none() {
         tracing::error!(table, path = %base.display(), "the path of a source lies outside the allowed folders");
         return Err(SourceError::OutsideRoots { table: table.to_owned() });
     }
     let mut walk =
         Walk { table, extension: definition.format.extension(), found: BTreeSet::new(), entries: 0 };
     walk.visit(&base, &pattern, 0)?;
-    let files = walk.found.into_iter().map(|path| pin(table, path)).collect::<Result<Vec<_>, _>>()?;
+    let files = walk.found.into_iter().map(|path| pin(table, path, roots)).collect::<Result<Vec<_>, _>>()?;
     if files.is_empty() {
         tracing::error!(table, path = %definition.path.display(), "there are no files at the path of a source");
         return Err(SourceError::NoFiles { table: table.to_owned() });
@@ -47,12 +47,14 @@ pub(super) fn list(
     Ok(FileSet { table: table.to_owned(), files })
 }
 
-fn pin(table: &str, path: PathBuf) -> Result<Arc<PinnedFile>, SourceError> {
+fn pin(table: &str, path: PathBuf, roots: &Roots) -> Result<Arc<PinnedFile>, SourceError> {
     let metadata = fs::symlink_metadata(&path).map_err(|cause| unreadable(table, &path, cause))?;
     if !metadata.is_file() {
         return Err(SourceError::NotAFile { table: table.to_owned() });
     }
-    Ok(Arc::new(PinnedFile { identity: Identity::of(&metadata), path }))
+    let below_root = roots.below(&path).map(Path::to_path_buf);
+    let below_root = below_root.ok_or_else(|| SourceError::OutsideRoots { table: table.to_owned() })?;
+    Ok(Arc::new(PinnedFile { identity: Identity::of(&metadata), below_root, path }))
 }
 
 fn unreadable(table: &str, path: &Path, cause: io::Error) -> SourceError {
@@ -137,7 +139,8 @@ impl Walk<'_> {
     /// A folder stands for all files of the format in it and below it.
     fn visit_everything(&mut self, folder: &Path, depth: usize) -> Result<(), SourceError> {
         for path in self.children(folder)? {
-            let is_data = path.to_str().is_some_and(|path| path.ends_with(self.extension));
+            let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            let is_data = extension.eq_ignore_ascii_case(self.extension);
             if is_data || path.is_symlink() || path.is_dir() {
                 self.visit(&path, &[], depth + 1)?;
             } else {
@@ -156,11 +159,13 @@ impl Walk<'_> {
                 return Err(SourceError::TooManyFiles { table: self.table.to_owned(), limit: MAX_ENTRIES });
             }
             let name = entry.file_name();
-            let is_data = name.to_str().is_some_and(|name| {
-                // `_year=2026` is a partition; `_SUCCESS` and `_temporary` are not data.
-                !name.starts_with('.') && (!name.starts_with('_') || name.contains('='))
-            });
-            if is_data {
+            let name = name.to_str().ok_or_else(|| {
+                // Passing over it would be a shorter answer.
+                let cause = io::Error::new(io::ErrorKind::InvalidData, "a name is not UTF-8");
+                unreadable(self.table, &entry.path(), cause)
+            })?;
+            // `_year=2026` is a partition; `_SUCCESS` and `_temporary` are not data.
+            if !name.starts_with('.') && (!name.starts_with('_') || name.contains('=')) {
                 children.push(entry.path());
             }
         }

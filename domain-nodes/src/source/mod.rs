@@ -49,7 +49,7 @@ pub struct Source {
     definition: SourceDefinition,
     roots: Roots,
     footers: FooterCache,
-    /// Additional columns that were logged: once is enough.
+    /// Differences to the contract that were logged: once is enough.
     reported: Mutex<BTreeSet<String>>,
 }
 
@@ -85,7 +85,7 @@ impl Source {
                 LocalTable::csv(&self.table, &self.definition, files, headers, options.clone())?
             }
         };
-        self.report_additional(table.additional());
+        self.report(&table);
         Ok(RawTable { provider: Arc::new(table) })
     }
 
@@ -113,15 +113,21 @@ impl Source {
         }
     }
 
-    fn report_additional(&self, additional: &BTreeSet<String>) {
+    /// Tells the node's log how files and contract differ, each difference once.
+    fn report(&self, table: &LocalTable) {
         // A poisoned lock only means that another thread died while logging.
         let mut reported = self.reported.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for column in additional {
+        let (domain, name) = (&self.table.domain, &self.table.name);
+        for (column, drift) in table.unavailable() {
+            if reported.insert(format!("{column}: {drift}")) {
+                tracing::error!(domain, table = name, column, %drift, "a column cannot be served");
+            }
+        }
+        for column in table.additional() {
             if reported.insert(column.clone()) {
-                let (domain, table) = (&self.table.domain, &self.table.name);
                 tracing::warn!(
                     domain,
-                    table,
+                    table = name,
                     column,
                     "the files have a column that the contract does not name"
                 );

@@ -65,6 +65,8 @@ impl LocalTable {
     ) -> std::result::Result<Self, SourceError> {
         let global = state.config_options().execution.parquet.clone();
         let mut options = TableParquetOptions { global, ..TableParquetOptions::default() };
+        // The columns were compared with types that are not coerced.
+        options.global.coerce_int96 = None;
         // Predicates prune; what they mean is decided above the raw table.
         options.global.pushdown_filters = false;
         Self::new(table, definition, files, Content::Parquet { footers, options: Box::new(options) })
@@ -111,6 +113,13 @@ impl LocalTable {
         &self.additional
     }
 
+    /// Columns of the contract that the files cannot serve.
+    pub(super) fn unavailable(&self) -> impl Iterator<Item = (&str, &Drift)> {
+        self.unavailable
+            .iter()
+            .filter_map(|(position, drift)| Some((self.table.columns.get(*position)?.name.as_str(), drift)))
+    }
+
     /// Compares the columns of all files with the contract.
     fn compare(&mut self) {
         for (position, (source, field)) in self.columns.iter().zip(self.schema.fields()).enumerate() {
@@ -124,8 +133,6 @@ impl LocalTable {
                 Content::Csv { headers, .. } => headers.iter().find_map(|header| header.drift(&source.name)),
             };
             if let Some(drift) = drift {
-                let (table, column) = (&self.table.name, field.name());
-                tracing::error!(table, column, %drift, "a column cannot be served");
                 self.unavailable.insert(position, drift);
             }
         }

@@ -263,6 +263,35 @@ async fn partition_values_are_of_the_contracts_type() {
 }
 
 #[tokio::test]
+async fn folders_above_the_root_are_no_partitions() {
+    let fixture = Fixture::new();
+    fixture.write("region=XX/t/region=DE/a.csv", "id\n1\n");
+    let table = fixture.table("region=XX/t", "csv", &ID_AND_REGION);
+    let inner = Source::new(&table, &[fixture.path("region=XX")]).unwrap();
+    assert_eq!(rows(&inner.open(&state()).await.unwrap()).await, ["1|DE"]);
+    // Of two roots the inner one counts; with the outer one alone there are two values.
+    let both = Source::new(&table, &[fixture.path(""), fixture.path("region=XX")]).unwrap();
+    assert_eq!(rows(&both.open(&state()).await.unwrap()).await, ["1|DE"]);
+    let outer = Source::new(&table, &[fixture.path("")]).unwrap();
+    assert!(matches!(outer.open(&state()).await.unwrap_err(), SourceError::Partition { .. }));
+}
+
+#[tokio::test]
+async fn no_file_is_passed_over_for_the_spelling_of_its_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let fixture = Fixture::new();
+    fixture.write("t/a.csv", "id\n1\n");
+    fixture.write("t/B.CSV", "id\n2\n");
+    assert_eq!(rows(&fixture.csv("t", &ID).await).await, ["1", "2"]);
+    let odd = fixture.path("t").join(std::ffi::OsStr::from_bytes(b"\xff.csv"));
+    fs::write(odd, "id\n3\n").unwrap();
+    for path in ["t", "t/*"] {
+        let error = fixture.open(path, "csv", &ID).await.unwrap_err();
+        assert!(matches!(error, SourceError::Unreadable { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_partition_column_may_lie_in_a_single_file_instead() {
     let fixture = Fixture::new();
     fixture.write("t.csv", "id,region\n1,DE\n");

@@ -4,6 +4,8 @@ use arrow::array::{Float64Array, Int32Array, Int64Array, StringArray};
 use datafusion::common::stats::Precision;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{LogicalPlanBuilder, TableProviderFilterPushDown as Pushdown};
+use datafusion::parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
+use datafusion::parquet::file::statistics::Statistics;
 use datafusion::physical_plan::metrics::MetricValue;
 use datafusion::prelude::{col, lit};
 
@@ -165,4 +167,53 @@ async fn statistics_do_not_leave_the_scan() {
     assert!(plan.equivalence_properties().constants().is_empty());
     let shown = datafusion::physical_plan::displayable(plan.as_ref()).indent(true).to_string();
     assert!(!shown.contains(fixture.dir.path().to_str().unwrap()), "{shown}");
+}
+
+/// The same file with statistics that do not count NULLs, as some writers leave them.
+fn without_null_counts(file: &[u8]) -> Vec<u8> {
+    let metadata =
+        ParquetMetaDataReader::new().parse_and_finish(&bytes::Bytes::copy_from_slice(file)).unwrap();
+    let mut builder = metadata.into_builder();
+    let groups = builder.take_row_groups().into_iter().map(|group| {
+        let mut group = group.into_builder();
+        let columns = group.take_columns().into_iter().map(|column| {
+            let statistics = match column.statistics().unwrap() {
+                Statistics::Int64(known) => {
+                    Statistics::int64(known.min_opt().copied(), known.max_opt().copied(), None, None, false)
+                }
+                other => panic!("{other}"),
+            };
+            let column = column.into_builder().set_statistics(statistics);
+            column.set_column_index_offset(None).set_column_index_length(None).build().unwrap()
+        });
+        let columns = columns.collect();
+        group.set_column_metadata(columns).build().unwrap()
+    });
+    let groups = groups.collect();
+    let metadata = builder.set_row_groups(groups).build();
+    let footer = u32::from_le_bytes(file[file.len() - 8..file.len() - 4].try_into().unwrap()) as usize;
+    let mut changed = file[..file.len() - 8 - footer].to_vec();
+    let mut end = Vec::new();
+    ParquetMetaDataWriter::new(&mut end, &metadata).finish().unwrap();
+    changed.extend(end);
+    changed
+}
+
+#[tokio::test]
+async fn nulls_that_statistics_do_not_count_are_not_lost() {
+    let fixture = Fixture::new();
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3), Some(4)]));
+    fixture.write_groups("t.parquet", vec![("x", values)], Some(2));
+    let file = fs::read(fixture.path("t.parquet")).unwrap();
+    let columns = ["name: x, logicalType: integer"];
+    let counted = fixture.parquet("t.parquet", &columns).await;
+    let filter = col("x").is_null();
+    assert_eq!(counted.provider.supports_filters_pushdown(&[&filter]).unwrap(), [Pushdown::Inexact]);
+    assert_eq!(rows_of(&run(&counted, |scan| scan.filter(filter.clone()).unwrap()).await), ["NULL"]);
+
+    fixture.write("t.parquet", without_null_counts(&file));
+    let uncounted = fixture.parquet("t.parquet", &columns).await;
+    assert_eq!(uncounted.provider.supports_filters_pushdown(&[&filter]).unwrap(), [Pushdown::Unsupported]);
+    assert_eq!(rows_of(&run(&uncounted, |scan| scan.filter(filter.clone()).unwrap()).await), ["NULL"]);
+    assert!(rows_of(&batches(&uncounted, None, &[filter]).await.unwrap()).contains(&"NULL".to_owned()));
 }
