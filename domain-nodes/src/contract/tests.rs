@@ -574,3 +574,15 @@ fn nested_types_are_read_and_promise_per_field() {
     }
     assert!(type_of(&deep).unwrap_err().contains("nested deeper"));
 }
+
+#[test]
+fn the_contracts_of_the_example_have_no_problems() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/larkfield");
+    for (domain, tables) in [("sales", 5), ("customers", 3), ("web", 2)] {
+        let contracts = load_in(&example.join(domain).join("products"), domain, "dev", &[]);
+        assert!(contracts.problems.is_empty(), "{}", contracts.problems[0]);
+        let found: usize = contracts.products.iter().map(|product| product.tables.len()).sum();
+        assert_eq!(found, tables, "{domain}");
+        assert!(contracts.products.iter().all(|product| product.owner.contains('@')), "{domain}");
+    }
+}
