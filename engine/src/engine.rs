@@ -132,6 +132,12 @@ impl Engine {
         }
     }
 
+    /// Tasks that still run or wait on the engine's threads.
+    #[cfg(test)]
+    pub(crate) fn tasks_alive(&self) -> usize {
+        self.runtime.as_ref().map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+    }
+
     fn alarm(&self, deadline: Instant, work: AbortHandle) -> Option<Alarm> {
         self.clock.alarm(deadline.min(self.latest_deadline()), work)
     }

@@ -79,6 +79,7 @@ pub fn classify(error: &DataFusionError) -> EngineFailure {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(text) => EngineFailure::ResourcesExhausted { limit: limit(text) },
         DataFusionError::ArrowError(error, _) => arrow(error),
+        DataFusionError::IoError(_) => EngineFailure::ResourcesExhausted { limit: Limit::Spill },
         DataFusionError::Execution(_) => EngineFailure::Expression,
         DataFusionError::Plan(_)
         | DataFusionError::SQL(_, _)
@@ -143,6 +144,8 @@ fn arrow(error: &ArrowError) -> EngineFailure {
             None => EngineFailure::External,
         },
         ArrowError::NotYetImplemented(_) => EngineFailure::Plan,
+        // Sources put their own errors behind the barrier; what is left is the spill space.
+        ArrowError::IoError(_, _) => EngineFailure::ResourcesExhausted { limit: Limit::Spill },
         ArrowError::MemoryError(_) => EngineFailure::ResourcesExhausted { limit: Limit::Memory },
         _ => EngineFailure::Internal,
     }

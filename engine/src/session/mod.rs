@@ -3,6 +3,9 @@
 //! no file format, no table factory, and no function that the classification
 //! does not allow.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
