@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use meshgate_domain_node::contract;
 use meshgate_gateway::config::GatewayConfig;
-use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
+use meshgate_policies::{Decision, Document, DomainPolicy, Mesh, Statement, Table};
 
 use super::folder::{self, DOMAINS, DemoFolder, FILES};
 
@@ -36,20 +36,53 @@ fn the_servers_read_their_configuration() {
     assert_eq!(names, ["customers", "sales", "web"]);
 }
 
-#[test]
-fn contracts_and_policies_load_without_a_word() {
-    let (_parent, folder) = made();
+fn mesh(folder: &DemoFolder) -> Mesh {
     let text = std::fs::read_to_string(folder.mesh().join("mesh.yaml")).unwrap();
     let (mesh, warnings) = Mesh::load("mesh.yaml", &text).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
-    for (domain, count) in DOMAINS.into_iter().zip([5, 3, 2]) {
-        let tables = tables(&folder.path, domain);
-        assert_eq!(tables.len(), count, "{domain}");
-        let name = format!("{domain}.yaml");
-        let text = std::fs::read_to_string(folder.path.join(domain).join("policies").join(&name)).unwrap();
-        let (_, warnings) = DomainPolicy::load(domain, &[Document { name, text }], &mesh, &tables).unwrap();
-        assert!(warnings.is_empty(), "{domain}: {warnings:?}");
+    mesh
+}
+
+fn policy(folder: &DemoFolder, mesh: &Mesh, domain: &str, tables: &[Table]) -> DomainPolicy {
+    let name = format!("{domain}.yaml");
+    let text = std::fs::read_to_string(folder.path.join(domain).join("policies").join(&name)).unwrap();
+    let (policy, warnings) = DomainPolicy::load(domain, &[Document { name, text }], mesh, tables).unwrap();
+    assert!(warnings.is_empty(), "{domain}: {warnings:?}");
+    policy
+}
+
+#[test]
+fn everybody_gets_the_tables_and_columns_of_the_story() {
+    let (_parent, folder) = made();
+    let mesh = mesh(&folder);
+    let instant = "2026-11-23T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let statement = Statement { instant: instant.timestamp_micros(), zone: mesh.time_zone() };
+    let mut visible = String::new();
+    for (persona, claims) in folder::personas(&folder.mesh()).unwrap() {
+        let principal = mesh.principal(crate::dev::ISSUER, &persona, &claims);
+        visible.push_str(&persona);
+        for domain in ["customers", "sales", "web"] {
+            let tables = tables(&folder.path, domain);
+            let policy = policy(&folder, &mesh, domain, &tables);
+            for table in tables {
+                if let Decision::Visible(decision) = policy.decide(&table.name, &principal, &statement) {
+                    visible.push_str(&format!(" {}:{}", table.name, decision.columns.len()));
+                }
+            }
+        }
+        visible.push('\n');
     }
+    assert_eq!(
+        visible,
+        "anna segments:4 order_forecast:3 orders:6\n\
+         dora feedback:4 profiles:7 segments:4 orders:6 clicks:5\n\
+         eve orders:4\n\
+         felix profiles:4 orders:6 order_lines:4 clicks:3\n\
+         marco feedback:4 profiles:7 segments:4 order_forecast:3 orders:5 clicks:5 recommendations:3\n\
+         otto\n\
+         rita segments:4 order_forecast:3 orders:8\n\
+         sven segments:4 order_forecast:3 orders:8 order_lines:4\n"
+    );
 }
 
 #[test]
