@@ -6,6 +6,7 @@ pub mod classification;
 pub mod data_type;
 pub mod failure;
 pub mod lower;
+pub mod permit;
 pub mod predicate;
 
 mod engine;

@@ -1,0 +1,178 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lc_rs::signature::KeyPair;
+use meshgate_policies::{ClaimValue, Principal};
+use meshgate_proto::v1;
+
+use super::*;
+
+const NOW: i64 = 1_795_437_000_000_000;
+const EXPECTED: Expected<'static> =
+    Expected { audience: "sales-1", now: NOW, started_at: NOW - 3_600_000_000 };
+
+fn key() -> (PermitSigner, PermitKeys) {
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let document = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+    let signer = PermitSigner::from_pkcs8("gateway-2026", document.as_ref()).unwrap();
+    let mut keys = PermitKeys::default();
+    keys.add("gateway-2026", signer.key.public_key().as_ref()).unwrap();
+    (signer, keys)
+}
+
+fn alice() -> Principal {
+    Principal {
+        issuer: "https://login.example".into(),
+        subject: "alice".into(),
+        roles: BTreeSet::from(["analyst".into(), "auditor".into()]),
+        groups: BTreeSet::from(["/emea".into()]),
+        claims: BTreeMap::from([
+            ("active".into(), ClaimValue::Boolean(true)),
+            ("born".into(), ClaimValue::Date(-1)),
+            ("level".into(), ClaimValue::Integer(i64::MIN)),
+            ("levels".into(), ClaimValue::Integers(vec![3, 1, 2])),
+            ("region".into(), ClaimValue::Text("EU".into())),
+            ("regions".into(), ClaimValue::Texts(vec!["b".into(), "a".into()])),
+        ]),
+        purpose: Some("fraud".into()),
+    }
+}
+
+fn permit() -> Permit {
+    Permit {
+        gateway: "gateway-1".into(),
+        audience: "sales-1".into(),
+        query_id: "0190".into(),
+        principal: Some(principal_message(&alice())),
+        issued_at: NOW,
+        expires_at: NOW + MAXIMUM_LIFETIME,
+        id: vec![7; 16],
+        ..Permit::default()
+    }
+}
+
+fn verify(permit: Permit) -> Result<Permit, PermitError> {
+    let (signer, keys) = key();
+    keys.verify(&signer.sign(permit), EXPECTED)
+}
+
+#[test]
+fn a_good_permit_comes_back_as_it_was() {
+    let back = verify(permit()).unwrap();
+    assert_eq!(back, Permit { r#type: PERMIT_TYPE.into(), ..permit() });
+    assert_eq!(principal(back.principal.as_ref().unwrap()), Ok(alice()));
+}
+
+#[test]
+fn each_check_fails_alone() {
+    for (broken, expected) in [
+        (Permit { audience: "customers-1".into(), ..permit() }, PermitError::Audience),
+        (Permit { audience: String::new(), ..permit() }, PermitError::Audience),
+        (Permit { id: vec![7; 15], ..permit() }, PermitError::Malformed),
+        (Permit { query_id: String::new(), ..permit() }, PermitError::Malformed),
+        (Permit { principal: None, ..permit() }, PermitError::Malformed),
+        (Permit { expires_at: NOW + MAXIMUM_LIFETIME + 1, ..permit() }, PermitError::Lifetime),
+        (Permit { expires_at: NOW, ..permit() }, PermitError::Lifetime),
+        (Permit { issued_at: i64::MIN, ..permit() }, PermitError::Lifetime),
+        (
+            Permit { issued_at: NOW + CLOCK_SKEW + 1, expires_at: NOW + CLOCK_SKEW + 1_000_000, ..permit() },
+            PermitError::NotYetValid,
+        ),
+        (Permit { issued_at: NOW - MAXIMUM_LIFETIME, expires_at: NOW, ..permit() }, PermitError::Expired),
+    ] {
+        assert_eq!(verify(broken), Err(expected));
+    }
+    let ahead = Permit { issued_at: NOW + CLOCK_SKEW, expires_at: NOW + CLOCK_SKEW + 1_000_000, ..permit() };
+    assert!(verify(ahead).is_ok());
+}
+
+#[test]
+fn a_permit_from_before_the_node_started_is_refused() {
+    let (signer, keys) = key();
+    let signed = signer.sign(permit());
+    assert!(keys.verify(&signed, Expected { started_at: NOW, ..EXPECTED }).is_ok());
+    let later = Expected { started_at: NOW + 1, ..EXPECTED };
+    assert_eq!(keys.verify(&signed, later), Err(PermitError::BeforeStart));
+}
+
+#[test]
+fn other_keys_and_other_signatures_are_refused() {
+    let (signer, keys) = key();
+    let signed = signer.sign(permit());
+    assert!(keys.verify(&signed, EXPECTED).is_ok());
+    assert_eq!(PermitKeys::default().verify(&signed, EXPECTED), Err(PermitError::UnknownKey));
+    let renamed = SignedPermit { key_id: "other".into(), ..signed.clone() };
+    assert_eq!(keys.verify(&renamed, EXPECTED), Err(PermitError::UnknownKey));
+    let (_, other_keys) = key();
+    assert_eq!(other_keys.verify(&signed, EXPECTED), Err(PermitError::Signature));
+    for byte in 0..signed.signature.len() {
+        let mut forged = signed.clone();
+        forged.signature[byte] ^= 1;
+        assert_eq!(keys.verify(&forged, EXPECTED), Err(PermitError::Signature));
+    }
+    for byte in 0..signed.permit.len() {
+        let mut forged = signed.clone();
+        forged.permit[byte] ^= 1;
+        assert_eq!(keys.verify(&forged, EXPECTED), Err(PermitError::Signature));
+    }
+    for length in [0, 63] {
+        let mut forged = signed.clone();
+        forged.signature.truncate(length);
+        assert_eq!(keys.verify(&forged, EXPECTED), Err(PermitError::Signature));
+    }
+}
+
+#[test]
+fn a_signed_message_of_another_kind_is_no_permit() {
+    let (signer, keys) = key();
+    let sign = |permit: Vec<u8>, prefix: &[u8]| SignedPermit {
+        key_id: "gateway-2026".into(),
+        signature: signer.key.sign(&[prefix, &permit].concat()).as_ref().to_vec(),
+        permit,
+    };
+    let good = Permit { r#type: PERMIT_TYPE.into(), ..permit() }.encode_to_vec();
+    let ours = b"meshgate-permit-v1\0";
+    assert!(keys.verify(&sign(good.clone(), ours), EXPECTED).is_ok());
+    assert_eq!(keys.verify(&sign(good.clone(), b""), EXPECTED), Err(PermitError::Signature));
+    assert_eq!(keys.verify(&sign(good, b"meshgate-ticket-v1\0"), EXPECTED), Err(PermitError::Signature));
+    let other = Permit { r#type: "meshgate-permit-v2".into(), ..permit() }.encode_to_vec();
+    assert_eq!(keys.verify(&sign(other, ours), EXPECTED), Err(PermitError::Type));
+    assert_eq!(keys.verify(&sign(vec![0xff; 9], ours), EXPECTED), Err(PermitError::Malformed));
+    let huge = sign(vec![0; MAXIMUM_BYTES + 1], ours);
+    assert_eq!(keys.verify(&huge, EXPECTED), Err(PermitError::Malformed));
+}
+
+#[test]
+fn keys_of_other_kinds_are_refused() {
+    assert_eq!(PermitSigner::from_pkcs8("k", b"no key").unwrap_err(), KeyError::Private);
+    let mut keys = PermitKeys::default();
+    assert!(keys.is_empty());
+    assert_eq!(keys.add("k", &[0; 31]), Err(KeyError::Public));
+    assert_eq!(keys.add("k", &[1; 32]), Ok(()));
+    assert_eq!(keys.add("k", &[2; 32]), Err(KeyError::Duplicate));
+    assert!(!format!("{:?}", key().0).contains("pkcs8"));
+}
+
+#[test]
+fn messages_that_are_no_principals() {
+    let good = principal_message(&alice());
+    assert!(principal(&good).is_ok());
+    let claim = good.claims[0].clone();
+    let without_value = v1::Claim { name: "a".into(), value: None };
+    let roles = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();
+    for (broken, expected) in [
+        (v1::Principal { issuer: String::new(), ..good.clone() }, PrincipalError::Nobody),
+        (v1::Principal { subject: String::new(), ..good.clone() }, PrincipalError::Nobody),
+        (v1::Principal { roles: roles(&["b", "a"]), ..good.clone() }, PrincipalError::Order),
+        (v1::Principal { groups: roles(&["a", "a"]), ..good.clone() }, PrincipalError::Order),
+        (v1::Principal { claims: vec![claim.clone(), claim], ..good.clone() }, PrincipalError::Order),
+        (v1::Principal { claims: vec![without_value], ..good.clone() }, PrincipalError::Claim),
+        (
+            v1::Principal { roles: (0..=MANY).map(|n| format!("{n:09}")).collect(), ..good },
+            PrincipalError::TooLarge,
+        ),
+    ] {
+        assert_eq!(principal(&broken), Err(expected));
+    }
+}
+
+const MANY: usize = 10_000;
