@@ -87,7 +87,8 @@ impl TablePolicy {
                 data_type: column.data_type.clone(),
                 nullable: !column.required || !plain,
                 plain,
-                cell: self.cell(index, grants, &put, caller),
+                // Wherever a plain column is visible at all, it is so raw.
+                cell: if plain { Cell::Raw } else { self.cell(index, grants, &put, caller) },
             });
         }
         decided
