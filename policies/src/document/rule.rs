@@ -112,10 +112,7 @@ impl Grant {
         let mut reader = Reader::new(file, node, reader.problems());
         let id = read_id(&mut reader);
         let why = reader.text("why");
-        let to = match reader.require("to") {
-            Some(node) => Some(read_to(&mut reader, node)),
-            None => None,
-        };
+        let to = reader.require("to").map(|node| read_to(&mut reader, node));
         let when = reader.sql("when");
         let purpose = read_purpose(&mut reader, words);
         let until = read_until(&mut reader);

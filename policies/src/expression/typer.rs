@@ -494,9 +494,8 @@ fn literal(value: &sql::Value) -> Result<Operand> {
 }
 
 fn typed_string(typed: &sql::TypedString) -> Result<Operand> {
-    let text = match &typed.value.value {
-        sql::Value::SingleQuotedString(text) => text,
-        _ => return Err(ExpressionError::new("texts take single quotes")),
+    let sql::Value::SingleQuotedString(text) = &typed.value.value else {
+        return Err(ExpressionError::new("texts take single quotes"));
     };
     if typed.data_type != sql::DataType::Date {
         return Err(ExpressionError::new(format!("`{typed}` is not supported"))

@@ -1,0 +1,302 @@
+//! What is refused when documents are read and compiled, and how it is said.
+
+use super::{
+    fixture::{document, lines},
+    *,
+};
+use crate::{Decision, Mesh};
+
+/// The problem of a document that has exactly one.
+#[track_caller]
+fn problem(rules: &str) -> String {
+    let problems = Fixture::new(rules).problems();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems[0].clone()
+}
+
+fn with(rest: &str) -> String {
+    problem(&format!(
+        "grants:\n  - {{ id: a, to: {{ everyone: true }}, tables: [orders], columns: all, {rest} }}"
+    ))
+}
+
+#[test]
+fn slots_for_sql_hold_yaml_texts() {
+    for (slot, message) in [
+        ("rows:", "`rows` has no value; leave the key out"),
+        ("rows: null", "`rows` has no value"),
+        ("rows: ~", "`rows` has no value"),
+        ("rows: true", "`rows` must be an SQL text, `true` is none in YAML; write rows: \"true\""),
+        ("rows: 1", "`rows` must be an SQL text, `1` is none in YAML; write rows: \"1\""),
+        ("rows: [a]", "`rows` is a list, not an SQL text"),
+        ("when: null", "`when` has no value"),
+        ("when: yes", "`when` must be an SQL text"),
+        ("rows: \"\"", "`rows`: the expression is empty"),
+        ("masks: { card: null }", "the mask has no value; write `nullify` for SQL's NULL"),
+        ("masks: { card: { sql: null } }", "`sql` has no value"),
+    ] {
+        let found = with(slot);
+        assert!(found.starts_with("sales.yaml:3: ") && found.contains(message), "{slot}: {found}");
+    }
+}
+
+#[test]
+fn a_comment_that_cuts_an_expression_is_seen() {
+    let rules = "grants:\n  - id: a\n    to: { everyone: true }\n    tables: [orders]\n    columns: all\n    rows: region = 'EU' # and total < 100";
+    assert_eq!(
+        problem(rules),
+        "sales.yaml:7: a `#` cuts the value of `rows` off; quote the whole value, or put the comment on a line of its own"
+    );
+    let quoted = rules.replace("region = 'EU' #", "\"region = 'EU'\" #");
+    assert!(Fixture::new(&quoted).warnings().is_empty());
+    let block = rules.replace(
+        "rows: region = 'EU' # and total < 100",
+        "rows: |\n      region = 'EU'\n      and total < 100",
+    );
+    assert!(Fixture::new(&block).warnings().is_empty());
+}
+
+#[test]
+fn an_expression_that_falls_apart_in_braces_is_seen() {
+    let found = Fixture::new("grants:\n  - { id: a, to: { everyone: true }, tables: [orders], columns: all, rows: claim_has('regions', region) }").problems();
+    assert!(found.iter().any(|problem| problem.contains("must be quoted")), "{found:#?}");
+}
+
+#[test]
+fn unknown_keys_are_errors() {
+    assert!(problem("grnats: []").contains("unknown key `grnats`; did you mean `grants`?"));
+    assert!(with("row: \"true\"").contains("unknown key `row`; did you mean `rows`?"));
+    assert!(with("unless: [ { roles: [x] } ]").contains("unknown key `unless`"));
+    let found = problem("restrictions:\n  - { id: a, deny: true, until: 2026-01-01 }");
+    assert!(found.contains("unknown key `until`"), "{found}");
+    let found =
+        problem("grants:\n  - { id: a, to: { role: [x], everyone: true }, tables: [orders], columns: all }");
+    assert!(found.contains("unknown key `role`; did you mean `roles`?"), "{found}");
+}
+
+#[test]
+fn what_is_required_and_what_goes_together() {
+    for (rule, message) in [
+        ("{ to: { everyone: true }, tables: [orders], columns: all }", "`id` is missing"),
+        ("{ id: a, tables: [orders], columns: all }", "`to` is missing"),
+        ("{ id: a, to: { everyone: true }, columns: all }", "`tables` (or `products`) is missing"),
+        ("{ id: a, to: { everyone: true }, tables: [orders] }", "`columns` is missing"),
+        ("{ id: a, to: {}, tables: [orders], columns: all }", "this matches nobody"),
+        ("{ id: a, to: { roles: [] }, tables: [orders], columns: all }", "`roles` is empty"),
+        (
+            "{ id: a, to: { everyone: false, roles: [x] }, tables: [orders], columns: all }",
+            "`everyone: false` does nothing",
+        ),
+        ("{ id: a, to: { everyone: true }, tables: [], columns: all }", "`tables` is empty"),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: everything }",
+            "`columns` does not say which",
+        ),
+        ("{ id: a, to: { everyone: true }, tables: [orders], columns: {} }", "`columns` selects by nothing"),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: { unclassified: true } }",
+            "unknown key `unclassified`",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], products: [orders], columns: all }",
+            "ambiguous",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, until: 2026-02-30 }",
+            "is not a day",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, purpose: frud }",
+            "no purpose `frud`; did you mean `fraud`?",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: { tags: [pi] } }",
+            "no tag `pi`; did you mean `pii`?",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [customers.profiles], columns: all }",
+            "`customers.profiles` is not in the domain `sales`",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: [regoin] }",
+            "no selected table has a column `regoin`; did you mean `region`?",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { crad: redact } }",
+            "no selected table has a column `crad`",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: redat } }",
+            "there is no mask `redat`; did you mean `redact`?",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: \"left(card, 4)\" } }",
+            "there is no mask `left(..)`; for an SQL expression write { sql: \"left(card, 4)\" }",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: last } }",
+            "is not how the mask `last` is written",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: last(0) } }",
+            "needs a number from 1 to 1000",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: pseudonym(person) } }",
+            "not supported yet",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { \"c*\": redact, \"*d\": redact } }",
+            "both mask `card`",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, rows: \"in_lookup('x', region)\" }",
+            "lookups are not supported yet",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, when: \"region = 'EU'\" }",
+            "there is no row",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, when: \"try_cast(subject() as int) = 1\" }",
+            "computes with floats",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders, order_lines], columns: [id], rows: { orders: \"true\" } }",
+            "has no entry for the table `order_lines`",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: [id], rows: { orders: \"true\", order_lines: \"true\" } }",
+            "which is not selected",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [\"*\"], columns: [id], rows: \"region = 'EU'\" }",
+            "on `order_lines`: there is no column `region`",
+        ),
+    ] {
+        let found = Fixture::new(&format!("grants:\n  - {rule}")).problems();
+        assert!(found.iter().any(|problem| problem.contains(message)), "{rule}: {found:#?}");
+    }
+}
+
+#[test]
+fn restrictions_do_exactly_one_thing() {
+    for (rule, message) in [
+        ("{ id: a }", "exactly one thing"),
+        ("{ id: a, deny: true, rows: \"true\" }", "exactly one thing"),
+        ("{ id: a, hide: true }", "`hide` needs `columns`"),
+        ("{ id: a, mask: redact }", "`mask` needs `columns`"),
+        ("{ id: a, columns: [card], deny: true }", "`columns` does not go with `deny`"),
+        ("{ id: a, columns: [card], hide: false }", "`hide: false` does nothing"),
+        (
+            "{ id: a, tables: [ordrs], deny: true }",
+            "there is no table `ordrs` in the domain `sales`; did you mean `orders`?",
+        ),
+        ("{ id: a, columns: [crad], hide: true }", "no selected table has a column `crad`"),
+        ("{ id: a, tables: [order_lines], rows: \"region = 'EU'\" }", "there is no column `region`"),
+        ("{ id: a, unless: [ {} ], deny: true }", "says nobody"),
+        ("{ id: a, columns: { unclassified: true, tags: [pii] }, hide: true }", "stands alone"),
+        ("{ id: a, tables: [], deny: true }", "`tables` is empty"),
+    ] {
+        let found = Fixture::new(&format!("restrictions:\n  - {rule}")).problems();
+        assert!(found.iter().any(|problem| problem.contains(message)), "{rule}: {found:#?}");
+    }
+}
+
+#[test]
+fn problems_of_all_files_come_at_once() {
+    let mut fixture = Fixture::new("");
+    fixture.documents = vec![
+        document(
+            "b.yaml",
+            "grants: [ { id: a, to: { everyone: true }, tables: [orders], columns: all, rows: \"regoin = 'x'\" } ]",
+        ),
+        document(
+            "a.yaml",
+            "grants: [ { id: a, to: { everyone: true }, tables: [orders], columns: all, rows: \"id = 'x'\" } ]",
+        ),
+        document("c.yaml", "x: y"),
+    ];
+    let found = fixture.problems();
+    let starts = |start: &str| found.iter().any(|problem| problem.starts_with(start));
+    assert!(starts("a.yaml:2: `rows` of `a` on `orders`: "), "{found:#?}");
+    assert!(starts(
+        "b.yaml:2: `rows` of `a` on `orders`: there is no column `regoin`; did you mean `region`?"
+    ));
+    assert!(starts("b.yaml:2: the id `a` is used twice, first in a.yaml:2"));
+    assert!(starts("c.yaml:2: unknown key `x`"));
+    assert_eq!(found.len(), 4, "{found:#?}");
+}
+
+#[test]
+fn a_grant_on_a_table_that_is_not_there_warns() {
+    let grant = |table: &str| {
+        format!(
+            "grants: [ {{ id: a, to: {{ everyone: true }}, tables: [orders, {table}], columns: [id, gone] }} ]"
+        )
+    };
+    let warnings = Fixture::new(&grant("order")).warnings();
+    assert_eq!(
+        warnings[0],
+        "sales.yaml:2: warning: there is no table `order` in the domain `sales`; did you mean `orders`?"
+    );
+    // Its columns may have been in the table that is not there.
+    assert!(warnings[1].contains("warning: no selected table has a column `gone`"), "{warnings:?}");
+    let glob = Fixture::new(&grant("\"x*\"").replace(", gone", "")).warnings();
+    assert!(glob[0].contains("there is no table `x*`"), "{glob:?}");
+    // A restriction whose table's contract is broken does not take the others down.
+    let gone = Fixture::new("restrictions: [ { id: a, tables: [forecast], deny: true } ]").warnings();
+    assert!(gone[0].contains("there is no table `forecast`"), "{gone:?}");
+}
+
+#[test]
+fn lookups_pseudonyms_and_disclosures_are_read_but_not_used() {
+    let text = "lookups:\n  mine: { of: stores, key: store_id, where: \"person = subject()\", as: policy }\ndisclosures:\n  - { tables: [orders], columns: [id], join_keys: values, to_domains: [customers], why: Joins }";
+    let warnings = Fixture::new(text).warnings();
+    assert!(
+        warnings[0].contains("lookups are not supported yet") && warnings[1].contains("disclosures"),
+        "{warnings:?}"
+    );
+    let wrong =
+        Fixture::new(&text.replace("as: policy", "as: me").replace("join_keys: values", "join_keys: all"))
+            .problems();
+    assert!(wrong.iter().any(|problem| problem.contains("`me` is not `policy` or `caller`")));
+    assert!(wrong.iter().any(|problem| problem.contains("`all` is not `bounds` or `values`")));
+}
+
+#[test]
+fn domains_have_their_own_names_and_tables() {
+    let mut fixture =
+        Fixture::new("grants: [ { id: a, to: { everyone: true }, tables: [orders], columns: all } ]");
+    fixture.documents[0].text = fixture.documents[0].text.replace("domain: sales", "domain: customers");
+    assert_eq!(fixture.problems(), ["sales.yaml:1: this is the domain `sales`, not `customers`"]);
+    let (mesh, _) = Mesh::load("mesh.yaml", fixture::MESH).unwrap();
+    for reserved in ["system", "information_schema", "public"] {
+        assert!(crate::DomainPolicy::load(reserved, &[], &mesh, &[]).is_err());
+    }
+    // A table of another domain is none of this policy's.
+    let mut foreign =
+        Fixture::new("grants: [ { id: a, to: { everyone: true }, tables: [\"*\"], columns: all } ]");
+    foreign.tables = vec![crate::Table { domain: "customers".into(), name: "orders".into(), ..lines() }];
+    assert!(matches!(foreign.decide(), Decision::Absent { .. }));
+}
+
+#[test]
+fn products_select_their_tables() {
+    let by_product = "grants: [ { id: a, to: { everyone: true }, products: [orders], columns: [id] } ]";
+    let fixture = Fixture::new(by_product);
+    for table in ["orders", "order_lines"] {
+        let decision = fixture.policy().decide(table, &fixture.principal, &fixture::STATEMENT);
+        assert!(matches!(decision, Decision::Visible(_)), "{table}");
+    }
+    let other = Fixture::new(&by_product.replace("[orders]", "[returns]"));
+    assert!(matches!(other.decide(), Decision::Absent { .. }));
+}
+
+#[test]
+fn claims_must_be_declared() {
+    let found = with("when: \"claim('employmnt') = 'staff'\"");
+    assert!(found.contains("mesh.yaml declares no claim `employmnt`; did you mean `employment`?"), "{found}");
+    let found = with("when: \"claim('employment') = 'stuff'\"");
+    assert!(found.contains("the claim `employment` never is 'stuff'; did you mean `staff`?"), "{found}");
+}
