@@ -13,6 +13,8 @@ mod decide;
 pub mod decision;
 pub mod digest;
 mod document;
+#[cfg(test)]
+mod documentation;
 mod domain_policy;
 pub mod expression;
 mod mesh;

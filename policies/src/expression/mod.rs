@@ -31,6 +31,8 @@ pub use types::{cast_cannot_fail, try_cast_exists};
 
 pub(crate) use bind::{Caller, claims_of};
 pub(crate) use fold::{can_be_computed, truth};
+#[cfg(test)]
+pub(crate) use functions::NAMES as FUNCTION_NAMES;
 pub(crate) use literal::{Number, parse_date, text_to_literal};
 pub(crate) use scope::{ClaimDefinition, Scope};
 

@@ -1,0 +1,102 @@
+//! The documentation's examples load, and it leaves no function out.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Column, DataType, Decision, Document, DomainPolicy, Mesh, Principal, Statement, Table,
+    data_type::TimeUnit,
+    expression::{self, Scope},
+    yaml::Problem,
+};
+
+const TEXT: &str = include_str!("../../docs/policies.md");
+
+/// The fenced blocks of a language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    TEXT.split(fence.as_str())
+        .skip(1)
+        .filter_map(|block| block.split_once("```"))
+        .map(|(block, _)| block)
+        .collect()
+}
+
+fn tables() -> Vec<Table> {
+    let column = |(name, data_type, classification, tag): (&str, DataType, &str, &str)| Column {
+        name: name.into(),
+        data_type,
+        required: false,
+        classification: (!classification.is_empty()).then(|| classification.to_owned()),
+        tags: tag.split(' ').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+    };
+    let timestamp = DataType::Timestamp { unit: TimeUnit::Microsecond, zone: None };
+    let columns = vec![
+        ("region", DataType::Text, "internal", ""),
+        ("note", DataType::Text, "confidential", "pii"),
+        ("card", DataType::Text, "restricted", "pci"),
+        ("total", DataType::Decimal { precision: 12, scale: 2 }, "internal", ""),
+        ("day", DataType::Date, "internal", ""),
+        ("created_at", timestamp, "internal", ""),
+        ("score", DataType::Float64, "internal", ""),
+        ("active", DataType::Boolean, "", ""),
+    ];
+    let table = |name: &str, columns: Vec<Column>| Table {
+        domain: "sales".into(),
+        product: "orders".into(),
+        name: name.into(),
+        columns,
+        primary_key: vec![],
+    };
+    vec![
+        table("orders", columns.into_iter().map(column).collect()),
+        table("order_lines", vec![column(("sku", DataType::Text, "public", ""))]),
+    ]
+}
+
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+fn mesh() -> Mesh {
+    let (mesh, warnings) =
+        Mesh::load("mesh.yaml", blocks("yaml")[0]).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    mesh
+}
+
+#[test]
+fn documents_of_the_documentation_load() {
+    let document = Document { name: "sales.yaml".into(), text: blocks("yaml")[1].into() };
+    let (policy, warnings) = DomainPolicy::load("sales", &[document], &mesh(), &tables())
+        .unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let principal = Principal { subject: "sven".into(), ..Principal::default() };
+    let statement = Statement { instant: 1_795_390_200_000_000, zone: mesh().time_zone() };
+    let Decision::Visible(decision) = policy.decide("orders", &principal, &statement) else {
+        panic!("sven is a controller");
+    };
+    assert_eq!(decision.columns.len(), 7);
+}
+
+#[test]
+fn expressions_of_the_documentation_read() {
+    let (mesh, tables) = (mesh(), tables());
+    let scope =
+        Scope { columns: &tables[0].columns, claims: &mesh.claims, zone: mesh.time_zone(), cell: None };
+    let lines: Vec<&str> = blocks("sql").into_iter().flat_map(str::lines).collect();
+    assert!(lines.len() > 20);
+    for line in lines {
+        if let Err(error) = expression::condition(line, scope) {
+            panic!("{line}: {error}; {:?}", error.hint);
+        }
+    }
+}
+
+#[test]
+fn every_function_is_documented() {
+    let words: BTreeMap<&str, ()> =
+        TEXT.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(|word| (word, ())).collect();
+    for name in expression::FUNCTION_NAMES {
+        assert!(words.contains_key(name), "{name}");
+    }
+}
