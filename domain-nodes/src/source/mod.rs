@@ -12,6 +12,7 @@ mod definition;
 mod error;
 mod files;
 mod hive;
+mod layout;
 mod listing;
 mod parquet;
 mod promise;

@@ -15,7 +15,6 @@ use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::conjunction;
@@ -26,12 +25,12 @@ use datafusion::physical_plan::ExecutionPlan;
 use meshgate_engine::data_type;
 use meshgate_policies::Table;
 
-use super::columns::without_promises;
 use super::csv::{CsvCell, CsvColumn, CsvFile, CsvScan, Header};
 use super::definition::{CsvOptions, SourceColumn, SourceDefinition};
 use super::error::{Drift, SourceError};
 use super::files::FileSet;
 use super::hive::{self, Partitions};
+use super::layout::Layout;
 use super::parquet::{Footer, PinnedReaders, ScannedFile};
 use super::scan::{PinnedScan, store_url};
 
@@ -191,7 +190,7 @@ impl LocalTable {
         let Content::Parquet { footers, options } = &self.content else {
             return Err(DataFusionError::Internal("the files are not Parquet".to_owned()));
         };
-        let layout = Layout::new(self);
+        let layout = Layout::new(&self.columns, &self.schema, &self.partitions);
         let mut source = ParquetSource::new(layout.schema.clone())
             .with_table_parquet_options(options.as_ref().clone())
             .with_parquet_file_reader_factory(Arc::new(PinnedReaders { files: Arc::clone(&self.files) }));
@@ -315,56 +314,6 @@ impl LocalTable {
 
 fn is_free_of(filter: &Expr, columns: &BTreeSet<String>) -> bool {
     filter.column_refs().iter().all(|column| !columns.contains(&column.name))
-}
-
-/// The table as Parquet files have it: their own columns first, those from
-/// the paths behind, all under the names of the files.
-struct Layout {
-    schema: TableSchema,
-    /// By position in the contract.
-    positions: Vec<usize>,
-}
-
-impl Layout {
-    fn new(table: &LocalTable) -> Self {
-        let in_paths = &table.partitions.columns;
-        let in_files: Vec<usize> =
-            (0..table.columns.len()).filter(|position| !in_paths.contains(position)).collect();
-        let order: Vec<usize> = in_files.iter().chain(in_paths).copied().collect();
-        let field = |position: &usize| {
-            let (source, field) = table.columns.get(*position).zip(table.schema.fields().get(*position))?;
-            Some(Field::new(&source.name, without_promises(field.data_type()), true))
-        };
-        let of_files: Vec<Field> = in_files.iter().filter_map(field).collect();
-        let of_paths: Vec<_> = in_paths.iter().filter_map(field).map(Arc::new).collect();
-        Self {
-            schema: TableSchema::builder(Arc::new(Schema::new(of_files)))
-                .with_table_partition_cols(of_paths)
-                .build(),
-            positions: (0..table.columns.len())
-                .map(|position| order.iter().position(|at| *at == position).unwrap_or(usize::MAX))
-                .collect(),
-        }
-    }
-}
-
-impl Header {
-    fn columns(&self) -> impl Iterator<Item = &str> {
-        let names: &[String] = match self {
-            Self::Names(names) => names,
-            Self::None | Self::EmptyFile => &[],
-        };
-        names.iter().map(String::as_str)
-    }
-
-    fn drift(&self, name: &str) -> Option<Drift> {
-        let Self::Names(names) = self else { return None };
-        match names.iter().filter(|found| *found == name).count() {
-            0 => Some(Drift::Missing),
-            1 => None,
-            _ => Some(Drift::Ambiguous),
-        }
-    }
 }
 
 #[async_trait]

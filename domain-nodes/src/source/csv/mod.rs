@@ -13,7 +13,7 @@ use datafusion::scalar::ScalarValue;
 use meshgate_policies::DataType;
 
 use super::definition::CsvOptions;
-use super::error::SourceError;
+use super::error::{Drift, SourceError};
 use super::files::{FileSet, PinnedFile};
 use record::{Record, RecordError, RecordReader};
 
@@ -31,6 +31,26 @@ pub(super) enum Header {
     None,
     /// There is not even a header: no rows, whatever the columns.
     EmptyFile,
+}
+
+impl Header {
+    /// Names of the columns of the file, as far as it tells them.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        let names: &[String] = match self {
+            Self::Names(names) => names,
+            Self::None | Self::EmptyFile => &[],
+        };
+        names.iter().map(String::as_str)
+    }
+
+    pub(super) fn drift(&self, name: &str) -> Option<Drift> {
+        let Self::Names(names) = self else { return None };
+        match names.iter().filter(|found| *found == name).count() {
+            0 => Some(Drift::Missing),
+            1 => None,
+            _ => Some(Drift::Ambiguous),
+        }
+    }
 }
 
 /// Can values of this type stand in a cell?

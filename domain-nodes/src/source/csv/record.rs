@@ -209,16 +209,17 @@ impl<R: Read> RecordReader<R> {
     fn next_byte(&mut self) -> Result<Option<u8>, RecordError> {
         if self.position == self.filled {
             self.position = 0;
-            self.filled = self.fill()?;
+            self.filled = self.fill(0)?;
         }
         let byte = self.buffer.get(self.position).copied().filter(|_| self.position < self.filled);
         self.position += usize::from(byte.is_some());
         Ok(byte)
     }
 
-    fn fill(&mut self) -> Result<usize, RecordError> {
+    /// Reads into the buffer from `start` on.
+    fn fill(&mut self, start: usize) -> Result<usize, RecordError> {
         loop {
-            match self.input.read(&mut self.buffer) {
+            match self.input.read(self.buffer.get_mut(start..).unwrap_or_default()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other.map_err(RecordError::Io),
             }
@@ -226,11 +227,15 @@ impl<R: Read> RecordReader<R> {
     }
 
     fn skip_byte_order_mark(&mut self) -> Result<(), RecordError> {
-        self.filled = self.fill()?;
-        // A read of fewer than three bytes is the end of a shorter file.
-        let starts_with_mark =
-            self.buffer.starts_with(&BYTE_ORDER_MARK) && self.filled >= BYTE_ORDER_MARK.len();
-        self.position = if starts_with_mark { BYTE_ORDER_MARK.len() } else { 0 };
+        while self.filled < BYTE_ORDER_MARK.len() {
+            match self.fill(self.filled)? {
+                0 => break,
+                read => self.filled += read,
+            }
+        }
+        let has_mark =
+            self.buffer.get(..self.filled).is_some_and(|start| start.starts_with(&BYTE_ORDER_MARK));
+        self.position = if has_mark { BYTE_ORDER_MARK.len() } else { 0 };
         Ok(())
     }
 }
@@ -301,5 +306,51 @@ mod tests {
         assert!(matches!(rows(text.as_bytes()), Err(RecordError::TooLong)));
         let longest = "x".repeat(MAX_ROW_BYTES - 1);
         assert_eq!(rows(format!("{longest}\n").as_bytes()).unwrap(), [[longest]]);
+    }
+
+    /// Gives its bytes in pieces of a few.
+    struct Trickle<'a>(&'a [u8], usize);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = self.1.min(self.0.len()).min(buffer.len());
+            let (now, later) = self.0.split_at(length);
+            buffer[..length].copy_from_slice(now);
+            self.0 = later;
+            Ok(length)
+        }
+    }
+
+    #[test]
+    fn what_is_written_after_the_rules_comes_back() {
+        let pieces = ["", "a", ",", "\"", "\n", "\r\n", "ä", " ", "\"\"", "x,y", "\u{feff}"];
+        // Any sequence does, if it is always the same one.
+        let mut number = 1_usize;
+        let mut next = |bound: usize| {
+            number = (number * 1_103_515_245 + 12_345) % 2_147_483_648;
+            (number / 65_536) % bound
+        };
+        let mut written = "\u{feff}".to_owned();
+        let mut expected: Vec<Vec<String>> = Vec::new();
+        for _ in 0..500 {
+            let row: Vec<String> = (0..=next(4))
+                .map(|_| (0..next(4)).map(|_| pieces[next(pieces.len())]).collect::<String>())
+                .collect();
+            let cells: Vec<String> =
+                row.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
+            written.push_str(&cells.join(","));
+            written.push_str(["\n", "\r\n"][next(2)]);
+            expected.push(row);
+        }
+        for length in [1, 2, 7, 1_000_000] {
+            let mut reader = RecordReader::new(Trickle(written.as_bytes(), length), b',');
+            let mut record = Record::default();
+            let mut found = Vec::new();
+            while reader.read(&mut record).unwrap() {
+                found.push(record.texts().unwrap());
+            }
+            assert_eq!(found, expected, "in pieces of {length}");
+            assert_eq!(reader.rows(), 500);
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::files::{FileSet, Identity};
 pub(super) use reader::{PinnedReaders, ScannedFile};
 
 /// Memory for the footers of one table.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What the end of a Parquet file says about it.
 #[derive(Debug)]
