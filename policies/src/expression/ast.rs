@@ -77,14 +77,15 @@ pub enum Expr {
         right: Box<Expr>,
         data_type: DataType,
     },
-    /// Arithmetic negation of a float or a signed integer (wraps).
+    /// Arithmetic negation of a float, a decimal or a signed integer (wraps).
     Negate(Box<Expr>),
-    /// A cast that cannot fail for any value.
+    /// A cast for which `cast_cannot_fail`. Between dates and timestamps, what
+    /// lies beyond the calendar becomes NULL.
     Cast {
         expr: Box<Expr>,
         to: DataType,
     },
-    /// NULL where the cast fails.
+    /// A cast for which `try_cast_exists`: NULL where it fails.
     TryCast {
         expr: Box<Expr>,
         to: DataType,

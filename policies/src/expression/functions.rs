@@ -5,7 +5,8 @@ use sqlparser::ast as sql;
 use super::{
     DateUnit, Expr, ExpressionError, Function, Parameter, TypedExpr,
     literal::Number,
-    typer::{Operand, Typer, shown},
+    refusals::shown,
+    typer::{Operand, Typer},
     types::{integer_type, is_comparable, is_numeric},
 };
 use crate::{data_type::DataType, principal::ClaimType, yaml::nearest_hint};

@@ -14,6 +14,8 @@ mod functions;
 mod literal;
 mod operators;
 mod parse;
+mod predicates;
+mod refusals;
 mod scope;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@ use sqlparser::ast::{self as sql, BinaryOperator, CastKind};
 use super::{
     ArithmeticOperator, ComparisonOperator, Expr, ExpressionError, Function, Literal, TypedExpr,
     literal::Number,
-    typer::{Operand, Typer, repeatable, shown, two},
+    refusals::shown,
+    typer::{Operand, Typer, repeatable, two},
     types::{arithmetic_type, cast_cannot_fail, integer_type, is_float, is_numeric, try_cast_exists},
 };
 use crate::data_type::{DataType, TimeUnit};

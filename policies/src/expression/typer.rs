@@ -7,8 +7,12 @@ use super::{
     ComparisonOperator, Expr, ExpressionError, Literal, Parameter, TypedExpr,
     literal::{Number, parse_date, text_to_literal},
     parse,
+    refusals::{
+        literal_hint, literal_mismatch, mismatch, operator_hint, qualified, shown, unknown_column,
+        unsupported,
+    },
     scope::Scope,
-    types::{cast_cannot_fail, common_type, is_comparable},
+    types::{cast_cannot_fail, common_type},
     weight::{MAX_REPEATED_WEIGHT, weight},
 };
 use crate::{
@@ -42,7 +46,7 @@ impl Operand {
         Self::Typed(TypedExpr { expr, data_type })
     }
 
-    fn boolean(expr: Expr) -> Self {
+    pub(super) fn boolean(expr: Expr) -> Self {
         Self::typed(expr, DataType::Boolean)
     }
 }
@@ -270,134 +274,6 @@ impl<'a> Typer<'a> {
         Err(unknown_column(name, &wanted, &self.scope))
     }
 
-    fn is_null(&mut self, inner: &sql::Expr, negated: bool) -> Result<Operand> {
-        let typed = self.any(inner)?;
-        Ok(Operand::boolean(Expr::IsNull { expr: Box::new(typed.expr), negated }))
-    }
-
-    pub(super) fn compare(
-        &mut self,
-        operator: ComparisonOperator,
-        left: &sql::Expr,
-        right: &sql::Expr,
-    ) -> Result<Operand> {
-        let operands = [(self.operand(left)?, left), (self.operand(right)?, right)];
-        self.compare_operands(operator, operands)
-    }
-
-    pub(super) fn compare_operands(
-        &self,
-        operator: ComparisonOperator,
-        operands: [(Operand, &sql::Expr); 2],
-    ) -> Result<Operand> {
-        let (exprs, data_type) = self.unify_operands(operands.into())?;
-        comparable(&data_type)?;
-        let [left, right] = two(exprs)?;
-        self.check_claim_value(&left, &right)?;
-        self.check_claim_value(&right, &left)?;
-        Ok(Operand::boolean(Expr::Compare { operator, left: Box::new(left), right: Box::new(right) }))
-    }
-
-    /// A claim with declared values is never equal to another one: surely a typing mistake.
-    fn check_claim_value(&self, claim: &Expr, literal: &Expr) -> Result<()> {
-        let (Expr::Parameter { parameter: Parameter::Claim(name), .. }, Expr::Literal(Literal::Text(text))) =
-            (claim, literal)
-        else {
-            return Ok(());
-        };
-        let Some(definition) = self.scope.claims.get(name) else { return Ok(()) };
-        if definition.values.is_empty() || definition.values.contains(text) {
-            return Ok(());
-        }
-        Err(ExpressionError::new(format!("the claim `{name}` never is '{text}'"))
-            .maybe_hint(nearest_hint(text, definition.values.iter().map(String::as_str))))
-    }
-
-    fn between(
-        &mut self,
-        expr: &sql::Expr,
-        low: &sql::Expr,
-        high: &sql::Expr,
-        negated: bool,
-    ) -> Result<Operand> {
-        let (exprs, data_type) = self.unify(&[expr, low, high])?;
-        comparable(&data_type)?;
-        let Ok([expr, low, high]) = <[Expr; 3]>::try_from(exprs) else {
-            return Err(ExpressionError::new("BETWEEN takes three values"));
-        };
-        let (left, operator) = (Box::new(repeatable(expr)?), ComparisonOperator::GreaterOrEqual);
-        let above = Expr::Compare { operator, left: left.clone(), right: Box::new(low) };
-        let operator = ComparisonOperator::LessOrEqual;
-        let below = Expr::Compare { operator, left, right: Box::new(high) };
-        let both = Expr::And(vec![above, below]);
-        Ok(Operand::boolean(if negated { not(both) } else { both }))
-    }
-
-    fn in_list(&mut self, expr: &sql::Expr, list: &[sql::Expr], negated: bool) -> Result<Operand> {
-        let mut all = vec![expr];
-        for item in list {
-            if matches!(item, sql::Expr::Value(value) if value.value == sql::Value::Null) {
-                return Err(ExpressionError::new(
-                    "NULL in an IN list matches nothing, and NOT IN is never TRUE with it",
-                )
-                .hint("leave it out, or add OR ... IS NULL"));
-            }
-            all.push(item);
-        }
-        let (exprs, data_type) = self.unify(&all)?;
-        comparable(&data_type)?;
-        let mut exprs = exprs.into_iter();
-        let Some(expr) = exprs.next() else {
-            return Err(ExpressionError::new("IN takes a value and a list"));
-        };
-        let expr = repeatable(expr)?;
-        let (mut literals, mut others) = (Vec::new(), Vec::new());
-        for item in exprs {
-            self.check_claim_value(&expr, &item)?;
-            match item {
-                Expr::Literal(literal) => literals.push(literal),
-                other => others.push(Expr::Compare {
-                    operator: ComparisonOperator::Equal,
-                    left: Box::new(expr.clone()),
-                    right: Box::new(other),
-                }),
-            }
-        }
-        if others.is_empty() {
-            return Ok(Operand::boolean(Expr::InList { expr: Box::new(expr), list: literals, negated }));
-        }
-        if !literals.is_empty() {
-            others.push(Expr::InList { expr: Box::new(expr), list: literals, negated: false });
-        }
-        let any = Expr::Or(others);
-        Ok(Operand::boolean(if negated { not(any) } else { any }))
-    }
-
-    fn like(
-        &mut self,
-        expr: &sql::Expr,
-        pattern: &sql::Expr,
-        escape: Option<&sql::ValueWithSpan>,
-        negated: bool,
-        ignore_case: bool,
-    ) -> Result<Operand> {
-        let expr = Box::new(self.text(expr)?);
-        let Operand::Text(pattern) = self.operand(pattern)? else {
-            return Err(ExpressionError::new("the pattern of LIKE must be a text literal")
-                .hint("use starts_with, ends_with or contains to compare with a column"));
-        };
-        let backslash = sql::Value::SingleQuotedString("\\".to_owned());
-        if escape.is_some_and(|escape| escape.value != backslash) {
-            return Err(ExpressionError::new("the escape character of LIKE is `\\`"));
-        }
-        let trailing = pattern.chars().rev().take_while(|last| *last == '\\').count();
-        if trailing % 2 == 1 {
-            return Err(ExpressionError::new("the pattern ends in an escape character")
-                .hint("write `\\\\` for a backslash"));
-        }
-        Ok(Operand::boolean(Expr::Like { expr, pattern, negated, ignore_case }))
-    }
-
     fn unary(&mut self, operator: &UnaryOperator, inner: &sql::Expr) -> Result<Operand> {
         match operator {
             UnaryOperator::Not => Ok(Operand::boolean(not(self.condition(inner)?))),
@@ -506,13 +382,6 @@ fn typed_string(typed: &sql::TypedString) -> Result<Operand> {
     Ok(Operand::typed(Expr::Literal(Literal::Date(days)), DataType::Date))
 }
 
-fn comparable(data_type: &DataType) -> Result<()> {
-    if is_comparable(data_type) {
-        return Ok(());
-    }
-    Err(ExpressionError::new(format!("values of type {data_type} cannot be compared")))
-}
-
 /// An operand that the tree will hold several times. Large ones would let the
 /// tree grow exponentially with the depth of the text.
 pub(super) fn repeatable(expr: Expr) -> Result<Expr> {
@@ -532,107 +401,4 @@ pub(super) fn not(expr: Expr) -> Expr {
 
 pub(super) fn two(exprs: Vec<Expr>) -> Result<[Expr; 2]> {
     <[Expr; 2]>::try_from(exprs).map_err(|_| ExpressionError::new("two values are needed"))
-}
-
-/// The source of a part, short enough for a message.
-pub(super) fn shown(expr: &sql::Expr) -> String {
-    let text = expr.to_string();
-    let mut short: String = text.chars().take(60).collect();
-    if short.len() < text.len() {
-        short.push_str("...");
-    }
-    short
-}
-
-fn unknown_column(name: &sql::Ident, wanted: &str, scope: &Scope<'_>) -> ExpressionError {
-    if scope.columns.is_empty() {
-        return ExpressionError::new(format!("`{name}` cannot be read here: there is no row")).hint(
-            "only the caller is known: claim('name'), subject(), has_role('name'), purpose(), today()",
-        );
-    }
-    let error = ExpressionError::new(format!("there is no column `{wanted}`"));
-    if name.quote_style == Some('"') {
-        return error.hint("double quotes name columns; texts take single quotes");
-    }
-    let volatile = ["current_date", "current_timestamp", "localtimestamp", "current_time", "current_user"];
-    if volatile.contains(&wanted) {
-        return error.hint("use today(), now() or subject()");
-    }
-    error.maybe_hint(nearest_hint(wanted, scope.columns.iter().map(|column| column.name.as_str())))
-}
-
-fn qualified(parts: &[sql::Ident]) -> ExpressionError {
-    let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
-    let error = ExpressionError::new(format!("`{}` is not a column", names.join(".")));
-    error.hint("write the bare column name; parts of nested columns cannot be read")
-}
-
-fn unsupported(expr: &sql::Expr) -> ExpressionError {
-    use sql::Expr as E;
-    match expr {
-        E::InSubquery { .. } | E::Subquery(_) | E::Exists { .. } | E::AnyOp { .. } | E::AllOp { .. } => {
-            ExpressionError::new("subqueries are not allowed in policies")
-                .hint("put the entitlements into a claim and use claim_has('name', column)")
-        }
-        E::RLike { .. } | E::SimilarTo { .. } => {
-            ExpressionError::new("regular expressions are not supported").hint("use LIKE")
-        }
-        _ => ExpressionError::new(format!("`{}` is not supported in policies", shown(expr))),
-    }
-}
-
-fn operator_hint(operator: &BinaryOperator) -> Option<String> {
-    let hint = match operator {
-        BinaryOperator::Spaceship => "use IS NOT DISTINCT FROM",
-        BinaryOperator::PGRegexMatch | BinaryOperator::PGRegexIMatch | BinaryOperator::Regexp => "use LIKE",
-        _ => return None,
-    };
-    Some(hint.to_owned())
-}
-
-fn literal_hint(data_type: &DataType) -> Option<String> {
-    let hint = match data_type {
-        DataType::Date => "write a date as 'YYYY-MM-DD'",
-        DataType::Timestamp { zone: None, .. } => "write a timestamp as 'YYYY-MM-DD HH:MM:SS'",
-        DataType::Timestamp { .. } => "write an instant as 'YYYY-MM-DD HH:MM:SS+00:00'",
-        _ => return None,
-    };
-    Some(hint.to_owned())
-}
-
-fn mismatch(left: (&DataType, &sql::Expr), right: (&DataType, &sql::Expr)) -> ExpressionError {
-    let (left_text, right_text) = (shown(left.1), shown(right.1));
-    let error = ExpressionError::new(format!(
-        "`{left_text}` ({}) and `{right_text}` ({}) have no common type",
-        left.0, right.0
-    ));
-    match (left.0, right.0) {
-        (DataType::Date, DataType::Timestamp { .. }) => {
-            error.hint(format!("write CAST({right_text} AS DATE)"))
-        }
-        (DataType::Timestamp { .. }, DataType::Date) => {
-            error.hint(format!("write CAST({left_text} AS DATE)"))
-        }
-        (DataType::Text, to) if *to != DataType::Text => {
-            error.hint(format!("write TRY_CAST({left_text} AS <type>) or CAST({right_text} AS TEXT)"))
-        }
-        (to, DataType::Text) if *to != DataType::Text => {
-            error.hint(format!("write TRY_CAST({right_text} AS <type>) or CAST({left_text} AS TEXT)"))
-        }
-        _ => error,
-    }
-}
-
-fn literal_mismatch(target: (&DataType, &sql::Expr), literal: (&DataType, &sql::Expr)) -> ExpressionError {
-    let error = ExpressionError::new(format!(
-        "`{}` ({}) does not go together with `{}`",
-        shown(target.1),
-        target.0,
-        shown(literal.1)
-    ));
-    match (target.0, literal.1) {
-        (DataType::Date, sql::Expr::Function(_)) => error.hint("use today() beside a date"),
-        (DataType::Text, sql::Expr::Value(_)) => error.hint("texts take single quotes"),
-        _ => error.maybe_hint(literal_hint(target.0)),
-    }
 }
