@@ -1,6 +1,7 @@
 //! Sources over files that the tests write.
 
 mod csv;
+mod engine;
 mod files;
 mod parquet;
 mod pruning;
