@@ -1,6 +1,42 @@
-//! The node of one domain: serves the domain's data products over Arrow
-//! Flight, and decides next to the data what each caller gets of them.
+//! A domain node: serves the data products of one business domain over Arrow
+//! Flight to the mesh's gateways, each table only as the principal of the
+//! query may see it.
+//!
+//! [`NodeConfig`] is what the operator of a node writes, [`NodeServer`] what
+//! runs. A request goes through `flight` (who calls), `request` (permit and
+//! query), `query` (plan), `secured` (the barrier) and `stream` (the answer).
+//! A node believes a gateway in one thing only: who is asking.
 
+mod app;
+mod audit;
+pub mod config;
 pub mod contract;
+mod describe;
+mod flight;
+mod http;
+mod keys;
+mod listener;
+mod node;
+mod query;
+mod readiness;
+mod record;
+mod reload;
+mod replay;
+mod request;
 pub mod secured;
 pub mod source;
+mod state;
+mod status;
+mod stream;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod watch;
+
+pub use app::{NodeServer, StartError};
+pub use audit::AuditError;
+pub use config::NodeConfig;
+pub use keys::KeysError;
+pub use tls::{TlsError, TlsFiles};

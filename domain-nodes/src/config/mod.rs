@@ -1,0 +1,336 @@
+//! node.yaml: text and environment in, a complete and checked configuration
+//! out. Opens no socket and starts nothing; `docs/node.md` describes each key.
+
+mod references;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
+
+use crate::tls::TlsFiles;
+use references::Lookup;
+
+/// SQL schemas that are ours or the standard's.
+const RESERVED_DOMAINS: [&str; 3] = ["system", "information_schema", "public"];
+const NAME_BYTES: usize = 63;
+
+/// Everything a node needs to know to start.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// The SQL schema that the node serves.
+    pub domain: String,
+    /// Name of this node: the audience of its permits.
+    pub node: String,
+    /// Picks `servers[].environment` of every contract.
+    pub environment: String,
+    pub listen: Listen,
+    pub tls: TlsFiles,
+    /// File with the public keys of the gateways.
+    pub permit_keys: PathBuf,
+    /// The operator's document.
+    pub mesh: PathBuf,
+    /// Folder of contracts.
+    pub products: PathBuf,
+    /// Folder of the owner's policies.
+    pub policies: PathBuf,
+    /// Folders in and below which local data may lie.
+    pub data_roots: Vec<PathBuf>,
+    /// By `servers[].server` of the contracts, then by name.
+    pub credentials: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// Variables that contracts may refer to, with their values.
+    pub contract_variables: BTreeMap<String, String>,
+    pub audit_file: PathBuf,
+    pub limits: NodeLimits,
+}
+
+/// Addresses to listen at. Port 0 takes any free port.
+#[derive(Debug, Clone, Copy)]
+pub struct Listen {
+    pub flight: SocketAddr,
+    /// Liveness and readiness; none without an address.
+    pub http: Option<SocketAddr>,
+}
+
+/// Bounds, all finite.
+#[derive(Debug, Clone)]
+pub struct NodeLimits {
+    /// From the arrival of a domain query to the end of its stream.
+    pub query_time: Duration,
+    /// Of all queries together, in bytes.
+    pub memory: usize,
+    /// Of one query, in bytes.
+    pub query_memory: usize,
+    /// Disk for what does not fit into memory, in bytes.
+    pub spill: u64,
+    pub spill_folder: PathBuf,
+    pub concurrent_queries: usize,
+    pub connections: usize,
+    /// Time that running queries get to finish when the node shuts down.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        Self {
+            query_time: Duration::from_secs(600),
+            memory: 2 << 30,
+            query_memory: 512 << 20,
+            spill: 16 << 30,
+            spill_folder: std::env::temp_dir().join("meshgate-node-spill"),
+            concurrent_queries: 64,
+            connections: 256,
+            shutdown_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A value that never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value itself, for whoever opens the connection that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl NodeConfig {
+    /// Reads node.yaml. `environment` looks up a variable. All problems at once.
+    pub fn load(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| vec![Problem::error(&file, 0, format!("cannot read this file: {error}"))])?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self::read(&file, &text, &Lookup { folder, environment })
+    }
+
+    fn read(file: &str, text: &str, lookup: &Lookup<'_>) -> Result<Self, Vec<Problem>> {
+        let mut root = yaml::parse(file, text).map_err(|problem| vec![problem])?;
+        let mut problems = Vec::new();
+        references::expand_all(file, &mut root, lookup, &mut problems);
+        let mut reader = Reader::new(file, &root, &mut problems);
+        let config = read_root(&mut reader, lookup);
+        reader.finish(UnknownKeys::Error);
+        match config {
+            Some(config) if !problems.iter().any(Problem::is_error) => Ok(config),
+            _ => Err(problems),
+        }
+    }
+}
+
+/// `None` only where a problem has been reported. Every key is read before anything gives up.
+fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeConfig> {
+    read_version(reader);
+    let domain = read_domain(reader);
+    let node = read_node_name(reader, domain.as_deref());
+    let environment = reader.required_text("environment");
+    let listen = read_listen(reader);
+    let tls = read_tls(reader, lookup);
+    let permit_keys = read_permit_keys(reader, lookup);
+    let mesh = path(reader, "mesh", lookup);
+    let products = path(reader, "products", lookup);
+    let policies = path(reader, "policies", lookup);
+    let data_roots = read_data_roots(reader, products.as_deref(), lookup);
+    let credentials = read_credentials(reader);
+    let contract_variables = read_contract_variables(reader, lookup);
+    let audit_file = read_audit_file(reader, lookup);
+    let limits = read_limits(reader, lookup);
+    Some(NodeConfig {
+        domain: domain?,
+        node: node?,
+        environment: environment?,
+        listen: listen?,
+        tls: tls?,
+        permit_keys: permit_keys?,
+        mesh: mesh?,
+        products: products?,
+        policies: policies?,
+        data_roots,
+        credentials,
+        contract_variables,
+        audit_file: audit_file?,
+        limits,
+    })
+}
+
+fn read_version(reader: &mut Reader<'_, '_>) {
+    let version = reader.required_text("version");
+    if version.is_some_and(|version| version != "1") {
+        let line = reader.line_of("version");
+        reader.error(line, "this version of node.yaml is not known", Some("write `version: 1`".into()));
+    }
+}
+
+fn read_domain(reader: &mut Reader<'_, '_>) -> Option<String> {
+    let domain = reader.required_text("domain")?;
+    let line = reader.line_of("domain");
+    if RESERVED_DOMAINS.contains(&domain.as_str()) {
+        reader.error(line, format!("the domain name `{domain}` is reserved"), None);
+        return None;
+    }
+    let shape = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let starts_well = domain.starts_with(|first: char| first.is_ascii_lowercase());
+    if !starts_well || !domain.chars().all(shape) || domain.len() > NAME_BYTES {
+        let hint = "a lower-case letter, then lower-case letters, digits or `_`, 63 at most";
+        reader.error(line, format!("`{domain}` is not a domain name"), Some(hint.into()));
+        return None;
+    }
+    Some(domain)
+}
+
+fn read_node_name(reader: &mut Reader<'_, '_>, domain: Option<&str>) -> Option<String> {
+    if !reader.has("node") {
+        return Some(format!("{}-1", domain?));
+    }
+    let name = reader.text("node")?;
+    if name.len() > NAME_BYTES || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        let line = reader.line_of("node");
+        let hint = "letters, digits, `-`, `_` and `.`, 63 at most";
+        reader.error(line, "`node` is not a node's name", Some(hint.into()));
+        return None;
+    }
+    Some(name)
+}
+
+fn read_listen(reader: &mut Reader<'_, '_>) -> Option<Listen> {
+    reader.require("listen")?;
+    let mut listen = reader.mapping("listen")?;
+    listen.require("flight");
+    let flight = address(&mut listen, "flight", "0.0.0.0:31400");
+    let http = address(&mut listen, "http", "127.0.0.1:8081");
+    listen.finish(UnknownKeys::Error);
+    Some(Listen { flight: flight?, http })
+}
+
+fn address(reader: &mut Reader<'_, '_>, key: &str, example: &str) -> Option<SocketAddr> {
+    reader.has(key).then_some(())?;
+    let text = reader.text(key)?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let line = reader.line_of(key);
+        let message = format!("`{key}: {text}` is not an IP address with a port");
+        reader.error(line, message, Some(format!("write for example `{key}: {example}`")));
+    }
+    address
+}
+
+fn read_tls(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<TlsFiles> {
+    reader.require("tls")?;
+    let mut tls = reader.mapping("tls")?;
+    let certificate = path(&mut tls, "cert", lookup);
+    let key = path(&mut tls, "key", lookup);
+    let client_authority = path(&mut tls, "client_ca", lookup);
+    tls.finish(UnknownKeys::Error);
+    Some(TlsFiles { certificate: certificate?, key: key?, client_authority: client_authority? })
+}
+
+fn read_permit_keys(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<PathBuf> {
+    reader.require("gateway")?;
+    let mut gateway = reader.mapping("gateway")?;
+    let permit_keys = path(&mut gateway, "permit_keys", lookup);
+    // Part of the file's shape; the operator's documents do not travel signed yet.
+    gateway.node("operator_key");
+    gateway.finish(UnknownKeys::Error);
+    permit_keys
+}
+
+fn read_data_roots(
+    reader: &mut Reader<'_, '_>,
+    products: Option<&Path>,
+    lookup: &Lookup<'_>,
+) -> Vec<PathBuf> {
+    if reader.has("data_roots") {
+        let roots = reader.texts("data_roots").unwrap_or_default();
+        return roots.iter().map(|root| lookup.path(root)).collect();
+    }
+    vec![products.and_then(Path::parent).unwrap_or(&lookup.folder).to_owned()]
+}
+
+fn read_credentials(reader: &mut Reader<'_, '_>) -> BTreeMap<String, BTreeMap<String, Secret>> {
+    let mut credentials = BTreeMap::new();
+    if !reader.has("credentials") {
+        return credentials;
+    }
+    for server in reader.entries("credentials").unwrap_or_default() {
+        let names: Vec<&str> = match server.value.as_mapping() {
+            Some(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+            None => Vec::new(),
+        };
+        let mut values = reader.over(&server.value);
+        let secrets = names.iter().filter_map(|name| Some(((*name).to_owned(), Secret(values.text(name)?))));
+        credentials.insert(server.key.clone(), secrets.collect());
+    }
+    credentials
+}
+
+fn read_contract_variables(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    if !reader.has("contract_variables") {
+        return variables;
+    }
+    let line = reader.line_of("contract_variables");
+    for name in reader.texts("contract_variables").unwrap_or_default() {
+        match (lookup.environment)(&name) {
+            Some(value) => {
+                variables.insert(name, value);
+            }
+            None => reader.error(line, format!("the variable `{name}` is not set"), None),
+        }
+    }
+    variables
+}
+
+fn read_audit_file(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<PathBuf> {
+    reader.require("audit")?;
+    let mut audit = reader.mapping("audit")?;
+    let file = path(&mut audit, "file", lookup);
+    audit.finish(UnknownKeys::Error);
+    file
+}
+
+fn read_limits(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> NodeLimits {
+    let mut limits = NodeLimits::default();
+    if !reader.has("limits") {
+        return limits;
+    }
+    let Some(mut reader) = reader.mapping("limits") else {
+        return limits;
+    };
+    units::read_duration(&mut reader, "query_time", &mut limits.query_time);
+    units::read_bytes(&mut reader, "memory", &mut limits.memory);
+    units::read_bytes(&mut reader, "query_memory", &mut limits.query_memory);
+    units::read_bytes(&mut reader, "spill", &mut limits.spill);
+    units::read_count(&mut reader, "concurrent_queries", &mut limits.concurrent_queries);
+    units::read_count(&mut reader, "connections", &mut limits.connections);
+    units::read_duration(&mut reader, "shutdown_grace", &mut limits.shutdown_grace);
+    if reader.has("spill_folder")
+        && let Some(folder) = reader.text("spill_folder")
+    {
+        limits.spill_folder = lookup.path(&folder);
+    }
+    if limits.query_memory > limits.memory {
+        let line = reader.line_of("query_memory");
+        let hint = format!("write at most {} for it, or more for `memory`", limits.memory);
+        reader.error(line, "`query_memory` is more than `memory`", Some(hint));
+    }
+    reader.finish(UnknownKeys::Error);
+    limits
+}
+
+fn path(reader: &mut Reader<'_, '_>, key: &str, lookup: &Lookup<'_>) -> Option<PathBuf> {
+    reader.required_text(key).map(|text| lookup.path(&text))
+}

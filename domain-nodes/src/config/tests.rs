@@ -1,0 +1,104 @@
+use super::*;
+
+const COMPLETE: &str = "\
+version: 1
+domain: sales
+environment: \"${MESHGATE_ENV:-dev}\"
+listen: { flight: 127.0.0.1:0, http: 127.0.0.1:8081 }
+tls: { cert: tls/node.crt, key: tls/node.key, client_ca: /etc/mesh-ca.crt }
+gateway: { permit_keys: tls/permit-keys.json, operator_key: tls/operator.pub }
+mesh: ./mesh.yaml
+products: ./products/
+policies: ./policies/
+credentials:
+  lake-prod: { access_key_id: \"${ID}\", secret_access_key: \"${file:lake.secret}\" }
+contract_variables: [ID]
+audit: { file: audit/node.jsonl }
+limits: { query_time: 5m, memory: 1GiB, query_memory: 64MiB, concurrent_queries: 8 }
+";
+
+fn environment(name: &str) -> Option<String> {
+    (name == "ID").then(|| "key: [id]".to_owned())
+}
+
+fn load(text: &str) -> Result<NodeConfig, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lake.secret"), "hush\n").unwrap();
+    let file = folder.path().join("node.yaml");
+    std::fs::write(&file, text).unwrap();
+    let prefix = format!("{}/", folder.path().display());
+    NodeConfig::load(&file, &environment)
+        .map_err(|problems| problems.iter().map(|p| p.to_string().replace(&prefix, "")).collect())
+}
+
+#[test]
+fn a_complete_file_is_read_with_its_references_and_units() {
+    let config = load(COMPLETE).unwrap();
+    assert_eq!((config.domain.as_str(), config.node.as_str()), ("sales", "sales-1"));
+    assert_eq!(config.environment, "dev");
+    assert_eq!(config.listen.http, Some("127.0.0.1:8081".parse().unwrap()));
+    assert!(config.tls.certificate.ends_with("tls/node.crt") && config.tls.certificate.is_absolute());
+    assert_eq!(config.tls.client_authority, Path::new("/etc/mesh-ca.crt"));
+    assert_eq!(config.limits.query_time, Duration::from_secs(300));
+    assert_eq!(config.limits.query_memory, 64 << 20);
+    assert_eq!(config.limits.connections, NodeLimits::default().connections);
+    // A variable's text stays a text, whatever YAML it looks like.
+    assert_eq!(config.contract_variables["ID"], "key: [id]");
+    assert_eq!(config.credentials["lake-prod"]["access_key_id"].reveal(), "key: [id]");
+    assert_eq!(config.credentials["lake-prod"]["secret_access_key"].reveal(), "hush");
+    assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn data_lies_below_the_products_parent_unless_said_otherwise() {
+    let config = load(COMPLETE).unwrap();
+    assert_eq!(config.data_roots, [config.products.parent().unwrap()]);
+    let config = load(&format!("{COMPLETE}data_roots: [ /srv/lake, files ]\n")).unwrap();
+    assert_eq!(config.data_roots[0], Path::new("/srv/lake"));
+    assert!(config.data_roots[1].ends_with("files"));
+}
+
+#[test]
+fn all_problems_come_at_once_with_file_line_and_remedy() {
+    let text = COMPLETE
+        .replace("domain: sales", "domain: Sales")
+        .replace("flight: 127.0.0.1:0", "flight: everywhere")
+        .replace("mesh: ./mesh.yaml", "mehs: ./mesh.yaml")
+        .replace("query_time: 5m", "query_time: 5 minutes")
+        .replace("${ID}", "${OTHER}");
+    let problems = load(&text).unwrap_err();
+    let expected = [
+        "node.yaml:11: the variable `OTHER` is not set",
+        "node.yaml:2: `Sales` is not a domain name",
+        "node.yaml:4: `flight: everywhere` is not an IP address with a port; write for example",
+        "node.yaml:1: `mesh` is missing",
+        "node.yaml:14: `query_time: 5 minutes` is not accepted; write a time",
+        "node.yaml:7: unknown key `mehs`; did you mean `mesh`?",
+    ];
+    for start in expected {
+        assert!(problems.iter().any(|problem| problem.starts_with(start)), "{start}\n{problems:#?}");
+    }
+    assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+}
+
+#[test]
+fn reserved_names_contradicting_limits_and_other_versions_are_refused() {
+    for (from, to, message) in [
+        ("domain: sales", "domain: system", "the domain name `system` is reserved"),
+        ("version: 1", "version: 2", "this version of node.yaml is not known"),
+        ("memory: 1GiB", "memory: 1MiB", "`query_memory` is more than `memory`"),
+        ("concurrent_queries: 8", "concurrent_queries: 0", "`concurrent_queries: 0` is not accepted"),
+        ("domain: sales", "domain: sales\nnode: a b", "`node` is not a node's name"),
+        ("contract_variables: [ID]", "contract_variables: [NONE]", "the variable `NONE` is not set"),
+    ] {
+        let problems = load(&COMPLETE.replace(from, to)).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(message)), "{message}\n{problems:#?}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_one_problem() {
+    let problems = NodeConfig::load(Path::new("/nowhere/node.yaml"), &environment).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].to_string().starts_with("/nowhere/node.yaml: cannot read this file"));
+}

@@ -1,0 +1,38 @@
+//! What all requests of a node share.
+
+use std::sync::Arc;
+
+use meshgate_engine::Engine;
+use tokio::sync::{Semaphore, watch};
+
+use crate::audit::AuditLog;
+use crate::config::NodeLimits;
+use crate::request::PermitCheck;
+use crate::state::State;
+
+/// A running node, as its requests see it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) permits: PermitCheck,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) states: watch::Receiver<Arc<State>>,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) limits: NodeLimits,
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// How far a node is from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// No new work; what runs may finish.
+    Draining,
+    /// What still runs ends now, in an error.
+    Cut,
+}
+
+/// Microseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    chrono::Utc::now().timestamp_micros()
+}

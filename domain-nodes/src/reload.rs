@@ -1,0 +1,275 @@
+//! Files to states. A state is built from what lies on disk, as a whole; a
+//! broken file keeps what was last good and shows in log and readiness.
+//!
+//! | broken | at start | later |
+//! |---|---|---|
+//! | a contract | its product is left out | its product stays as it was |
+//! | policies or mesh.yaml | everything is denied | the last good documents stay |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use meshgate_policies::yaml::{Problem, Severity};
+use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
+
+use crate::config::NodeConfig;
+use crate::contract::{self, Product};
+use crate::describe::{self, Identity};
+use crate::readiness::Trouble;
+use crate::source::Source;
+use crate::state::{ServedTable, State};
+
+/// Most files of policies that are read.
+const POLICY_FILES: usize = 1000;
+/// Largest policy document or mesh.yaml.
+const DOCUMENT_BYTES: u64 = 1 << 20;
+
+/// Builds states, and remembers what was last good.
+#[derive(Debug, Clone)]
+pub(crate) struct Loader {
+    config: Arc<NodeConfig>,
+    identity: Identity,
+    last: Option<Arc<State>>,
+    good: Option<Rules>,
+}
+
+/// Documents that were accepted together.
+#[derive(Debug, Clone)]
+struct Rules {
+    documents: Vec<Document>,
+    mesh: Mesh,
+}
+
+/// A state and what is wrong with the files it was made from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) state: Arc<State>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) troubles: BTreeSet<Trouble>,
+}
+
+impl Loader {
+    pub(crate) fn new(config: Arc<NodeConfig>, identity: Identity) -> Self {
+        Self { config, identity, last: None, good: None }
+    }
+
+    /// Reads everything and gives the state that is to be served now.
+    pub(crate) fn load(&mut self) -> Loaded {
+        let mut report = Report::default();
+        let products = self.load_products(&mut report);
+        let tables: Vec<Table> = products.iter().flat_map(|product| tables_of(product)).collect();
+        let state = match self.load_policy(&tables, &mut report) {
+            Some(policy) => self.assemble(products, policy, &mut report),
+            // Neither what is on disk now nor the last good documents fit these contracts.
+            None => match &self.last {
+                Some(last) if self.good.is_some() => last.clone(),
+                Some(_) | None => self.assemble(products, self.deny_all(), &mut report),
+            },
+        };
+        self.last = Some(state.clone());
+        Loaded { state, problems: report.problems, troubles: report.troubles }
+    }
+
+    fn load_products(&self, report: &mut Report) -> Vec<Arc<Product>> {
+        let config = &self.config;
+        let contracts = contract::load_folder(
+            &config.products,
+            &config.domain,
+            &config.environment,
+            &config.contract_variables,
+        );
+        let broken = contracts.problems.iter().any(|problem| problem.severity == Severity::Error);
+        report.add(contracts.problems, Trouble::Contracts);
+        let mut products: Vec<Arc<Product>> = contracts.products.into_iter().map(Arc::new).collect();
+        if let (true, Some(last)) = (broken, &self.last) {
+            keep_missing(&mut products, &last.products);
+        }
+        products
+    }
+
+    fn load_policy(&mut self, tables: &[Table], report: &mut Report) -> Option<Policy> {
+        match self.load_new_policy(tables, report) {
+            Ok((rules, policy)) => {
+                self.good = Some(rules);
+                Some(policy)
+            }
+            Err(problems) => {
+                report.add(problems, Trouble::Policies);
+                self.compile(self.good.as_ref()?, tables, &mut Report::default()).ok()
+            }
+        }
+    }
+
+    fn load_new_policy(
+        &self,
+        tables: &[Table],
+        report: &mut Report,
+    ) -> Result<(Rules, Policy), Vec<Problem>> {
+        let rules = self.read_rules(report)?;
+        let policy = self.compile(&rules, tables, report)?;
+        Ok((rules, policy))
+    }
+
+    fn compile(&self, rules: &Rules, tables: &[Table], report: &mut Report) -> Result<Policy, Vec<Problem>> {
+        let domain = &self.identity.domain;
+        let (policy, warnings) = DomainPolicy::load(domain, &rules.documents, &rules.mesh, tables)?;
+        report.add(warnings, Trouble::Policies);
+        Ok(Policy {
+            policy: Arc::new(policy),
+            documents: Some(rules.documents.clone()),
+            zone: Some(rules.mesh.time_zone()),
+        })
+    }
+
+    fn deny_all(&self) -> Policy {
+        let policy = Arc::new(DomainPolicy::deny_all(&self.identity.domain));
+        Policy { policy, documents: None, zone: None }
+    }
+
+    fn read_rules(&self, report: &mut Report) -> Result<Rules, Vec<Problem>> {
+        let documents = read_documents(&self.config.policies);
+        let mesh = read_mesh(&self.config.mesh);
+        match (documents, mesh) {
+            (Ok(documents), Ok((mesh, warnings))) => {
+                report.add(warnings, Trouble::Policies);
+                Ok(Rules { documents, mesh })
+            }
+            (documents, mesh) => {
+                let mut problems = documents.err().map(|problem| vec![problem]).unwrap_or_default();
+                problems.extend(mesh.err().unwrap_or_default());
+                Err(problems)
+            }
+        }
+    }
+
+    fn assemble(&self, products: Vec<Arc<Product>>, policy: Policy, report: &mut Report) -> Arc<State> {
+        let tables = self.serve_tables(&products, report);
+        let operator_version = policy.policy.operator_version();
+        let descriptor = describe::descriptor(
+            &self.identity,
+            &products,
+            policy.documents.as_deref(),
+            operator_version.as_bytes(),
+        );
+        Arc::new(State {
+            domain: self.identity.domain.clone(),
+            products,
+            tables,
+            policy: policy.policy,
+            zone: policy.zone,
+            descriptor: Arc::new(descriptor),
+        })
+    }
+
+    fn serve_tables(
+        &self,
+        products: &[Arc<Product>],
+        report: &mut Report,
+    ) -> BTreeMap<String, Arc<ServedTable>> {
+        let mut tables = BTreeMap::new();
+        for table in products.iter().flat_map(|product| &product.tables) {
+            let source = match Source::new(table, &self.config.data_roots) {
+                Ok(source) => Some(source),
+                Err(error) => {
+                    tracing::error!(table = %table.table.name, %error, "the table has no usable source");
+                    report.troubles.insert(Trouble::Sources);
+                    None
+                }
+            };
+            tables.insert(table.table.name.clone(), Arc::new(ServedTable::new(table, source)));
+        }
+        tables
+    }
+}
+
+#[derive(Debug, Default)]
+struct Report {
+    problems: Vec<Problem>,
+    troubles: BTreeSet<Trouble>,
+}
+
+impl Report {
+    fn add(&mut self, problems: Vec<Problem>, trouble: Trouble) {
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            self.troubles.insert(trouble);
+        }
+        self.problems.extend(problems);
+    }
+}
+
+/// A compiled policy and the documents it was compiled from.
+#[derive(Debug)]
+struct Policy {
+    policy: Arc<DomainPolicy>,
+    documents: Option<Vec<Document>>,
+    zone: Option<Tz>,
+}
+
+fn tables_of(product: &Product) -> impl Iterator<Item = Table> + '_ {
+    product.tables.iter().map(|table| table.table.as_ref().clone())
+}
+
+/// While some contract is broken, what was served before and is gone may be
+/// what is broken: it stays, unless its id or one of its tables is there anew.
+fn keep_missing(products: &mut Vec<Arc<Product>>, last: &[Arc<Product>]) {
+    for product in last {
+        let table_names = |product: &Product| -> BTreeSet<String> {
+            product.tables.iter().map(|table| table.table.name.clone()).collect()
+        };
+        let names = table_names(product);
+        let replaced =
+            products.iter().any(|other| other.id == product.id || !names.is_disjoint(&table_names(other)));
+        if !replaced {
+            products.push(product.clone());
+        }
+    }
+}
+
+fn read_mesh(file: &Path) -> Result<(Mesh, Vec<Problem>), Vec<Problem>> {
+    let text = read_document(file).map_err(|problem| vec![problem])?;
+    Mesh::load(&file.display().to_string(), &text)
+}
+
+/// The owner's documents, by file name.
+fn read_documents(folder: &Path) -> Result<Vec<Document>, Problem> {
+    let files = yaml_files(folder).map_err(|error| unreadable(folder, &error))?;
+    if files.len() > POLICY_FILES {
+        let message = format!("more than {POLICY_FILES} policy files");
+        return Err(Problem::error(&folder.display().to_string(), 0, message));
+    }
+    files.iter().map(|file| Ok(Document { name: file_name(file), text: read_document(file)? })).collect()
+}
+
+fn file_name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read_document(file: &Path) -> Result<String, Problem> {
+    let length = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.len();
+    if length > DOCUMENT_BYTES {
+        let message = format!("the file is larger than {DOCUMENT_BYTES} bytes");
+        return Err(Problem::error(&file.display().to_string(), 0, message));
+    }
+    std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::error(&path.display().to_string(), 0, format!("cannot be read: {error}"))
+}
+
+/// `.yaml` and `.yml` files directly in a folder, sorted by name.
+pub(crate) fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        // Editors keep their half-written copies in hidden files.
+        if yaml && !file_name(&path).starts_with('.') && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

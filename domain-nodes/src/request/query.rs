@@ -1,0 +1,158 @@
+//! The domain query that a good permit came with.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::logical_expr::Expr;
+use meshgate_engine::{data_type, permit, predicate};
+use meshgate_policies::{Decision, Digest, POLICY_LANGUAGE, Statement, TableDecision};
+use meshgate_proto::v1::domain_query::Form;
+use meshgate_proto::v1::{DomainQuery, Permit, PermittedTable, Scan};
+use prost::Message;
+
+use super::{Moved, QUERY_BYTES, Refusal, schema};
+use crate::state::{ServedTable, State};
+use crate::status::QueryError;
+
+/// How far a statement's instant may lie behind now, in microseconds: the time
+/// for which the gateway's tickets are good. Rules see it as `today()`.
+const OLDEST_INSTANT: i64 = 24 * 3600 * 1_000_000;
+
+/// A domain query that may be executed: one table as one principal gets it.
+#[derive(Debug)]
+pub(crate) struct CheckedQuery {
+    pub(crate) table: Arc<ServedTable>,
+    pub(crate) decision: TableDecision,
+    /// Names of visible columns, in the order of the result.
+    pub(crate) columns: Vec<String>,
+    /// On plain columns only, and unable to fail.
+    pub(crate) filters: Vec<Expr>,
+    pub(crate) limit: Option<usize>,
+    /// What the result must look like.
+    pub(crate) schema: SchemaRef,
+    pub(crate) statement: Statement,
+}
+
+/// Checks the query against the permit and against what this node itself decides.
+pub(crate) fn check_query(
+    state: &State,
+    permit: &Permit,
+    bytes: &[u8],
+    now: i64,
+) -> Result<CheckedQuery, QueryError> {
+    if bytes.len() > QUERY_BYTES {
+        return Err(Refusal::QueryTooLong.into());
+    }
+    // The decoder stops at a nesting of 100.
+    let query = DomainQuery::decode(bytes).map_err(|_| Refusal::QueryMalformed)?;
+    if Digest::of(bytes).as_bytes() != permit.query_digest {
+        return Err(Refusal::Digest.into());
+    }
+    let scan = match query.form {
+        Some(Form::Scan(scan)) => scan,
+        Some(Form::Plan(_)) | None => return Err(Refusal::Form.into()),
+    };
+    let (table, permitted) = check_tables(state, permit, &scan)?;
+    if permit.policy_language != POLICY_LANGUAGE {
+        return Err(Refusal::PolicyLanguage.into());
+    }
+    let statement = check_statement(state, permit, query.instant, &query.time_zone, now)?;
+    let decision = check_decision(state, permit, permitted, &table, &statement)?;
+    let visible = visible_schema(&decision);
+    let columns = check_columns(&visible, scan.columns)?;
+    let filters = check_predicates(&visible, &decision, &scan.predicates)?;
+    let schema = check_schema(&visible, &columns, &query.schema)?;
+    let limit = scan.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(CheckedQuery { table, decision, columns, filters, limit, schema, statement })
+}
+
+/// The tables must be this domain's, and exactly those of the permit.
+fn check_tables<'p>(
+    state: &State,
+    permit: &'p Permit,
+    scan: &Scan,
+) -> Result<(Arc<ServedTable>, &'p PermittedTable), QueryError> {
+    if scan.domain != state.domain() {
+        return Err(Refusal::Domain.into());
+    }
+    let permitted = match permit.tables.as_slice() {
+        [permitted] if permitted.table == scan.table => permitted,
+        _ => return Err(Refusal::Tables.into()),
+    };
+    let table = state.table(&scan.table).ok_or(Moved::Table)?;
+    Ok((table, permitted))
+}
+
+fn check_statement(
+    state: &State,
+    issued: &Permit,
+    instant: i64,
+    time_zone: &str,
+    now: i64,
+) -> Result<Statement, QueryError> {
+    let nearby = now.saturating_sub(OLDEST_INSTANT)..=now.saturating_add(permit::CLOCK_SKEW);
+    if instant != issued.instant || !nearby.contains(&instant) {
+        return Err(Refusal::Instant.into());
+    }
+    match state.zone() {
+        Some(zone) if zone.name() == time_zone => Ok(Statement { instant, zone }),
+        Some(_) | None => Err(Moved::TimeZone.into()),
+    }
+}
+
+/// The node decides by the documents that it holds itself.
+fn check_decision(
+    state: &State,
+    permit: &Permit,
+    permitted: &PermittedTable,
+    table: &ServedTable,
+    statement: &Statement,
+) -> Result<TableDecision, QueryError> {
+    if table.version().as_bytes() != permitted.contract_version {
+        return Err(Moved::Contract.into());
+    }
+    let principal = permit.principal.as_ref().ok_or(Refusal::PermitTexts)?;
+    let principal = permit::principal(principal).map_err(|_| Refusal::PermitTexts)?;
+    match state.policy().decide(table.name(), &principal, statement) {
+        Decision::Visible(decision) if decision.digest.as_bytes() == permitted.decision_digest => {
+            Ok(decision)
+        }
+        Decision::Visible(_) | Decision::Absent { .. } => Err(Moved::Decision.into()),
+    }
+}
+
+fn visible_schema(decision: &TableDecision) -> Schema {
+    let field = |column: &meshgate_policies::DecidedColumn| {
+        data_type::field(&column.name, &column.data_type, column.nullable)
+    };
+    Schema::new(decision.columns.iter().map(field).collect::<Vec<_>>())
+}
+
+fn check_columns(visible: &Schema, columns: Vec<String>) -> Result<Vec<String>, Refusal> {
+    let mut seen = std::collections::BTreeSet::new();
+    let known = columns.iter().all(|name| visible.field_with_name(name).is_ok() && seen.insert(name));
+    if known { Ok(columns) } else { Err(Refusal::Column) }
+}
+
+fn check_predicates(
+    visible: &Schema,
+    decision: &TableDecision,
+    predicates: &[meshgate_proto::v1::Predicate],
+) -> Result<Vec<Expr>, Refusal> {
+    let plain = |name: &str| decision.columns.iter().any(|column| column.name == name && column.plain);
+    let check = |message| {
+        let filter = predicate::from_message(message, visible).map_err(|_| Refusal::Predicate)?;
+        if predicate::is_leak_proof(&filter, visible, &plain) { Ok(filter) } else { Err(Refusal::Predicate) }
+    };
+    predicates.iter().map(check).collect()
+}
+
+fn check_schema(visible: &Schema, columns: &[String], message: &[u8]) -> Result<SchemaRef, Refusal> {
+    let fields: Result<Vec<_>, _> =
+        columns.iter().map(|name| visible.field_with_name(name).cloned()).collect();
+    let schema = Schema::new(fields.map_err(|_| Refusal::Column)?);
+    match schema::decode(message) {
+        Some(expected) if schema::same_promise(&schema, &expected) => Ok(Arc::new(schema)),
+        Some(_) | None => Err(Refusal::Schema),
+    }
+}

@@ -1,0 +1,73 @@
+//! What a node serves at one moment: products, policy and descriptor that
+//! belong together. Immutable; a change makes a new one. A query keeps the one it began with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use meshgate_policies::{Digest, DomainPolicy, Table};
+use meshgate_proto::v1::Descriptor;
+
+use crate::contract::{Product, ProductTable};
+use crate::source::Source;
+
+/// One moment of a domain.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) domain: String,
+    pub(crate) products: Vec<Arc<Product>>,
+    pub(crate) tables: BTreeMap<String, Arc<ServedTable>>,
+    pub(crate) policy: Arc<DomainPolicy>,
+    /// The mesh's time zone; unknown while mesh.yaml has never been readable.
+    pub(crate) zone: Option<Tz>,
+    pub(crate) descriptor: Arc<Descriptor>,
+}
+
+/// A table of a product, ready to be opened.
+#[derive(Debug)]
+pub(crate) struct ServedTable {
+    table: Arc<Table>,
+    version: Digest,
+    /// None if the contract's location cannot be used at all.
+    source: Option<Source>,
+}
+
+impl State {
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    pub(crate) fn table(&self, name: &str) -> Option<Arc<ServedTable>> {
+        self.tables.get(name).cloned()
+    }
+
+    pub(crate) fn policy(&self) -> &DomainPolicy {
+        &self.policy
+    }
+
+    pub(crate) fn zone(&self) -> Option<Tz> {
+        self.zone
+    }
+}
+
+impl ServedTable {
+    pub(crate) fn new(table: &ProductTable, source: Option<Source>) -> Self {
+        Self { version: table.table.version(), table: table.table.clone(), source }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.table.name
+    }
+
+    pub(crate) fn contract(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    pub(crate) fn version(&self) -> Digest {
+        self.version
+    }
+
+    pub(crate) fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+}

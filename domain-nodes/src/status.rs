@@ -1,0 +1,223 @@
+//! Every way in which a domain query can fail, and the one place where that
+//! becomes a gRPC status. The status says a class; the text of the error, its
+//! causes included, goes to the log under the query's id.
+
+use std::error::Error;
+
+use datafusion::error::DataFusionError;
+use meshgate_engine::permit::PermitError;
+use meshgate_engine::{EngineFailure, classify};
+use meshgate_proto::v1::DomainError;
+use meshgate_proto::v1::domain_error::Class;
+use prost::Message;
+use tonic::{Code, Status};
+
+use crate::audit::{AuditError, Outcome};
+use crate::request::{Moved, Refusal};
+use crate::secured::{ReadError, SecureError};
+use crate::source::SourceError;
+
+/// Why a domain query gave no complete result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QueryError {
+    #[error("refused")]
+    Refused(#[from] Refusal),
+    #[error("gateway and node differ")]
+    Moved(#[from] Moved),
+    #[error("the table `{table}` cannot be read")]
+    Table { table: String, source: TableFault },
+    #[error("the engine failed")]
+    Engine(#[source] DataFusionError),
+    #[error("more {0} than allowed at a time")]
+    TooMany(&'static str),
+    #[error("the query ran longer than it may")]
+    QueryTime,
+    #[error("no record of this query can be made")]
+    Audit(#[from] AuditError),
+    #[error("the gateway gave up")]
+    Cancelled,
+    #[error("the node is shutting down")]
+    Stopping,
+    #[error("the node is at fault: {0}")]
+    Internal(&'static str),
+}
+
+/// Why a table cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TableFault {
+    #[error("its contract names no place that can be used")]
+    NoSource,
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Secure(#[from] SecureError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// What is said to the gateway.
+struct Verdict {
+    code: Code,
+    class: Class,
+    /// Which bound was reached.
+    limit: &'static str,
+    /// The same query may succeed when it is sent again.
+    retry: bool,
+    message: &'static str,
+}
+
+impl QueryError {
+    pub(crate) fn unavailable(table: &str, fault: impl Into<TableFault>) -> Self {
+        Self::Table { table: table.to_owned(), source: fault.into() }
+    }
+
+    /// An error of planning or executing, which may have come up through the barrier.
+    pub(crate) fn engine(table: &str, error: DataFusionError) -> Self {
+        match ReadError::find(&error) {
+            Some(read) => Self::unavailable(table, read),
+            None => Self::Engine(error),
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused(_) => Outcome::Refused,
+            Self::Moved(_) => Outcome::Moved,
+            Self::Cancelled => Outcome::Cancelled,
+            Self::Table { .. }
+            | Self::Engine(_)
+            | Self::TooMany(_)
+            | Self::QueryTime
+            | Self::Audit(_)
+            | Self::Stopping
+            | Self::Internal(_) => Outcome::Error,
+        }
+    }
+
+    /// Writes the whole error to the log and gives what may be said about it.
+    pub(crate) fn report(&self, query_id: &str) -> Status {
+        let verdict = self.verdict();
+        let cause = causes(self);
+        match verdict.class {
+            Class::Internal => tracing::error!(query_id, %cause, "a domain query failed"),
+            Class::Unspecified
+            | Class::Refused
+            | Class::Moved
+            | Class::TableUnavailable
+            | Class::Limit
+            | Class::Cancelled
+            | Class::Expression => tracing::warn!(query_id, %cause, "a domain query failed"),
+        }
+        let table = match self {
+            Self::Table { table, .. } => table.clone(),
+            _ => String::new(),
+        };
+        verdict.status(query_id, table)
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Refused(refusal) => Verdict {
+                // A permit from before this node started: a fresh one will do.
+                retry: *refusal == Refusal::Permit(PermitError::BeforeStart),
+                ..Verdict::of(Code::PermissionDenied, Class::Refused, "refused")
+            },
+            Self::Moved(_) => Verdict {
+                retry: true,
+                ..Verdict::of(Code::Aborted, Class::Moved, "gateway and node hold different versions")
+            },
+            Self::Table { source, .. } => source.verdict(),
+            Self::Audit(_) | Self::Internal(_) => Verdict::internal(),
+            Self::Engine(error) => engine_verdict(classify(error)),
+            Self::TooMany(limit) => Verdict { retry: true, ..Verdict::limit(limit) },
+            Self::QueryTime => Verdict::time(),
+            Self::Cancelled => Verdict::cancelled(),
+            Self::Stopping => Verdict {
+                retry: true,
+                ..Verdict::of(Code::Unavailable, Class::Internal, "the node is shutting down")
+            },
+        }
+    }
+}
+
+impl TableFault {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Read(ReadError::LimitReached { .. }) => Verdict::limit("query_memory"),
+            Self::Read(ReadError::Cancelled { .. }) => Verdict::cancelled(),
+            Self::Read(ReadError::Changed { .. }) | Self::Source(SourceError::Changed { .. }) => {
+                Verdict { retry: true, ..Verdict::unavailable() }
+            }
+            Self::NoSource
+            | Self::Source(_)
+            | Self::Secure(_)
+            | Self::Read(ReadError::Unavailable { .. }) => Verdict::unavailable(),
+        }
+    }
+}
+
+fn engine_verdict(failure: EngineFailure) -> Verdict {
+    match failure {
+        EngineFailure::ResourcesExhausted { limit } => Verdict::limit(limit.name()),
+        EngineFailure::Deadline => Verdict::time(),
+        EngineFailure::Cancelled => Verdict::cancelled(),
+        // A domain query has no expression of a user that could fail.
+        EngineFailure::Expression
+        | EngineFailure::Plan
+        | EngineFailure::External
+        | EngineFailure::Internal => Verdict::internal(),
+    }
+}
+
+impl Verdict {
+    fn of(code: Code, class: Class, message: &'static str) -> Self {
+        Self { code, class, limit: "", retry: false, message }
+    }
+
+    fn internal() -> Self {
+        Self::of(Code::Internal, Class::Internal, "the node failed")
+    }
+
+    fn cancelled() -> Self {
+        Self::of(Code::Cancelled, Class::Cancelled, "cancelled")
+    }
+
+    fn unavailable() -> Self {
+        // Not UNAVAILABLE: that is what a connection says that is gone.
+        Self::of(Code::FailedPrecondition, Class::TableUnavailable, "the table is unavailable")
+    }
+
+    fn limit(limit: &'static str) -> Self {
+        Self { limit, ..Self::of(Code::ResourceExhausted, Class::Limit, "a limit was reached") }
+    }
+
+    fn time() -> Self {
+        let message = "the query ran longer than it may";
+        Self { limit: "query_time", ..Self::of(Code::DeadlineExceeded, Class::Limit, message) }
+    }
+
+    fn status(self, query_id: &str, table: String) -> Status {
+        let details = DomainError {
+            class: self.class.into(),
+            query_id: query_id.to_owned(),
+            table,
+            column: String::new(),
+            function: String::new(),
+            limit: self.limit.to_owned(),
+            retry: self.retry,
+        };
+        Status::with_details(self.code, self.message, details.encode_to_vec().into())
+    }
+}
+
+/// The error and what caused it, in one line.
+fn causes(error: &QueryError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! The result of one domain query on its way out.
+//!
+//! A pump moves messages from the engine to the response, and alone decides
+//! how the stream ends. The response says OK only if the pump said so: a pump
+//! that is gone without a word ends the stream in an error, never short.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow_flight::FlightData;
+use arrow_flight::encode::FlightDataEncoderBuilder;
+use arrow_flight::error::FlightError;
+use futures::{Stream, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::node::Phase;
+use crate::record::OpenRecord;
+use crate::status::QueryError;
+
+/// Messages of this size stay in the processor's caches while they are copied.
+const MESSAGE_BYTES: usize = 512 << 10;
+
+/// What a pump needs beside the batches.
+#[derive(Debug)]
+pub(crate) struct Pump {
+    pub(crate) record: OpenRecord,
+    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) deadline: Instant,
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// Starts to pump; dropping the answer cancels the query.
+pub(crate) fn start<S>(batches: S, schema: SchemaRef, pump: Pump) -> ResultStream
+where
+    S: Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(1);
+    let end = Arc::new(OnceLock::new());
+    let result = ResultStream { receiver, end: end.clone(), ended: false };
+    tokio::spawn(async move {
+        let last_word = pump.run(batches, schema, &sender).await;
+        // Before the channel closes, or the response would not find it.
+        end.get_or_init(|| last_word);
+        drop(sender);
+    });
+    result
+}
+
+impl Pump {
+    async fn run<S>(
+        mut self,
+        batches: S,
+        schema: SchemaRef,
+        sender: &mpsc::Sender<FlightData>,
+    ) -> Result<(), Status>
+    where
+        S: Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
+    {
+        let (rows, bytes) = (Arc::new(AtomicU64::new(0)), AtomicU64::new(0));
+        let messages = encode(count_rows(batches, rows.clone()), schema);
+        let moved = tokio::select! {
+            biased;
+            () = sender.closed() => Err(QueryError::Cancelled),
+            _ = self.phase.wait_for(|phase| *phase == Phase::Cut) => Err(QueryError::Stopping),
+            () = tokio::time::sleep_until(self.deadline) => Err(QueryError::QueryTime),
+            moved = move_all(messages, sender, &bytes) => moved,
+        };
+        drop(self.slot);
+        self.record.count(rows.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
+        self.record.close(moved)
+    }
+}
+
+fn count_rows<S>(
+    batches: S,
+    rows: Arc<AtomicU64>,
+) -> impl Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static
+where
+    S: Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
+{
+    batches.map(move |batch| match batch {
+        Ok(batch) => {
+            rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            Ok(batch)
+        }
+        Err(error) => Err(FlightError::ExternalError(Box::new(error))),
+    })
+}
+
+fn encode<S>(batches: S, schema: SchemaRef) -> impl Stream<Item = Result<FlightData, QueryError>>
+where
+    S: Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
+{
+    let encoder = FlightDataEncoderBuilder::new()
+        .with_schema(schema)
+        .with_max_flight_data_size(MESSAGE_BYTES)
+        .build(batches);
+    encoder.map(|message| message.map_err(query_error))
+}
+
+/// The error as it was before it went through the encoder.
+fn query_error(error: FlightError) -> QueryError {
+    match error {
+        FlightError::ExternalError(error) => match error.downcast::<QueryError>() {
+            Ok(error) => *error,
+            Err(_) => QueryError::Internal("an unknown error came out of the encoder"),
+        },
+        FlightError::Arrow(_)
+        | FlightError::NotYetImplemented(_)
+        | FlightError::Tonic(_)
+        | FlightError::ProtocolError(_)
+        | FlightError::DecodeError(_) => QueryError::Internal("a batch cannot be encoded"),
+    }
+}
+
+async fn move_all(
+    messages: impl Stream<Item = Result<FlightData, QueryError>>,
+    sender: &mpsc::Sender<FlightData>,
+    bytes: &AtomicU64,
+) -> Result<(), QueryError> {
+    let mut messages = std::pin::pin!(messages);
+    while let Some(message) = messages.next().await {
+        let message = message?;
+        let length = message.data_header.len() + message.data_body.len();
+        sender.send(message).await.map_err(|_| QueryError::Cancelled)?;
+        bytes.fetch_add(length as u64, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// The messages of a result, and then how it ended.
+#[derive(Debug)]
+pub(crate) struct ResultStream {
+    receiver: mpsc::Receiver<FlightData>,
+    end: Arc<OnceLock<Result<(), Status>>>,
+    ended: bool,
+}
+
+impl Stream for ResultStream {
+    type Item = Result<FlightData, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        match self.receiver.poll_recv(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
+            Poll::Ready(None) => {
+                self.ended = true;
+                match self.end.get() {
+                    Some(Ok(())) => Poll::Ready(None),
+                    Some(Err(status)) => Poll::Ready(Some(Err(status.clone()))),
+                    None => {
+                        let lost = QueryError::Internal("the query's task is gone");
+                        Poll::Ready(Some(Err(lost.report(""))))
+                    }
+                }
+            }
+        }
+    }
+}

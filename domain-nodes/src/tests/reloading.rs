@@ -1,0 +1,114 @@
+//! Files that change or break while a node runs, or before it starts.
+
+use super::*;
+use crate::testing::{CONTRACT, POLICIES};
+
+/// The next description that satisfies the condition.
+async fn described(node: &Running, condition: impl Fn(&Descriptor) -> bool) -> Descriptor {
+    let mut stream = descriptors(&mut node.client().await).await.unwrap();
+    loop {
+        let descriptor = next(&mut stream).await.unwrap().unwrap();
+        if condition(&descriptor) {
+            return descriptor;
+        }
+    }
+}
+
+fn tables(descriptor: &Descriptor) -> Vec<&str> {
+    descriptor.products.iter().flat_map(|p| &p.tables).map(|table| table.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_changed_policy_is_in_force_within_a_second_or_so() {
+    let node = Running::start(Domain::new()).await;
+    let under_old_policy = node.request(&["id"]);
+    node.domain.write("policies/sales.yaml", &POLICIES.replace("region = 'EU'", "region = 'US'"));
+    described(&node, |d| d.owner_policies.as_ref().unwrap().documents[0].text.contains("US")).await;
+
+    let status = node.query(under_old_policy).await.unwrap_err();
+    assert_eq!((class(&status), details(&status).retry), (Class::Moved, true));
+    assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 2);
+}
+
+#[tokio::test]
+async fn a_query_keeps_the_policy_that_it_began_with() {
+    let domain = Domain::new();
+    domain.write_orders(&crate::testing::orders_of(&vec!["EU"; 300_000]));
+    let node = Running::start(domain).await;
+    let ticket = node.request(&["id", "card", "amount", "region"]).ticket(&node.domain.signer);
+    let mut client = node.client().await;
+    let stream = messages(&mut client, ticket).await.unwrap();
+    node.domain.write("policies/sales.yaml", &POLICIES.replace("region = 'EU'", "region = 'US'"));
+    described(&node, |d| d.owner_policies.as_ref().unwrap().documents[0].text.contains("US")).await;
+    assert_eq!(rows(&batches(stream).await.unwrap()), 300_000);
+}
+
+#[tokio::test]
+async fn a_policy_broken_later_leaves_the_last_good_one_in_force() {
+    let node = Running::start(Domain::new()).await;
+    let request = node.request(&["id"]);
+    node.until_ready("\"ready\":true").await;
+    node.domain.write("policies/sales.yaml", "grants: [ { id: ");
+    node.until_ready("policies").await;
+    assert_eq!(rows(&node.query(request).await.unwrap()), 4);
+
+    node.domain.write("policies/sales.yaml", POLICIES);
+    node.until_ready("\"ready\":true").await;
+}
+
+#[tokio::test]
+async fn a_policy_broken_at_start_denies_everything() {
+    let domain = Domain::new();
+    let good = domain.state();
+    domain.write("policies/sales.yaml", "grants: [ { id: ");
+    let node = Running::start(domain).await;
+    let good = Request::new(&good, &["id"]);
+    let descriptor = described(&node, |_| true).await;
+    assert!(descriptor.owner_policies.unwrap().unreadable);
+    assert_eq!(class(&node.query(good).await.unwrap_err()), Class::Moved);
+    let (status, body) = node.http("/readyz").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("policies") && !body.contains("sales"), "{body}");
+    assert_eq!(node.http("/livez").await.0, 200);
+
+    node.domain.write("policies/sales.yaml", POLICIES);
+    node.until_ready("\"ready\":true").await;
+    assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 4);
+}
+
+#[tokio::test]
+async fn a_broken_operators_document_is_a_broken_policy() {
+    let domain = Domain::new();
+    domain.write("mesh.yaml", "mesh: [");
+    let node = Running::start(domain).await;
+    node.until_ready("policies").await;
+    assert!(described(&node, |_| true).await.owner_policies.unwrap().unreadable);
+}
+
+#[tokio::test]
+async fn a_broken_contract_leaves_the_others_served() {
+    let domain = Domain::new();
+    domain.write("products/broken.odcs.yaml", "kind: DataContract\nschema: 7\n");
+    let node = Running::start(domain).await;
+    node.until_ready("contracts").await;
+    assert_eq!(tables(&described(&node, |_| true).await), ["orders"]);
+    assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 4);
+}
+
+#[tokio::test]
+async fn a_contract_broken_later_keeps_its_product_and_one_taken_away_does_not() {
+    let node = Running::start(Domain::new()).await;
+    let more = CONTRACT.replace("orders", "returns").replace("returns.parquet", "orders.parquet");
+    node.domain.write("products/returns.odcs.yaml", &more);
+    described(&node, |d| tables(d) == ["orders", "returns"]).await;
+
+    let request = node.request(&["id"]);
+    node.domain.write("products/orders.odcs.yaml", "kind: DataContract\nschema: 7\n");
+    node.until_ready("contracts").await;
+    assert_eq!(rows(&node.query(request).await.unwrap()), 4);
+
+    std::fs::remove_file(node.domain.path("products/returns.odcs.yaml")).unwrap();
+    node.domain.write("products/orders.odcs.yaml", CONTRACT);
+    described(&node, |d| tables(d) == ["orders"]).await;
+    node.until_ready("\"ready\":true").await;
+}

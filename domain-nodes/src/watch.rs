@@ -1,0 +1,199 @@
+//! Notices that files changed and publishes the state that they make.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use meshgate_policies::yaml::Severity;
+use meshgate_proto::v1::Descriptor;
+use tokio::sync::watch;
+
+use crate::config::NodeConfig;
+use crate::readiness::{Readiness, Trouble};
+use crate::reload::{Loaded, Loader, yaml_files};
+use crate::state::{ServedTable, State};
+
+const INTERVAL: Duration = Duration::from_millis(250);
+/// Longest time in which estimates are gathered after a change.
+const ESTIMATE_TIME: Duration = Duration::from_secs(60);
+const ESTIMATES_AT_A_TIME: usize = 4;
+
+/// Size, change time and inode of every file that a state is made from.
+type Fingerprint = BTreeMap<PathBuf, (u64, i64, i64, u64)>;
+
+/// Keeps the published state equal to what lies on disk.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    config: Arc<NodeConfig>,
+    loader: Loader,
+    loaded: Fingerprint,
+    sender: Arc<watch::Sender<Arc<State>>>,
+    readiness: Readiness,
+}
+
+impl Watcher {
+    /// Reads the files for the first time. Blocks.
+    pub(crate) fn start(config: Arc<NodeConfig>, mut loader: Loader, readiness: Readiness) -> Self {
+        let before = fingerprint(&config);
+        let first = loader.load();
+        report(&first, &readiness);
+        let mut state = first.state.as_ref().clone();
+        state.descriptor = Arc::new(Descriptor { revision: 1, ..state.descriptor.as_ref().clone() });
+        let sender = Arc::new(watch::Sender::new(Arc::new(state)));
+        Self { config, loader, loaded: before, sender, readiness }
+    }
+
+    /// The published state and its changes.
+    pub(crate) fn states(&self) -> watch::Receiver<Arc<State>> {
+        self.sender.subscribe()
+    }
+
+    /// Looks at the files until it is dropped.
+    pub(crate) async fn run(mut self) {
+        self.estimate();
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut pending = None;
+        loop {
+            ticks.tick().await;
+            let config = self.config.clone();
+            let Ok(seen) = tokio::task::spawn_blocking(move || fingerprint(&config)).await else {
+                continue;
+            };
+            // A file is read once nothing has changed for an interval: half a
+            // written policy could be one without its restrictions.
+            if seen == self.loaded {
+                pending = None;
+            } else if pending.as_ref() == Some(&seen) {
+                pending = None;
+                self.reload(seen).await;
+            } else {
+                pending = Some(seen);
+            }
+        }
+    }
+
+    async fn reload(&mut self, expected: Fingerprint) {
+        let (config, mut loader) = (self.config.clone(), self.loader.clone());
+        let work = move || {
+            let loaded = loader.load();
+            (loaded, loader, fingerprint(&config))
+        };
+        let Ok((loaded, loader, after)) = tokio::task::spawn_blocking(work).await else {
+            tracing::error!("reading the changed files failed; what was served before stays");
+            return;
+        };
+        // Changed while it was read: the next look begins anew.
+        if after != expected {
+            return;
+        }
+        self.loader = loader;
+        self.loaded = expected;
+        report(&loaded, &self.readiness);
+        self.sender.send_modify(|current| *current = Arc::new(follow(current, &loaded.state)));
+        tracing::info!(
+            revision = self.sender.borrow().descriptor.revision,
+            "files changed, now serving them"
+        );
+        self.estimate();
+    }
+
+    /// Gathers row and byte counts of the present state behind its back.
+    fn estimate(&self) {
+        let sender = self.sender.clone();
+        let state = sender.borrow().clone();
+        tokio::spawn(async move {
+            let work = estimates(&state);
+            if let Ok(estimates) = tokio::time::timeout(ESTIMATE_TIME, work).await {
+                sender.send_if_modified(|current| with_estimates(current, &state, &estimates));
+            }
+        });
+    }
+}
+
+fn report(loaded: &Loaded, readiness: &Readiness) {
+    for problem in &loaded.problems {
+        match problem.severity {
+            Severity::Error => tracing::error!("{problem}"),
+            Severity::Warning => tracing::warn!("{problem}"),
+        }
+    }
+    for trouble in [Trouble::Contracts, Trouble::Policies, Trouble::Sources] {
+        readiness.set(trouble, loaded.troubles.contains(&trouble));
+    }
+}
+
+/// The next state, with the estimates that still hold and a revision that grows if the descriptor differs.
+fn follow(current: &State, next: &State) -> State {
+    let mut descriptor = next.descriptor.as_ref().clone();
+    descriptor.revision = current.descriptor.revision;
+    keep_estimates(&mut descriptor, &current.descriptor);
+    if descriptor != *current.descriptor {
+        descriptor.revision += 1;
+    }
+    State { descriptor: Arc::new(descriptor), ..next.clone() }
+}
+
+fn keep_estimates(next: &mut Descriptor, current: &Descriptor) {
+    let known: BTreeMap<_, _> = current
+        .products
+        .iter()
+        .flat_map(|product| &product.tables)
+        .map(|table| (&table.name, (&table.contract_version, table.estimated_rows, table.estimated_bytes)))
+        .collect();
+    for table in next.products.iter_mut().flat_map(|product| &mut product.tables) {
+        if let Some((version, rows, bytes)) = known.get(&table.name)
+            && **version == table.contract_version
+        {
+            (table.estimated_rows, table.estimated_bytes) = (*rows, *bytes);
+        }
+    }
+}
+
+/// Rows and bytes by table.
+type Estimates = BTreeMap<String, (u64, u64)>;
+
+async fn estimates(state: &State) -> Estimates {
+    let tables: Vec<Arc<ServedTable>> = state.tables.values().cloned().collect();
+    let work = futures::stream::iter(tables).map(|table| async move {
+        let estimate = table.source()?.estimate().await?;
+        Some((table.name().to_owned(), estimate))
+    });
+    work.buffer_unordered(ESTIMATES_AT_A_TIME).filter_map(|estimate| async { estimate }).collect().await
+}
+
+/// Puts the estimates into the published state if it is still the one they were made for.
+fn with_estimates(current: &mut Arc<State>, of: &Arc<State>, estimates: &Estimates) -> bool {
+    if !Arc::ptr_eq(current, of) {
+        return false;
+    }
+    let mut descriptor = current.descriptor.as_ref().clone();
+    for table in descriptor.products.iter_mut().flat_map(|product| &mut product.tables) {
+        if let Some((rows, bytes)) = estimates.get(&table.name) {
+            (table.estimated_rows, table.estimated_bytes) = (Some(*rows), Some(*bytes));
+        }
+    }
+    if descriptor == *current.descriptor {
+        return false;
+    }
+    descriptor.revision += 1;
+    *current = Arc::new(State { descriptor: Arc::new(descriptor), ..current.as_ref().clone() });
+    true
+}
+
+fn fingerprint(config: &NodeConfig) -> Fingerprint {
+    // A folder that cannot be read holds nothing: its coming and going are changes.
+    let files = |folder: &Path| yaml_files(folder).unwrap_or_default();
+    let mut paths = vec![config.mesh.clone()];
+    paths.extend(files(&config.products));
+    paths.extend(files(&config.policies));
+    paths.into_iter().filter_map(|path| Some((path.clone(), print(&path)?))).collect()
+}
+
+fn print(path: &Path) -> Option<(u64, i64, i64, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
+}
