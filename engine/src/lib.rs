@@ -7,7 +7,9 @@ pub mod data_type;
 pub mod failure;
 pub mod lower;
 pub mod permit;
+pub mod plan_check;
 pub mod predicate;
+pub mod statement;
 
 mod engine;
 mod execution;

@@ -13,11 +13,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use meshgate_proto::PERMIT_TYPE;
 use meshgate_proto::v1::{Permit, SignedPermit};
 use prost::Message;
 
-pub use principal::{PrincipalError, from_message as principal, to_message as principal_message};
+pub use principal::{PrincipalError, principal_from_message, principal_to_message};
 
 /// The longest that a permit can be valid, in microseconds.
 pub const MAXIMUM_LIFETIME: i64 = 60_000_000;
@@ -75,26 +77,23 @@ pub enum PermitError {
 /// A key that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("not an Ed25519 key in PKCS#8 form")]
+    #[error("not an Ed25519 private key in PKCS#8 PEM form")]
     Private,
-    #[error("not the 32 bytes of an Ed25519 public key")]
-    Public,
-    #[error("two keys have the same id")]
-    Duplicate,
 }
 
 impl PermitSigner {
-    /// `key` is an Ed25519 key in PKCS#8 form (DER).
-    pub fn from_pkcs8(key_id: &str, key: &[u8]) -> Result<Self, KeyError> {
-        let key = Ed25519KeyPair::from_pkcs8(key).map_err(|_| KeyError::Private)?;
+    /// Reads an Ed25519 key in PKCS#8 form (PEM).
+    pub fn from_pem(key_id: &str, pem: &str) -> Result<Self, KeyError> {
+        let base64: String = pem
+            .trim()
+            .strip_prefix("-----BEGIN PRIVATE KEY-----")
+            .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
+            .ok_or(KeyError::Private)?
+            .split_whitespace()
+            .collect();
+        let key = STANDARD.decode(base64).map_err(|_| KeyError::Private)?;
+        let key = Ed25519KeyPair::from_pkcs8(&key).map_err(|_| KeyError::Private)?;
         Ok(Self { key_id: key_id.to_owned(), key })
-    }
-
-    /// Signs a permit; its type is set here.
-    pub fn sign(&self, permit: Permit) -> SignedPermit {
-        let permit = Permit { r#type: PERMIT_TYPE.to_owned(), ..permit }.encode_to_vec();
-        let signature = self.key.sign(&signed_bytes(&permit)).as_ref().to_vec();
-        SignedPermit { key_id: self.key_id.clone(), permit, signature }
     }
 }
 
@@ -106,40 +105,38 @@ impl fmt::Debug for PermitSigner {
 }
 
 impl PermitKeys {
-    /// Accepts one more key.
-    pub fn add(&mut self, key_id: &str, public_key: &[u8]) -> Result<(), KeyError> {
-        let public_key = public_key.try_into().map_err(|_| KeyError::Public)?;
-        match self.0.insert(key_id.to_owned(), public_key) {
-            None => Ok(()),
-            Some(_) => Err(KeyError::Duplicate),
-        }
+    /// Accepts these raw Ed25519 public keys, by id.
+    pub fn new(keys: impl IntoIterator<Item = (String, [u8; 32])>) -> Self {
+        Self(keys.into_iter().collect())
     }
+}
 
-    /// Is there no key at all, so that every permit is refused?
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+/// Signs the bytes of `permit`.
+pub fn sign(signer: &PermitSigner, permit: &Permit) -> SignedPermit {
+    let permit = permit.encode_to_vec();
+    let signature = signer.key.sign(&signed_bytes(&permit)).as_ref().to_vec();
+    SignedPermit { key_id: signer.key_id.clone(), permit, signature }
+}
 
-    /// The permit, if its signature and everything that it says of itself holds.
-    pub fn verify(&self, signed: &SignedPermit, expected: Expected<'_>) -> Result<Permit, PermitError> {
-        if signed.permit.len() > MAXIMUM_BYTES {
-            return Err(PermitError::Malformed);
-        }
-        let key = self.0.get(&signed.key_id).ok_or(PermitError::UnknownKey)?;
-        UnparsedPublicKey::new(&ED25519, key)
-            .verify(&signed_bytes(&signed.permit), &signed.signature)
-            .map_err(|_| PermitError::Signature)?;
-        let permit = Permit::decode(signed.permit.as_slice()).map_err(|_| PermitError::Malformed)?;
-        check(&permit, expected)?;
-        Ok(permit)
+/// The permit, if one of `keys` signed exactly its bytes. Says nothing about
+/// what it is good for: that is [`check`].
+pub fn verify(keys: &PermitKeys, signed: &SignedPermit) -> Result<Permit, PermitError> {
+    if signed.permit.len() > MAXIMUM_BYTES {
+        return Err(PermitError::Malformed);
     }
+    let key = keys.0.get(&signed.key_id).ok_or(PermitError::UnknownKey)?;
+    UnparsedPublicKey::new(&ED25519, key)
+        .verify(&signed_bytes(&signed.permit), &signed.signature)
+        .map_err(|_| PermitError::Signature)?;
+    Permit::decode(signed.permit.as_slice()).map_err(|_| PermitError::Malformed)
 }
 
 fn signed_bytes(permit: &[u8]) -> Vec<u8> {
     [PERMIT_TYPE.as_bytes(), b"\0", permit].concat()
 }
 
-fn check(permit: &Permit, expected: Expected<'_>) -> Result<(), PermitError> {
+/// Is a verified permit good for this node now?
+pub fn check(permit: &Permit, expected: Expected<'_>) -> Result<(), PermitError> {
     if permit.r#type != PERMIT_TYPE {
         return Err(PermitError::Type);
     }

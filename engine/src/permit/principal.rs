@@ -22,7 +22,7 @@ pub enum PrincipalError {
 }
 
 /// The message of a principal, with all its claims.
-pub fn to_message(principal: &Principal) -> v1::Principal {
+pub fn principal_to_message(principal: &Principal) -> v1::Principal {
     v1::Principal {
         issuer: principal.issuer.clone(),
         subject: principal.subject.clone(),
@@ -38,7 +38,7 @@ pub fn to_message(principal: &Principal) -> v1::Principal {
 }
 
 /// The principal of a message.
-pub fn from_message(message: &v1::Principal) -> Result<Principal, PrincipalError> {
+pub fn principal_from_message(message: &v1::Principal) -> Result<Principal, PrincipalError> {
     if message.issuer.is_empty() || message.subject.is_empty() {
         return Err(PrincipalError::Nobody);
     }

@@ -13,10 +13,18 @@ const EXPECTED: Expected<'static> =
 fn key() -> (PermitSigner, PermitKeys) {
     let random = aws_lc_rs::rand::SystemRandom::new();
     let document = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
-    let signer = PermitSigner::from_pkcs8("gateway-2026", document.as_ref()).unwrap();
-    let mut keys = PermitKeys::default();
-    keys.add("gateway-2026", signer.key.public_key().as_ref()).unwrap();
-    (signer, keys)
+    let base64 = STANDARD.encode(document.as_ref());
+    let (first, rest) = base64.split_at(64);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{first}\n{rest}\n-----END PRIVATE KEY-----\n");
+    let signer = PermitSigner::from_pem("gateway-2026", &pem).unwrap();
+    let public = signer.key.public_key().as_ref().try_into().unwrap();
+    (signer, PermitKeys::new([("gateway-2026".to_owned(), public)]))
+}
+
+fn accept(keys: &PermitKeys, signed: &SignedPermit, expected: Expected<'_>) -> Result<Permit, PermitError> {
+    let permit = super::verify(keys, signed)?;
+    check(&permit, expected)?;
+    Ok(permit)
 }
 
 fn alice() -> Principal {
@@ -39,10 +47,11 @@ fn alice() -> Principal {
 
 fn permit() -> Permit {
     Permit {
+        r#type: PERMIT_TYPE.into(),
         gateway: "gateway-1".into(),
         audience: "sales-1".into(),
         query_id: "0190".into(),
-        principal: Some(principal_message(&alice())),
+        principal: Some(principal_to_message(&alice())),
         issued_at: NOW,
         expires_at: NOW + MAXIMUM_LIFETIME,
         id: vec![7; 16],
@@ -52,19 +61,20 @@ fn permit() -> Permit {
 
 fn verify(permit: Permit) -> Result<Permit, PermitError> {
     let (signer, keys) = key();
-    keys.verify(&signer.sign(permit), EXPECTED)
+    accept(&keys, &sign(&signer, &permit), EXPECTED)
 }
 
 #[test]
 fn a_good_permit_comes_back_as_it_was() {
     let back = verify(permit()).unwrap();
-    assert_eq!(back, Permit { r#type: PERMIT_TYPE.into(), ..permit() });
-    assert_eq!(principal(back.principal.as_ref().unwrap()), Ok(alice()));
+    assert_eq!(back, permit());
+    assert_eq!(principal_from_message(back.principal.as_ref().unwrap()), Ok(alice()));
 }
 
 #[test]
 fn each_check_fails_alone() {
     for (broken, expected) in [
+        (Permit { r#type: "meshgate-permit-v2".into(), ..permit() }, PermitError::Type),
         (Permit { audience: "customers-1".into(), ..permit() }, PermitError::Audience),
         (Permit { audience: String::new(), ..permit() }, PermitError::Audience),
         (Permit { id: vec![7; 15], ..permit() }, PermitError::Malformed),
@@ -88,74 +98,73 @@ fn each_check_fails_alone() {
 #[test]
 fn a_permit_from_before_the_node_started_is_refused() {
     let (signer, keys) = key();
-    let signed = signer.sign(permit());
-    assert!(keys.verify(&signed, Expected { started_at: NOW, ..EXPECTED }).is_ok());
+    let signed = sign(&signer, &permit());
+    assert!(accept(&keys, &signed, Expected { started_at: NOW, ..EXPECTED }).is_ok());
     let later = Expected { started_at: NOW + 1, ..EXPECTED };
-    assert_eq!(keys.verify(&signed, later), Err(PermitError::BeforeStart));
+    assert_eq!(accept(&keys, &signed, later), Err(PermitError::BeforeStart));
 }
 
 #[test]
 fn other_keys_and_other_signatures_are_refused() {
     let (signer, keys) = key();
-    let signed = signer.sign(permit());
-    assert!(keys.verify(&signed, EXPECTED).is_ok());
-    assert_eq!(PermitKeys::default().verify(&signed, EXPECTED), Err(PermitError::UnknownKey));
+    let signed = sign(&signer, &permit());
+    assert!(accept(&keys, &signed, EXPECTED).is_ok());
+    assert_eq!(accept(&PermitKeys::default(), &signed, EXPECTED), Err(PermitError::UnknownKey));
     let renamed = SignedPermit { key_id: "other".into(), ..signed.clone() };
-    assert_eq!(keys.verify(&renamed, EXPECTED), Err(PermitError::UnknownKey));
+    assert_eq!(accept(&keys, &renamed, EXPECTED), Err(PermitError::UnknownKey));
     let (_, other_keys) = key();
-    assert_eq!(other_keys.verify(&signed, EXPECTED), Err(PermitError::Signature));
+    assert_eq!(accept(&other_keys, &signed, EXPECTED), Err(PermitError::Signature));
     for byte in 0..signed.signature.len() {
         let mut forged = signed.clone();
         forged.signature[byte] ^= 1;
-        assert_eq!(keys.verify(&forged, EXPECTED), Err(PermitError::Signature));
+        assert_eq!(accept(&keys, &forged, EXPECTED), Err(PermitError::Signature));
     }
     for byte in 0..signed.permit.len() {
         let mut forged = signed.clone();
         forged.permit[byte] ^= 1;
-        assert_eq!(keys.verify(&forged, EXPECTED), Err(PermitError::Signature));
+        assert_eq!(accept(&keys, &forged, EXPECTED), Err(PermitError::Signature));
     }
     for length in [0, 63] {
         let mut forged = signed.clone();
         forged.signature.truncate(length);
-        assert_eq!(keys.verify(&forged, EXPECTED), Err(PermitError::Signature));
+        assert_eq!(accept(&keys, &forged, EXPECTED), Err(PermitError::Signature));
     }
 }
 
 #[test]
 fn a_signed_message_of_another_kind_is_no_permit() {
     let (signer, keys) = key();
-    let sign = |permit: Vec<u8>, prefix: &[u8]| SignedPermit {
+    let signed = |permit: Vec<u8>, prefix: &[u8]| SignedPermit {
         key_id: "gateway-2026".into(),
         signature: signer.key.sign(&[prefix, &permit].concat()).as_ref().to_vec(),
         permit,
     };
-    let good = Permit { r#type: PERMIT_TYPE.into(), ..permit() }.encode_to_vec();
+    let good = permit().encode_to_vec();
     let ours = b"meshgate-permit-v1\0";
-    assert!(keys.verify(&sign(good.clone(), ours), EXPECTED).is_ok());
-    assert_eq!(keys.verify(&sign(good.clone(), b""), EXPECTED), Err(PermitError::Signature));
-    assert_eq!(keys.verify(&sign(good, b"meshgate-ticket-v1\0"), EXPECTED), Err(PermitError::Signature));
+    assert!(accept(&keys, &signed(good.clone(), ours), EXPECTED).is_ok());
+    assert_eq!(accept(&keys, &signed(good.clone(), b""), EXPECTED), Err(PermitError::Signature));
+    assert_eq!(accept(&keys, &signed(good, b"meshgate-ticket-v1\0"), EXPECTED), Err(PermitError::Signature));
     let other = Permit { r#type: "meshgate-permit-v2".into(), ..permit() }.encode_to_vec();
-    assert_eq!(keys.verify(&sign(other, ours), EXPECTED), Err(PermitError::Type));
-    assert_eq!(keys.verify(&sign(vec![0xff; 9], ours), EXPECTED), Err(PermitError::Malformed));
-    let huge = sign(vec![0; MAXIMUM_BYTES + 1], ours);
-    assert_eq!(keys.verify(&huge, EXPECTED), Err(PermitError::Malformed));
+    assert_eq!(accept(&keys, &signed(other, ours), EXPECTED), Err(PermitError::Type));
+    assert_eq!(accept(&keys, &signed(vec![0xff; 9], ours), EXPECTED), Err(PermitError::Malformed));
+    let huge = signed(vec![0; MAXIMUM_BYTES + 1], ours);
+    assert_eq!(accept(&keys, &huge, EXPECTED), Err(PermitError::Malformed));
 }
 
 #[test]
 fn keys_of_other_kinds_are_refused() {
-    assert_eq!(PermitSigner::from_pkcs8("k", b"no key").unwrap_err(), KeyError::Private);
-    let mut keys = PermitKeys::default();
-    assert!(keys.is_empty());
-    assert_eq!(keys.add("k", &[0; 31]), Err(KeyError::Public));
-    assert_eq!(keys.add("k", &[1; 32]), Ok(()));
-    assert_eq!(keys.add("k", &[2; 32]), Err(KeyError::Duplicate));
-    assert!(!format!("{:?}", key().0).contains("pkcs8"));
+    let not_base64 = "-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----";
+    let no_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
+    for pem in ["", "no key", not_base64, no_key] {
+        assert_eq!(PermitSigner::from_pem("k", pem).unwrap_err(), KeyError::Private);
+    }
+    assert!(!format!("{:?}", key().0).contains("Pair"));
 }
 
 #[test]
 fn messages_that_are_no_principals() {
-    let good = principal_message(&alice());
-    assert!(principal(&good).is_ok());
+    let good = principal_to_message(&alice());
+    assert!(principal_from_message(&good).is_ok());
     let claim = good.claims[0].clone();
     let without_value = v1::Claim { name: "a".into(), value: None };
     let roles = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();
@@ -171,7 +180,7 @@ fn messages_that_are_no_principals() {
             PrincipalError::TooLarge,
         ),
     ] {
-        assert_eq!(principal(&broken), Err(expected));
+        assert_eq!(principal_from_message(&broken), Err(expected));
     }
 }
 

@@ -147,3 +147,36 @@ fn settings_are_those_that_the_design_relies_on() {
     assert_eq!(options.execution.time_zone.as_deref(), Some("Europe/Berlin"));
     assert_eq!(state.physical_optimizers().last().unwrap().name(), "cooperation");
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "tests of the engine plan their own text")]
+async fn r18_to_r21_what_the_bounds_on_statements_let_through_never_ends_the_process() {
+    let engine = Engine::new(EngineLimits { threads: 2, ..EngineLimits::default() }).unwrap();
+    let chain = |unit: &str, count: usize| unit.repeat(count);
+    for sql in [
+        format!("SELECT {}x FROM (VALUES (1)) t(x)", chain("x + ", 1_000)),
+        format!("SELECT {}'b' FROM (VALUES ('a')) t(x)", chain("x || ", 1_000)),
+        format!("SELECT x FROM (VALUES (1)) t(x) WHERE {}x = -1", chain("x = 1 OR ", 499)),
+        format!("SELECT {}x{} FROM (VALUES (1)) t(x)", chain("abs(", 48), chain(")", 48)),
+        format!("SELECT CASE {} END FROM (VALUES (1)) t(x)", chain("WHEN x = 5 THEN 1 ", 500)),
+        format!("SELECT x FROM (VALUES (1)) t(x) WHERE x IN ({}1)", chain("1,", 4_999)),
+        format!("SELECT 1{}", chain(" UNION ALL SELECT 1", 128)),
+        format!("SELECT count(*) FROM (VALUES (1)) t(x){}", chain(" JOIN (VALUES (1)) t(x) USING (x)", 8)),
+        format!("SELECT {}1", chain("1,", 1_999)),
+        format!("SELECT {}1{}", chain("(SELECT ", 24), chain(")", 24)),
+    ] {
+        let statement = crate::statement::parse(&sql, &Default::default()).unwrap();
+        let settings = QuerySettings { query_id: "q".into(), instant: INSTANT, zone: "UTC".into() };
+        let state = engine.session(settings, Arc::new(MemoryCatalogProviderList::new())).unwrap();
+        let work = async move {
+            let logical = state.statement_to_plan(statement).await?;
+            if crate::plan_check::check(&logical).is_err() {
+                return Ok(0);
+            }
+            let plan = state.create_physical_plan(&logical).await?;
+            Ok(collect(plan, state.task_ctx()).await?.len())
+        };
+        // A result, an error or a deadline: an overflowing stack would end this test run.
+        let _ = engine.run(work, std::time::Instant::now() + std::time::Duration::from_secs(5)).await;
+    }
+}

@@ -1,0 +1,135 @@
+//! User SQL, from text to one bounded and parsed query.
+//!
+//! Bounds come first, on the text and its tokens, because parsing and planning
+//! recurse and cannot be interrupted: a long chain or a deep nest must be an
+//! error and never a stack that overflows. Then exactly one statement is
+//! accepted, a query, without clauses that the engine would silently ignore.
+//! What the query may read is the catalog's business, not this module's.
+
+mod shape;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+
+/// Characters of the parser's message that an error shows.
+const DETAIL_CHARACTERS: usize = 200;
+
+/// What a statement may be made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementLimits {
+    /// Bytes of the text.
+    pub bytes: usize,
+    /// Tokens, white space and comments not counted.
+    pub tokens: usize,
+    /// Nested parentheses, brackets, braces and CASEs.
+    pub nesting: usize,
+    /// Operators of all kinds: a chain of them is as deep a tree.
+    pub operators: usize,
+    /// WHENs.
+    pub branches: usize,
+    /// Tables that are joined, by JOIN or by a comma.
+    pub joins: usize,
+    /// UNION, INTERSECT, EXCEPT.
+    pub set_operations: usize,
+    /// SELECTs, VALUES and common table expressions included.
+    pub selects: usize,
+    /// Columns of one SELECT.
+    pub projections: usize,
+    /// Values of one IN list.
+    pub list_values: usize,
+}
+
+impl Default for StatementLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 64 * 1024,
+            tokens: 20_000,
+            nesting: 48,
+            operators: 1_000,
+            branches: 500,
+            joins: 64,
+            set_operations: 128,
+            selects: 256,
+            projections: 2_000,
+            list_values: 5_000,
+        }
+    }
+}
+
+/// Why a statement is refused: one sentence for its author, made of the
+/// statement's own words and ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    #[error("the statement has too many {what}: at most {limit} are accepted")]
+    TooMany { what: &'static str, limit: usize },
+    #[error("the statement is nested deeper than {limit} levels: name parts of it in a WITH clause")]
+    TooDeep { limit: usize },
+    #[error("there is no statement")]
+    Empty,
+    #[error("there are {count} statements: send one at a time")]
+    Several { count: usize },
+    #[error("the statement does not parse: {detail}")]
+    Syntax { detail: String },
+    #[error("{kind} is not accepted: {remedy}")]
+    NotAQuery { kind: &'static str, remedy: &'static str },
+    #[error("{clause} is not supported: leave it out")]
+    Unsupported { clause: &'static str },
+}
+
+/// Parses `text` if it is one query within `limits`.
+pub fn parse(text: &str, limits: &StatementLimits) -> Result<Statement, StatementError> {
+    tokens::check(text, limits)?;
+    let mut statements = DFParserBuilder::new(text)
+        .with_dialect(&GenericDialect {})
+        // Each level of parentheses takes two levels of the parser.
+        .with_recursion_limit(limits.nesting.saturating_mul(2).saturating_add(4))
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| syntax(&error.to_string()))?;
+    let count = statements.len();
+    match (statements.pop_front(), count) {
+        (None, _) => Err(StatementError::Empty),
+        (Some(_), 2..) => Err(StatementError::Several { count }),
+        (Some(statement), _) => {
+            shape::check(query(&statement)?, limits)?;
+            Ok(statement)
+        }
+    }
+}
+
+fn query(statement: &Statement) -> Result<&datafusion::sql::sqlparser::ast::Query, StatementError> {
+    let kind = match statement {
+        Statement::Statement(sql) => match sql.as_ref() {
+            SqlStatement::Query(query) => return Ok(query),
+            other => tokens::first_word(&other.to_string()),
+        },
+        Statement::CreateExternalTable(_) => "CREATE",
+        Statement::CopyTo(_) => "COPY",
+        Statement::Explain(_) => "EXPLAIN",
+        Statement::Reset(_) => "RESET",
+    };
+    Err(not_a_query(kind))
+}
+
+fn not_a_query(kind: &'static str) -> StatementError {
+    let remedy = match kind {
+        "SET" | "RESET" => "send options with the connection",
+        "SHOW" | "DESCRIBE" | "EXPLAIN" => "query mesh.system for tables and columns",
+        "PREPARE" | "EXECUTE" | "DEALLOCATE" => "prepare statements through your client's driver",
+        "BEGIN" | "START" | "COMMIT" | "ROLLBACK" => "each query stands alone",
+        _ => "data is changed where it lies; here it is queried with SELECT, WITH or VALUES",
+    };
+    StatementError::NotAQuery { kind, remedy }
+}
+
+/// The parser's words on one line, not too long, without the names of its types.
+fn syntax(message: &str) -> StatementError {
+    let detail = message.rsplit("ParserError(\"").next().unwrap_or(message);
+    let detail = detail.rsplit("parser error: ").next().unwrap_or(detail);
+    let shown = detail.trim_end_matches("\")").chars().filter(|character| !character.is_control());
+    StatementError::Syntax { detail: shown.take(DETAIL_CHARACTERS).collect() }
+}

@@ -1,0 +1,232 @@
+use super::*;
+
+fn parse_default(text: &str) -> Result<Statement, StatementError> {
+    parse(text, &StatementLimits::default())
+}
+
+#[test]
+fn queries_are_accepted() {
+    for text in [
+        "select 1",
+        "with a as (select 1) select * from a",
+        "with recursive a as (select 1 as n union all select n + 1 from a where n < 9) select * from a",
+        "values (1), (2)",
+        "(select 1) union all select 2 order by 1 limit 3 offset 1",
+        "select * from sales.orders o join hr.people p using (id) where exists (select 1 from t) and a in (1, 2)",
+        "select case when a then 1 else 2 end, count(*) filter (where b) over (partition by c) from t",
+        "select a, sum(b) from t group by rollup (a) having sum(b) > 1 qualify row_number() over () = 1",
+        "select * from unnest([1, 2, 3])",
+        "select * exclude (a) from t",
+        "select 1;",
+        "select 'drop table; -- not', \"for update\" from t /* into x */",
+    ] {
+        assert!(parse_default(text).is_ok(), "{text}: {:?}", parse_default(text));
+    }
+}
+
+#[test]
+fn a071_a072_other_statements_are_refused_by_name() {
+    for (text, expected) in [
+        ("create table t as select 1", "CREATE"),
+        ("create external table t stored as csv location '/etc/passwd'", "CREATE"),
+        ("create view v as select 1", "CREATE"),
+        ("create function f() returns int return 1", "CREATE"),
+        ("copy (select 1) to '/tmp/x.csv'", "COPY"),
+        ("insert into t values (1)", "INSERT"),
+        ("update t set a = 1", "UPDATE"),
+        ("delete from t", "DELETE"),
+        ("merge into t using u on t.a = u.a when matched then delete", "MERGE"),
+        ("drop table t", "DROP"),
+        ("truncate table t", "TRUNCATE"),
+        ("set a = 1", "SET"),
+        ("show tables", "SHOW"),
+        ("show all", "SHOW"),
+        ("reset a", "RESET"),
+        ("explain select 1", "EXPLAIN"),
+        ("explain analyze select 1", "EXPLAIN"),
+        ("explain copy (select 1) to '/tmp/x.csv'", "EXPLAIN"),
+        ("prepare p as select 1", "PREPARE"),
+        ("execute p", "EXECUTE"),
+        ("deallocate p", "DEALLOCATE"),
+        ("begin", "BEGIN"),
+        ("start transaction", "START"),
+        ("commit", "COMMIT"),
+        ("rollback", "ROLLBACK"),
+        ("grant select on t to u", "GRANT"),
+        ("use x", "USE"),
+    ] {
+        let error = parse_default(text).unwrap_err();
+        assert!(
+            matches!(error, StatementError::NotAQuery { kind, .. } if kind == expected),
+            "{text}: {error}"
+        );
+    }
+    let error = parse_default("set a = 1").unwrap_err().to_string();
+    assert_eq!(error, "SET is not accepted: send options with the connection");
+}
+
+#[test]
+fn a071_statements_inside_queries_are_refused() {
+    for text in [
+        "with a as (insert into t values (1) returning *) select * from a",
+        "with a as (delete from t returning *) select * from a",
+        "with a as (select 1) insert into t select * from a",
+        "with a as (update t set x = 1 returning *) select * from a",
+        "with a as (merge into t using u on t.a = u.a when matched then delete) select 1",
+    ] {
+        let error = parse_default(text).unwrap_err();
+        assert!(
+            matches!(error, StatementError::NotAQuery { .. } | StatementError::Syntax { .. }),
+            "{text}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn a075_several_statements_and_none_are_refused() {
+    assert_eq!(parse_default("select 1; select 2").unwrap_err(), StatementError::Several { count: 2 });
+    assert_eq!(parse_default("select 1; drop table t").unwrap_err(), StatementError::Several { count: 2 });
+    assert_eq!(parse_default(" -- nothing\n ;").unwrap_err(), StatementError::Empty);
+    assert_eq!(parse_default("").unwrap_err(), StatementError::Empty);
+}
+
+#[test]
+fn a076_what_does_not_parse_says_where_and_nothing_of_us() {
+    let error = parse_default("select (1").unwrap_err().to_string();
+    assert!(error.starts_with("the statement does not parse: ") && !error.contains("ParserError"), "{error}");
+    assert!(matches!(parse_default("select 'open"), Err(StatementError::Syntax { .. })));
+    let error = parse_default(&format!("select \"{}\" \u{7} from t )", "x".repeat(3000))).unwrap_err();
+    assert!(error.to_string().len() < 300 && !error.to_string().contains('\u{7}'), "{error}");
+}
+
+#[test]
+fn a077_hostile_identifiers_are_identifiers() {
+    for text in [
+        "select 1 as \"; drop table t --\"",
+        "select 1 as \"for update\" from \"a\"\"b\".\"c.d\"",
+        "select 1 as \"\u{202e}abc\0def\n\"",
+    ] {
+        assert!(parse_default(text).is_ok(), "{text:?}: {:?}", parse_default(text));
+    }
+}
+
+#[test]
+fn a078_clauses_that_would_be_ignored_are_refused() {
+    for text in [
+        "select * from t tablesample (10)",
+        "select * from t tablesample bernoulli (10 percent)",
+        "select * from (select 1) tablesample (10)",
+        "select * from t for system_time as of '2020-01-01'",
+        "select * from t pivot (sum(a) for b in (1))",
+        "select * from t unpivot (a for b in (c, d))",
+        "select * into u from t",
+        "select * from t for update",
+        "select * from t for share",
+        "select * from t where a in (select a from u for update)",
+        "select top 3 * from t",
+        "select * from t with (nolock)",
+        "select * from t prewhere a = 1",
+        "select * from t settings max_threads = 1",
+        "select * from t format JSON",
+        "select * from t sort by a",
+        "select * from t cluster by a",
+        "select a from t distribute by a",
+        "select a, sum(b) from t group by a with rollup",
+        "select a from t order by a with fill",
+        "select as value a from t",
+        "select * from t partition (p0)",
+        "select * from t global join u on true",
+        "select * from t lateral view explode(a) b as c",
+        "from t |> where a = 1",
+        "table t",
+        "select * from generate_series(1, 10)",
+        "select * from read_csv('/etc/passwd')",
+        "select * from lateral f(1)",
+        "select * from table(f(1))",
+    ] {
+        let error = parse_default(text).unwrap_err();
+        assert!(
+            matches!(error, StatementError::Unsupported { .. } | StatementError::Syntax { .. }),
+            "{text}: {error:?}"
+        );
+    }
+}
+
+fn repeat(unit: &str, count: usize) -> String {
+    unit.repeat(count)
+}
+
+#[test]
+fn r18_to_r21_size_and_depth_are_bounded() {
+    for text in [
+        format!("select {}1", repeat("1 + ", 1_001)),
+        format!("select {}1", repeat("1 + ", 10_000)),
+        format!("select {}'a'", repeat("'a' || ", 5_000)),
+        format!("select 1 where {}true", repeat("true and ", 5_000)),
+        format!("select 1 where {}true", repeat("true or ", 5_000)),
+        format!("select {}1{}", repeat("(", 10_000), repeat(")", 10_000)),
+        format!("select {}1{}", repeat("(", 49), repeat(")", 49)),
+        format!("select {}1{}", repeat("[", 10_000), repeat("]", 10_000)),
+        format!("select {}1{}", repeat("abs(", 10_000), repeat(")", 10_000)),
+        format!("select {}1{}", repeat("(select ", 5_000), repeat(")", 5_000)),
+        format!("select {}1{}", repeat("case when true then ", 60), repeat(" end", 60)),
+        format!("select case {} end", repeat("when a then b ", 501)),
+        format!("select 1 {}", repeat("union all select 1 ", 129)),
+        format!("select * from t {}", repeat("join t using (a) ", 65)),
+        format!("select * from t{}", repeat(", t", 65)),
+        format!("with {} b as (select 1) select 1", repeat("a as (select 1), ", 300)),
+        format!("select {}1", repeat("- ", 2_000)),
+        format!("select {}1", repeat("not ", 2_000)),
+        format!("select {}'1'", repeat("interval ", 2_000)),
+        format!("select a {}", repeat("at time zone 'UTC' ", 2_000)),
+        format!("select a {}", repeat("collate c ", 3_000)),
+        format!("select a {}", repeat("is null ", 3_000)),
+        format!("select a{}", repeat("::int", 5_000)),
+        format!("select a{}", repeat("[1]", 20_000)),
+        format!("select 1 in ({}1)", repeat("1,", 5_000)),
+        format!("select 1 in ({}1)", repeat("1,", 30_000)),
+        format!("select {}1", repeat("1,", 2_000)),
+        format!("values {}(1)", repeat("(1),", 15_000)),
+        format!("select '{}'", repeat("x", 65 * 1024)),
+    ] {
+        let error = parse_default(&text).unwrap_err();
+        assert!(
+            matches!(error, StatementError::TooMany { .. } | StatementError::TooDeep { .. }),
+            "{}: {error:?}",
+            text.chars().take(40).collect::<String>()
+        );
+    }
+}
+
+#[test]
+fn what_is_within_the_bounds_works_to_the_last_one() {
+    for text in [
+        format!("select {}1", repeat("1 + ", 1_000)),
+        format!("select {}1{}", repeat("(", 48), repeat(")", 48)),
+        format!("select {}1{}", repeat("abs(", 48), repeat(")", 48)),
+        format!("select case {} end", repeat("when a then b ", 500)),
+        format!("select 1 {}", repeat("union all select 1 ", 128)),
+        format!("select * from t {}", repeat("join t using (a) ", 64)),
+        format!("select {}1", repeat("1,", 1_999)),
+        format!("select 1 in ({}1)", repeat("1,", 4_999)),
+    ] {
+        let result = parse_default(&text);
+        assert!(result.is_ok(), "{}: {result:?}", text.chars().take(40).collect::<String>());
+    }
+}
+
+#[test]
+fn a_small_stack_is_enough() {
+    let texts = [
+        format!("select {}1", repeat("1 + ", 1_000)),
+        format!("select {}1{}", repeat("(", 48), repeat(")", 48)),
+        format!("select {}1{}", repeat("(", 30_000), repeat(")", 30_000)),
+    ];
+    let parsing = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let results = parsing
+        .spawn(move || texts.iter().map(|text| parse_default(text).is_ok()).collect::<Vec<_>>())
+        .unwrap()
+        .join()
+        .unwrap();
+    assert_eq!(results, [true, true, false]);
+}
