@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use meshgate_engine::classification::function_set;
 use meshgate_policies::{Column, Document, POLICY_LANGUAGE};
 use meshgate_proto::v1::{self, Descriptor, PolicyDocument, PolicyDocuments};
 
@@ -32,7 +33,7 @@ pub(crate) fn descriptor(
         engine_version: datafusion::DATAFUSION_VERSION.to_owned(),
         // The structured plan form is not offered.
         plan_format: 0,
-        function_set: Vec::new(),
+        function_set: function_set().as_bytes().to_vec(),
         policy_language: POLICY_LANGUAGE,
         owner_policies: Some(policies(documents)),
         operator_policy_version: operator_version.to_vec(),

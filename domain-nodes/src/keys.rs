@@ -1,5 +1,6 @@
 //! The public keys of the gateways whose permits this node accepts.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -31,12 +32,11 @@ pub(crate) fn load(file: &Path) -> Result<PermitKeys, KeysError> {
     let text =
         std::fs::read_to_string(file).map_err(|source| KeysError::Read { file: file.to_owned(), source })?;
     let keys = read(&text).ok_or_else(|| KeysError::Shape { file: file.to_owned() })?;
-    let mut accepted = PermitKeys::default();
-    for (id, key) in keys {
-        // The keys have the right length: only an id can be there already.
-        accepted.add(&id, &key).map_err(|_| KeysError::Twice { file: file.to_owned(), id })?;
+    let mut ids = BTreeSet::new();
+    if let Some((id, _)) = keys.iter().find(|(id, _)| !ids.insert(id)) {
+        return Err(KeysError::Twice { file: file.to_owned(), id: id.clone() });
     }
-    Ok(accepted)
+    Ok(PermitKeys::new(keys))
 }
 
 /// At least one key; one that cannot be read spoils the file.

@@ -221,3 +221,53 @@ fn causes(error: &QueryError) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn said(error: QueryError) -> (Code, Class, String, bool) {
+        let status = error.report("q-1");
+        let details = DomainError::decode(status.details()).unwrap();
+        assert_eq!(details.query_id, "q-1");
+        assert!(!status.message().contains("SECRET") && !details.table.contains("SECRET"));
+        (status.code(), details.class(), details.limit, details.retry)
+    }
+
+    #[test]
+    fn every_class_has_its_code_and_no_text_of_the_cause() {
+        let read = |error| QueryError::unavailable("orders", error);
+        let id = Uuid::nil();
+        let engine = |error| QueryError::engine("orders", error);
+        let text = || "SECRET-1".to_owned();
+        let none = String::new();
+        let limit = |name: &str| (Code::ResourceExhausted, Class::Limit, name.to_owned(), false);
+        let unavailable = |retry| (Code::FailedPrecondition, Class::TableUnavailable, none.clone(), retry);
+        let internal = (Code::Internal, Class::Internal, none.clone(), false);
+        for (error, expected) in [
+            (Refusal::Digest.into(), (Code::PermissionDenied, Class::Refused, none.clone(), false)),
+            (
+                Refusal::Permit(PermitError::BeforeStart).into(),
+                (Code::PermissionDenied, Class::Refused, none.clone(), true),
+            ),
+            (Moved::Decision.into(), (Code::Aborted, Class::Moved, none.clone(), true)),
+            (read(ReadError::Unavailable { id }), unavailable(false)),
+            (read(ReadError::Changed { id }), unavailable(true)),
+            (read(ReadError::LimitReached { id }), limit("query_memory")),
+            (engine(ReadError::Changed { id }.into()), unavailable(true)),
+            (engine(DataFusionError::ResourcesExhausted(text())), limit("spill")),
+            (engine(DataFusionError::Execution(text())), internal.clone()),
+            (engine(DataFusionError::Plan(text())), internal.clone()),
+            (QueryError::Internal("x"), internal),
+            (QueryError::TooMany("x"), (Code::ResourceExhausted, Class::Limit, "x".into(), true)),
+            (QueryError::QueryTime, (Code::DeadlineExceeded, Class::Limit, "query_time".into(), false)),
+            (QueryError::Cancelled, (Code::Cancelled, Class::Cancelled, none.clone(), false)),
+            (QueryError::Stopping, (Code::Unavailable, Class::Internal, none.clone(), true)),
+        ] {
+            let name = format!("{error:?}");
+            assert_eq!(said(error), expected, "{name}");
+        }
+    }
+}

@@ -166,3 +166,72 @@ impl Stream for ResultStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use arrow::array::Int64Array;
+    use meshgate_proto::v1::domain_error::Class;
+    use meshgate_proto::v1::{DomainError, Permit};
+    use prost::Message;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::audit::AuditLog;
+    use crate::readiness::Readiness;
+    use crate::testing::Domain;
+
+    fn batch() -> RecordBatch {
+        RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1, 2])) as _)]).unwrap()
+    }
+
+    /// What comes of these batches, and the outcome in the audit.
+    async fn stream<S>(batches: S) -> (Vec<Result<FlightData, Status>>, String)
+    where
+        S: Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
+    {
+        let domain = Domain::new();
+        let audit = AuditLog::open(&domain.path("audit/node.jsonl"), Readiness::default()).unwrap();
+        let (_phase, phase) = watch::channel(Phase::Serving);
+        let pump = Pump {
+            record: OpenRecord::open(Arc::new(audit), &Permit::default(), &domain.state()),
+            slot: Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap(),
+            deadline: Instant::now() + Duration::from_secs(60),
+            phase,
+        };
+        let messages = start(batches, batch().schema(), pump).collect().await;
+        let outcome = domain.audit_records().pop().unwrap()["outcome"].as_str().unwrap().to_owned();
+        (messages, outcome)
+    }
+
+    fn class(status: &Status) -> Class {
+        DomainError::decode(status.details()).unwrap().class()
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_ok_after_its_record_is_written() {
+        let (messages, outcome) = stream(futures::stream::iter([Ok(batch()), Ok(batch())])).await;
+        assert_eq!((messages.len(), outcome.as_str()), (3, "ok"));
+        assert!(messages.iter().all(Result::is_ok));
+    }
+
+    #[tokio::test]
+    async fn an_error_is_the_streams_last_word() {
+        let (messages, outcome) =
+            stream(futures::stream::iter([Ok(batch()), Err(QueryError::QueryTime), Ok(batch())])).await;
+        assert_eq!((messages.len(), outcome.as_str()), (3, "error"));
+        assert_eq!(class(messages[2].as_ref().unwrap_err()), Class::Limit);
+    }
+
+    #[tokio::test]
+    async fn r44_a_panic_ends_the_stream_in_an_error() {
+        let panicking = futures::stream::iter([false, true]).map(|panics| {
+            assert!(!panics, "on purpose");
+            Ok(batch())
+        });
+        let (messages, outcome) = stream(panicking).await;
+        assert_eq!(outcome, "cancelled");
+        assert_eq!(class(messages.last().unwrap().as_ref().unwrap_err()), Class::Internal);
+    }
+}

@@ -191,7 +191,7 @@ impl Domain {
 pub(crate) fn signer(id: &str) -> (PermitSigner, String) {
     use base64::Engine as _;
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-    let signer = PermitSigner::from_pkcs8(id, &key.serialize_der()).unwrap();
+    let signer = PermitSigner::from_pem(id, &key.serialize_pem()).unwrap();
     let public = base64::engine::general_purpose::STANDARD.encode(key.public_key_raw());
     (signer, format!("{{\"keys\":[{{\"id\":\"{id}\",\"public_key\":\"{public}\"}}]}}"))
 }
@@ -259,7 +259,7 @@ impl Request {
             gateway: "gateway-1".into(),
             audience: NODE.into(),
             query_id: uuid::Uuid::now_v7().to_string(),
-            principal: Some(permit::principal_message(&principal)),
+            principal: Some(permit::principal_to_message(&principal)),
             policy_language: POLICY_LANGUAGE,
             owner_policy_version: state.policy().owner_version().as_bytes().to_vec(),
             operator_policy_version: state.policy().operator_version().as_bytes().to_vec(),
@@ -306,7 +306,7 @@ impl Request {
 
     pub(crate) fn ticket(mut self, signer: &PermitSigner) -> Vec<u8> {
         let query = self.seal();
-        DomainRequest { permit: Some(signer.sign(self.permit.clone())), query }.encode_to_vec()
+        DomainRequest { permit: Some(permit::sign(signer, &self.permit)), query }.encode_to_vec()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The permit: that its signer is known and its words are for this node and
 //! this minute, and that it is new.
 
-use meshgate_engine::permit::{Expected, PermitKeys};
+use meshgate_engine::permit::{self, Expected, PermitKeys};
 use meshgate_proto::v1::{Permit, SignedPermit};
 
 use super::Refusal;
@@ -30,7 +30,8 @@ impl PermitCheck {
     /// The permit, if it is good for one query now; it is not good for another afterwards.
     pub(crate) fn check(&self, signed: &SignedPermit, now: i64) -> Result<Permit, QueryError> {
         let expected = Expected { audience: &self.node, now, started_at: self.started_at };
-        let permit = self.keys.verify(signed, expected).map_err(Refusal::from)?;
+        let permit = permit::verify(&self.keys, signed).map_err(Refusal::from)?;
+        permit::check(&permit, expected).map_err(Refusal::from)?;
         check_texts(&permit)?;
         self.consume(&permit, now)?;
         Ok(permit)

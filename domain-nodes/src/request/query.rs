@@ -112,7 +112,7 @@ fn check_decision(
         return Err(Moved::Contract.into());
     }
     let principal = permit.principal.as_ref().ok_or(Refusal::PermitTexts)?;
-    let principal = permit::principal(principal).map_err(|_| Refusal::PermitTexts)?;
+    let principal = permit::principal_from_message(principal).map_err(|_| Refusal::PermitTexts)?;
     match state.policy().decide(table.name(), &principal, statement) {
         Decision::Visible(decision) if decision.digest.as_bytes() == permitted.decision_digest => {
             Ok(decision)

@@ -1,7 +1,7 @@
 //! Each test takes a request that is accepted and spoils one thing about it.
 
 use arrow::datatypes::{DataType, Field, Schema};
-use meshgate_engine::permit::PermitError;
+use meshgate_engine::permit::{self, PermitError};
 use meshgate_proto::v1::domain_query::Form;
 use meshgate_proto::v1::literal::Value;
 use meshgate_proto::v1::predicate::Kind;
@@ -43,7 +43,7 @@ fn judge_permit(spoil: impl FnOnce(&mut Request)) -> Came {
     spoil(&mut request);
     let keys = keys::load(&domain.path("tls/permit-keys.json")).unwrap();
     let check = PermitCheck::new(keys, NODE.into(), node::now() - MINUTE / 2);
-    came(check.check(&domain.signer.sign(request.permit.clone()), node::now()))
+    came(check.check(&permit::sign(&domain.signer, &request.permit), node::now()))
 }
 
 fn judge_query(columns: &[&str], spoil: impl FnOnce(&mut Request)) -> Came {
@@ -77,19 +77,19 @@ fn a104_a_permit_that_nobody_known_signed_is_refused() {
 
     let (same_id, _) = signer("test-key");
     assert_eq!(
-        came(check.check(&same_id.sign(request.permit.clone()), node::now())),
+        came(check.check(&permit::sign(&same_id, &request.permit), node::now())),
         refused(PermitError::Signature)
     );
     let (other_id, _) = signer("other-key");
     assert_eq!(
-        came(check.check(&other_id.sign(request.permit.clone()), node::now())),
+        came(check.check(&permit::sign(&other_id, &request.permit), node::now())),
         refused(PermitError::UnknownKey)
     );
 
-    let mut altered = domain.signer.sign(request.permit.clone());
+    let mut altered = permit::sign(&domain.signer, &request.permit);
     altered.permit.push(0);
     assert_eq!(came(check.check(&altered, node::now())), refused(PermitError::Signature));
-    let mut cut = domain.signer.sign(request.permit.clone());
+    let mut cut = permit::sign(&domain.signer, &request.permit);
     cut.signature.pop();
     assert_eq!(came(check.check(&cut, node::now())), refused(PermitError::Signature));
 }
@@ -97,6 +97,7 @@ fn a104_a_permit_that_nobody_known_signed_is_refused() {
 #[test]
 fn a104_a_permit_is_for_its_node_and_its_minute() {
     let refused = |error| Came::Refused(Refusal::Permit(error));
+    assert_eq!(spoil_permit(|p| p.r#type = "another".into()), refused(PermitError::Type));
     assert_eq!(spoil_permit(|p| p.audience = "sales-2".into()), refused(PermitError::Audience));
     assert_eq!(spoil_permit(|p| p.expires_at = p.issued_at + MINUTE + 1), refused(PermitError::Lifetime));
     assert_eq!(spoil_permit(|p| p.expires_at = p.issued_at), refused(PermitError::Lifetime));
@@ -123,11 +124,11 @@ fn a104_a_permit_is_good_once() {
     request.seal();
     let keys = keys::load(&domain.path("tls/permit-keys.json")).unwrap();
     let check = PermitCheck::new(keys, NODE.into(), node::now() - MINUTE);
-    let signed = domain.signer.sign(request.permit.clone());
+    let signed = permit::sign(&domain.signer, &request.permit);
     assert_eq!(came(check.check(&signed, node::now())), Came::Accepted);
     assert_eq!(came(check.check(&signed, node::now())), Came::Refused(Refusal::Replayed));
     request.permit.id = random_id();
-    let again = domain.signer.sign(request.permit.clone());
+    let again = permit::sign(&domain.signer, &request.permit);
     assert_eq!(came(check.check(&again, node::now())), Came::Accepted);
 }
 

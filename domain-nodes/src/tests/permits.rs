@@ -1,5 +1,6 @@
 //! Tickets that somebody tampered with.
 
+use meshgate_engine::permit;
 use meshgate_proto::v1::DomainRequest;
 use tonic::Code;
 
@@ -36,7 +37,7 @@ async fn a104_forged_expired_foreign_and_replayed_permits_are_refused_alike() {
 
     let mut other_query = request();
     let sealed = other_query.seal();
-    let signed = signer_of_the_mesh.sign(other_query.permit.clone());
+    let signed = permit::sign(signer_of_the_mesh, &other_query.permit);
     let mut query = sealed.clone();
     query.extend([0x08, 0x01]);
     refused(&node, DomainRequest { permit: Some(signed), query }.encode_to_vec()).await;

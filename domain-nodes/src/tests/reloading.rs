@@ -112,3 +112,29 @@ async fn a_contract_broken_later_keeps_its_product_and_one_taken_away_does_not()
     described(&node, |d| tables(d) == ["orders"]).await;
     node.until_ready("\"ready\":true").await;
 }
+
+#[tokio::test]
+async fn a_policy_that_names_the_table_of_a_broken_contract_still_serves_the_others() {
+    let domain = Domain::new();
+    domain.write("products/returns.odcs.yaml", "kind: DataContract\nschema: 7\n");
+    domain.write("policies/sales.yaml", &POLICIES.replace("tables: [orders]", "tables: [orders, returns]"));
+    let node = Running::start(domain).await;
+    let (_, body) = node.http("/readyz").await;
+    assert!(body.contains("contracts") && !body.contains("policies"), "{body}");
+    assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 4);
+}
+
+#[tokio::test]
+async fn a_contract_that_the_policy_does_not_fit_changes_nothing() {
+    let node = Running::start(Domain::new()).await;
+    let request = node.request(&["id", "card"]);
+    // The columns move, and the one that the policy masks has another name.
+    let other = CONTRACT
+        .replace("      - { name: id, logicalType: integer, physicalType: bigint, required: true, primaryKey: true }\n", "")
+        .replace("name: card", "name: payment_card, physicalName: card");
+    node.domain.write("products/orders.odcs.yaml", &other);
+    node.until_ready("policies").await;
+    let answer = node.query(request).await.unwrap();
+    let text = arrow::util::pretty::pretty_format_batches(&answer).unwrap().to_string();
+    assert!(text.contains("| 6  | ************0006 |"), "{text}");
+}
