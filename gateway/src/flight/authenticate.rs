@@ -1,0 +1,128 @@
+//! Authentication of every call, before anything of it but its headers is read.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use meshgate_policies::Principal;
+use tonic::{
+    Status,
+    body::Body,
+    codegen::{Service, http},
+    metadata::MetadataMap,
+    server::NamedService,
+};
+
+use crate::{
+    app::Gateway,
+    config::Secret,
+    mesh::Snapshot,
+    status::{GatewayError, QUERY_ID_HEADER},
+};
+
+/// The one method that takes `Basic` credentials.
+const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
+
+/// A verified caller of one call.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) principal: Arc<Principal>,
+    /// The mesh that the whole call works on.
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) query_id: String,
+    /// The token, where the call hands it back to the client.
+    pub(super) handshake_token: Option<Secret<String>>,
+}
+
+/// A service that only verified callers reach.
+#[derive(Debug, Clone)]
+pub(crate) struct Authenticated<S> {
+    inner: S,
+    gateway: Arc<Gateway>,
+}
+
+impl<S> Authenticated<S> {
+    pub(super) fn new(inner: S, gateway: Arc<Gateway>) -> Self {
+        Self { inner, gateway }
+    }
+}
+
+impl<S: NamedService> NamedService for Authenticated<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+impl<S> Service<http::Request<Body>> for Authenticated<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> ResponseFuture {
+        let query_id = uuid::Uuid::now_v7().to_string();
+        match identify(&self.gateway, request.uri().path(), request.headers(), &query_id) {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                let response = self.inner.call(request);
+                Box::pin(async move { response.await.map(|response| with_query_id(response, &query_id)) })
+            }
+            Err(error) => {
+                let status = error.status(&query_id);
+                Box::pin(async move { Ok(with_query_id(status.into_http(), &query_id)) })
+            }
+        }
+    }
+}
+
+fn identify(
+    gateway: &Gateway,
+    path: &str,
+    headers: &http::HeaderMap,
+    query_id: &str,
+) -> Result<Caller, GatewayError> {
+    let snapshot = gateway.mesh.snapshot();
+    let metadata = MetadataMap::from_headers(headers.clone());
+    let (authenticated, handshake_token) = if path == HANDSHAKE {
+        let (authenticated, token) = gateway.authenticator.authenticate_handshake(&metadata, &snapshot.mesh)?;
+        (authenticated, Some(token))
+    } else {
+        (gateway.authenticator.authenticate(&metadata, &snapshot.mesh)?, None)
+    };
+    let principal = Arc::new(authenticated.principal);
+    Ok(Caller { principal, snapshot, query_id: query_id.to_owned(), handshake_token })
+}
+
+impl Caller {
+    /// Who calls. There is no way to a method without it; if there were one, it would end here.
+    pub(super) fn of<T>(request: &tonic::Request<T>) -> Result<Self, Status> {
+        let missing = || Status::internal("the call was not authenticated");
+        request.extensions().get::<Self>().cloned().ok_or_else(missing)
+    }
+
+    /// The same caller under the mesh of this moment, whose document may map claims differently.
+    pub(super) fn again(&self, gateway: &Gateway, metadata: &MetadataMap) -> Result<Self, GatewayError> {
+        let snapshot = gateway.mesh.snapshot();
+        let principal = gateway.authenticator.authenticate(metadata, &snapshot.mesh)?.principal;
+        Ok(Self { principal: Arc::new(principal), snapshot, ..self.clone() })
+    }
+}
+
+/// The call's query id, unless the method named the query itself.
+fn with_query_id(mut response: http::Response<Body>, query_id: &str) -> http::Response<Body> {
+    if let Ok(value) = http::HeaderValue::from_str(query_id) {
+        response.headers_mut().entry(QUERY_ID_HEADER).or_insert(value);
+    }
+    response
+}

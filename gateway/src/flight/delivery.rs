@@ -1,0 +1,192 @@
+//! Gives a running query's rows to its client.
+//!
+//! One task drives the query into a short channel. It ends the query when the
+//! client goes away, when the client stops reading, when a bound is reached.
+//! The client's stream ends well only if the task said that it did.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
+use arrow_flight::{FlightData, encode::FlightDataEncoderBuilder, error::FlightError};
+use datafusion::common::DataFusionError;
+use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use tokio::sync::{mpsc, watch};
+use tonic::Status;
+
+use super::{edge, record::QueryRecord};
+use crate::{
+    admission::Admitted,
+    config::Limits,
+    query::{QueryContext, Traffic},
+    status::{GatewayError, Limit},
+};
+
+/// Messages that wait for the client.
+const CHANNEL_MESSAGES: usize = 2;
+/// Clients with the smallest bound on messages take 4 MiB.
+const MESSAGE_BYTES: usize = 2 << 20;
+
+/// Rows of a running query, as the engine gives them.
+pub(super) type Batches = BoxStream<'static, Result<RecordBatch, DataFusionError>>;
+
+/// A query that runs.
+pub(super) struct Delivery {
+    pub(super) batches: Batches,
+    pub(super) context: Arc<QueryContext>,
+    /// In which the result leaves the gateway.
+    pub(super) schema: SchemaRef,
+    pub(super) record: QueryRecord,
+    pub(super) admitted: Admitted,
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+type End = Arc<OnceLock<Result<(), Status>>>;
+
+impl Delivery {
+    /// Starts to deliver.
+    pub(super) fn start(self, limits: &Limits) -> BoxStream<'static, Result<FlightData, Status>> {
+        let (sender, receiver) = mpsc::channel(CHANNEL_MESSAGES);
+        let end = End::default();
+        let (query_id, idle_time, given) =
+            (self.context.query_id.clone(), limits.idle_time, Arc::new(Traffic::default()));
+        let messages = messages(self.batches, self.context, self.schema, Arc::clone(&given), limits);
+        let task = Task {
+            messages,
+            sender: sender.clone(),
+            given,
+            idle_time,
+            stopping: self.stopping,
+            admitted: self.admitted,
+        };
+        let task_end = Arc::clone(&end);
+        let record = self.record;
+        tokio::spawn(async move {
+            let ended = task.run(record).await.map_err(|error| error.status(&query_id));
+            // The client's stream looks for the end when the channel has closed.
+            drop(task_end.set(ended));
+            drop(sender);
+        });
+        client_stream(receiver, end).boxed()
+    }
+}
+
+struct Task {
+    messages: BoxStream<'static, Result<FlightData, FlightError>>,
+    sender: mpsc::Sender<FlightData>,
+    given: Arc<Traffic>,
+    idle_time: Duration,
+    stopping: watch::Receiver<bool>,
+    admitted: Admitted,
+}
+
+impl Task {
+    async fn run(mut self, mut record: QueryRecord) -> Result<(), GatewayError> {
+        let driven = self.drive().await;
+        let (rows, bytes) = self.given.total();
+        record.gave(rows, bytes);
+        // The query's work ends before its end is told.
+        drop(self.messages);
+        drop(self.admitted);
+        match driven {
+            Ok(()) => record.completed(),
+            Err(error) => Err(record.failed(error)),
+        }
+    }
+
+    async fn drive(&mut self) -> Result<(), GatewayError> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.sender.closed() => return Err(GatewayError::Cancelled),
+                _ = self.stopping.wait_for(|stopping| *stopping) => return Err(GatewayError::Stopping),
+                next = self.messages.next() => next,
+            };
+            let Some(message) = next else {
+                return Ok(());
+            };
+            self.send(message.map_err(gateway_error)?).await?;
+        }
+    }
+
+    async fn send(&mut self, message: FlightData) -> Result<(), GatewayError> {
+        tokio::select! {
+            biased;
+            _ = self.stopping.wait_for(|stopping| *stopping) => Err(GatewayError::Stopping),
+            sent = tokio::time::timeout(self.idle_time, self.sender.send(message)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(GatewayError::Cancelled),
+                Err(_) => Err(GatewayError::Limit(Limit::IdleTime)),
+            },
+        }
+    }
+}
+
+/// The query's rows as Flight messages, within the bounds of a result.
+fn messages(
+    batches: Batches,
+    context: Arc<QueryContext>,
+    schema: SchemaRef,
+    given: Arc<Traffic>,
+    limits: &Limits,
+) -> BoxStream<'static, Result<FlightData, FlightError>> {
+    let (rows_max, bytes_max) = (limits.result_rows, limits.result_bytes);
+    let edge_schema = Arc::clone(&schema);
+    let converted = batches
+        .map_err(move |error| execution_error(&context, &error))
+        .and_then(move |batch| {
+            let converted = edge::convert(&batch, &edge_schema)
+                .map_err(|error| GatewayError::Internal(format!("a result cannot be converted: {error}")))
+                .and_then(|batch| count(&given, rows_max, bytes_max, &batch).map(|()| batch));
+            std::future::ready(converted)
+        })
+        .map_err(|error| FlightError::ExternalError(Box::new(error)));
+    FlightDataEncoderBuilder::new()
+        .with_schema(schema)
+        .with_max_flight_data_size(MESSAGE_BYTES)
+        .build(converted)
+        .boxed()
+}
+
+/// A domain's failure is told as such, however the operators above wrapped it.
+pub(super) fn execution_error(context: &QueryContext, error: &DataFusionError) -> GatewayError {
+    context.failure().unwrap_or_else(|| GatewayError::from_execution(error))
+}
+
+fn count(given: &Traffic, rows_max: u64, bytes_max: u64, batch: &RecordBatch) -> Result<(), GatewayError> {
+    given.add(batch.num_rows(), batch.get_array_memory_size());
+    let (rows, bytes) = given.total();
+    if rows > rows_max {
+        Err(GatewayError::Limit(Limit::ResultRows))
+    } else if bytes > bytes_max {
+        Err(GatewayError::Limit(Limit::ResultBytes))
+    } else {
+        Ok(())
+    }
+}
+
+fn gateway_error(error: FlightError) -> GatewayError {
+    match error {
+        FlightError::ExternalError(source) => match source.downcast::<GatewayError>() {
+            Ok(error) => *error,
+            Err(other) => GatewayError::Internal(format!("a result cannot be encoded: {other}")),
+        },
+        other => GatewayError::Internal(format!("a result cannot be encoded: {other}")),
+    }
+}
+
+/// What came, and then how it ended. Without a known end it did not end well.
+fn client_stream(
+    receiver: mpsc::Receiver<FlightData>,
+    end: End,
+) -> impl Stream<Item = Result<FlightData, Status>> + Send {
+    let unknown = || Err(Status::internal("the result could not be completed"));
+    let last = futures::stream::once(async move { end.get().cloned().unwrap_or_else(unknown) });
+    let last = last.filter_map(|ended| std::future::ready(ended.err().map(Err)));
+    tokio_stream::wrappers::ReceiverStream::new(receiver).map(Ok).chain(last)
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,66 @@
+//! Results in the types that every known client reads: no views, no
+//! dictionaries, no rare widths, no metadata of the engine's.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::ArrayRef,
+    compute::cast,
+    datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef},
+    error::ArrowError,
+    record_batch::{RecordBatch, RecordBatchOptions},
+};
+
+/// The schema in which a result with `schema` leaves the gateway.
+pub(super) fn schema(schema: &Schema) -> SchemaRef {
+    Arc::new(Schema::new(fields(schema.fields())))
+}
+
+/// `batch` with the types of `schema`, which came from [`schema`] of the batch's own.
+pub(super) fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    if batch.num_columns() != schema.fields().len() {
+        return Err(ArrowError::SchemaError("the result has another number of columns".to_owned()));
+    }
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| convert_column(column, field.data_type()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)
+}
+
+fn convert_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    if column.data_type() == to { Ok(Arc::clone(column)) } else { cast(column, to) }
+}
+
+fn fields(fields: &Fields) -> Fields {
+    fields.iter().map(field).collect()
+}
+
+fn field(field: &FieldRef) -> FieldRef {
+    Arc::new(Field::new(field.name(), data_type(field.data_type()), field.is_nullable()))
+}
+
+fn data_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        DataType::Dictionary(_, values) => self::data_type(values),
+        DataType::RunEndEncoded(_, values) => self::data_type(values.data_type()),
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::List(element) | DataType::ListView(element) => DataType::List(field(element)),
+        DataType::LargeList(element) | DataType::LargeListView(element) => DataType::LargeList(field(element)),
+        DataType::FixedSizeList(element, length) => DataType::FixedSizeList(field(element), *length),
+        DataType::Struct(children) => DataType::Struct(fields(children)),
+        DataType::Map(entries, sorted) => DataType::Map(field(entries), *sorted),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,272 @@
+//! The Flight SQL service. This file dispatches; each family of calls has a
+//! file of its own.
+//!
+//! `arrow-flight`'s own Flight SQL service rejects calls that clients make:
+//! GetSchema, PollFlightInfo, ListFlights, plain-text commands, session
+//! actions. Its messages, encoders and metadata builders are used.
+
+mod authenticate;
+mod command;
+mod delivery;
+mod edge;
+mod handshake;
+mod listing;
+mod metadata;
+mod prepared;
+mod record;
+mod session;
+mod sql_info;
+mod statement;
+mod xdbc_type_info;
+
+use std::{future::Future, sync::Arc};
+
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest,
+    HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
+    encode::FlightDataEncoderBuilder,
+    flight_service_server::{FlightService, FlightServiceServer},
+};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use tonic::{Request, Response, Status, Streaming, async_trait, metadata::MetadataValue};
+
+use crate::{
+    app::Gateway,
+    catalog::PrincipalCatalog,
+    status::{GatewayError, QUERY_ID_HEADER},
+    ticket::TicketKind,
+};
+use authenticate::{Authenticated, Caller};
+use command::{MetadataCommand, WRITING, Wanted};
+
+pub use sql_info::{FunctionNames, SqlInfoTable};
+
+/// Longest request message. Statements and handles are far shorter.
+const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+const CREATE_PREPARED_STATEMENT: &str = "CreatePreparedStatement";
+const CLOSE_PREPARED_STATEMENT: &str = "ClosePreparedStatement";
+const SET_SESSION_OPTIONS: &str = "SetSessionOptions";
+const GET_SESSION_OPTIONS: &str = "GetSessionOptions";
+const CLOSE_SESSION: &str = "CloseSession";
+
+/// The actions there are, with what they do.
+const ACTIONS: [(&str, &str); 5] = [
+    (CREATE_PREPARED_STATEMENT, "Prepares a SQL query."),
+    (CLOSE_PREPARED_STATEMENT, "Closes a prepared statement; always succeeds."),
+    (SET_SESSION_OPTIONS, "Accepts the option `catalog` with the value `mesh`."),
+    (GET_SESSION_OPTIONS, "Tells the session options."),
+    (CLOSE_SESSION, "Closes the session; always succeeds."),
+];
+
+/// The service as the server runs it: nothing reaches it without authentication.
+#[derive(Debug, Clone)]
+pub struct FlightSql {
+    gateway: Arc<Gateway>,
+}
+
+impl FlightSql {
+    /// The service of a gateway.
+    pub(crate) fn service(gateway: Arc<Gateway>) -> Authenticated<FlightServiceServer<Self>> {
+        let flight = Self { gateway: Arc::clone(&gateway) };
+        let server = FlightServiceServer::new(flight).max_decoding_message_size(REQUEST_BYTES_MAX);
+        Authenticated::new(server, gateway)
+    }
+
+    /// Runs a call for its verified caller.
+    async fn call<T, R, F>(&self, request: Request<T>, call: impl FnOnce(Caller, T) -> F + Send) -> Result<R, Status>
+    where
+        T: Send,
+        F: Future<Output = Result<R, GatewayError>> + Send,
+    {
+        let caller = Caller::of(&request)?;
+        let query_id = caller.query_id.clone();
+        call(caller, request.into_inner()).await.map_err(|error| error.status(&query_id))
+    }
+
+    async fn flight_info(&self, caller: Caller, descriptor: FlightDescriptor) -> Result<FlightInfo, GatewayError> {
+        let gateway = &self.gateway;
+        match command::of_descriptor(&descriptor)? {
+            Wanted::Statement(sql) => statement::flight_info(gateway, &caller, &sql, descriptor).await,
+            Wanted::Prepared(handle) => prepared::flight_info(gateway, &caller, &handle, descriptor).await,
+            Wanted::Metadata(command) => {
+                let schema = self.metadata(&caller, command)?.schema();
+                let ticket = statement::seal(gateway, &caller, TicketKind::Metadata, &descriptor.cmd, None)?;
+                statement::info(&schema, descriptor, ticket)
+            }
+        }
+    }
+
+    async fn schema(&self, caller: Caller, descriptor: FlightDescriptor) -> Result<SchemaResult, GatewayError> {
+        let schema = match command::of_descriptor(&descriptor)? {
+            Wanted::Statement(sql) => statement::describe(&self.gateway, &caller, &sql).await?.schema,
+            Wanted::Prepared(handle) => {
+                let sql = prepared::statement(&self.gateway, &caller, &handle)?;
+                statement::describe(&self.gateway, &caller, &sql).await?.schema
+            }
+            Wanted::Metadata(command) => self.metadata(&caller, command)?.schema(),
+        };
+        Ok(SchemaResult { schema: statement::encode(&schema)? })
+    }
+
+    fn metadata(
+        &self,
+        caller: &Caller,
+        command: MetadataCommand,
+    ) -> Result<arrow::record_batch::RecordBatch, GatewayError> {
+        let snapshot = Arc::clone(&caller.snapshot);
+        let now = self.gateway.clock.now();
+        let catalog = PrincipalCatalog::new(snapshot, Arc::clone(&caller.principal), now);
+        metadata::answer(&self.gateway, &catalog, command)
+    }
+
+    async fn result(
+        &self,
+        caller: Caller,
+        metadata: &tonic::metadata::MetadataMap,
+        ticket: &[u8],
+    ) -> Result<Response<BoxStream<'static, Result<FlightData, Status>>>, GatewayError> {
+        // Some clients send a packed command as a ticket.
+        if let Some(any) = command::packed(ticket) {
+            return match command::of_packed(any)? {
+                Wanted::Metadata(command) => self.metadata_result(&caller, command),
+                Wanted::Statement(_) | Wanted::Prepared(_) => Err(GatewayError::InvalidTicket),
+            };
+        }
+        let now = self.gateway.clock.now();
+        let open = |kind| self.gateway.sealer.open(kind, ticket, &caller.principal, now);
+        if let Ok(sealed) = open(TicketKind::Metadata) {
+            let any = command::packed(&sealed.content).ok_or(GatewayError::InvalidTicket)?;
+            return match command::of_packed(any)? {
+                Wanted::Metadata(command) => self.metadata_result(&caller, command),
+                Wanted::Statement(_) | Wanted::Prepared(_) => Err(GatewayError::InvalidTicket),
+            };
+        }
+        let sealed = open(TicketKind::Statement)?;
+        let result = statement::run(&self.gateway, caller, metadata, sealed).await?;
+        let mut response = Response::new(result.messages);
+        if let Ok(value) = MetadataValue::try_from(result.query_id) {
+            response.metadata_mut().insert(QUERY_ID_HEADER, value);
+        }
+        Ok(response)
+    }
+
+    fn metadata_result(
+        &self,
+        caller: &Caller,
+        command: MetadataCommand,
+    ) -> Result<Response<BoxStream<'static, Result<FlightData, Status>>>, GatewayError> {
+        let batch = self.metadata(caller, command)?;
+        let query_id = caller.query_id.clone();
+        let messages = FlightDataEncoderBuilder::new()
+            .with_schema(batch.schema())
+            .build(stream::iter([Ok(batch)]))
+            .map_err(move |error| GatewayError::Internal(error.to_string()).status(&query_id));
+        Ok(Response::new(messages.boxed()))
+    }
+
+    async fn action(&self, caller: Caller, action: Action) -> Result<Vec<Vec<u8>>, GatewayError> {
+        Ok(match action.r#type.as_str() {
+            CREATE_PREPARED_STATEMENT => vec![prepared::create(&self.gateway, &caller, &action.body).await?],
+            // There is nothing to close, and a client that gets an error here tries for ever.
+            CLOSE_PREPARED_STATEMENT => Vec::new(),
+            SET_SESSION_OPTIONS => vec![session::set(&action.body)?],
+            GET_SESSION_OPTIONS => vec![session::get()],
+            CLOSE_SESSION => vec![session::close()],
+            _ => return Err(GatewayError::Unsupported("the action")),
+        })
+    }
+}
+
+type ResultStream<T> = BoxStream<'static, Result<T, Status>>;
+
+fn all<T: Send + 'static>(items: Vec<T>) -> Response<ResultStream<T>> {
+    Response::new(stream::iter(items).map(Ok).boxed())
+}
+
+#[async_trait]
+impl FlightService for FlightSql {
+    type HandshakeStream = ResultStream<HandshakeResponse>;
+    type ListFlightsStream = ResultStream<FlightInfo>;
+    type DoGetStream = ResultStream<FlightData>;
+    type DoPutStream = ResultStream<PutResult>;
+    type DoExchangeStream = ResultStream<FlightData>;
+    type DoActionStream = ResultStream<arrow_flight::Result>;
+    type ListActionsStream = ResultStream<ActionType>;
+
+    async fn handshake(
+        &self,
+        request: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        self.call(request, |caller, _| async move { handshake::answer(&caller) }).await
+    }
+
+    async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+        self.call(request, |caller, criteria| async move {
+            if !criteria.expression.is_empty() {
+                return Err(GatewayError::Unsupported("a criterion"));
+            }
+            Ok(all(listing::flights(&self.gateway, &caller)?))
+        })
+        .await
+    }
+
+    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        self.call(request, |caller, descriptor| self.flight_info(caller, descriptor)).await.map(Response::new)
+    }
+
+    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        let info = self.call(request, |caller, descriptor| self.flight_info(caller, descriptor)).await?;
+        // Nothing runs before DoGet: the information is complete at once.
+        let complete = PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() };
+        Ok(Response::new(complete))
+    }
+
+    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        self.call(request, |caller, descriptor| self.schema(caller, descriptor)).await.map(Response::new)
+    }
+
+    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        let metadata = request.metadata().clone();
+        self.call(request, |caller, ticket| async move { self.result(caller, &metadata, &ticket.ticket).await }).await
+    }
+
+    async fn do_put(
+        &self,
+        request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoPutStream>, Status> {
+        self.call(request, |_, messages| refuse_put(messages)).await
+    }
+
+    async fn do_exchange(
+        &self,
+        request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        self.call(request, |_, _| async { Err(GatewayError::Unsupported("DoExchange")) }).await
+    }
+
+    async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        let bodies = self.call(request, |caller, action| self.action(caller, action)).await?;
+        Ok(all(bodies.into_iter().map(|body| arrow_flight::Result { body: body.into() }).collect()))
+    }
+
+    async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+        let action = |(name, description): (&str, &str)| ActionType {
+            r#type: name.to_owned(),
+            description: description.to_owned(),
+        };
+        self.call(request, |_, _| async move { Ok(all(ACTIONS.into_iter().map(action).collect())) }).await
+    }
+}
+
+/// The first message says what a client wants to put: it is refused by its name.
+async fn refuse_put(
+    mut messages: Streaming<FlightData>,
+) -> Result<Response<ResultStream<PutResult>>, GatewayError> {
+    let first = messages.message().await.ok().flatten();
+    let command = first.and_then(|first| first.flight_descriptor).and_then(|descriptor| command::packed(&descriptor.cmd));
+    match command.map(command::of_packed) {
+        Some(Ok(Wanted::Prepared(_))) => Err(GatewayError::Unsupported("a statement with parameters")),
+        _ => Err(WRITING),
+    }
+}

@@ -1,0 +1,217 @@
+//! SQL statements: what they would give, and what they give.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arrow::{datatypes::SchemaRef, ipc::writer::IpcWriteOptions};
+use arrow_flight::{FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
+use bytes::Bytes;
+
+use futures::{StreamExt, stream, stream::BoxStream};
+use meshgate_policies::{Digest, digest::DigestBuilder};
+use tonic::{Status, metadata::MetadataMap};
+
+use super::{
+    authenticate::Caller,
+    delivery::{Batches, Delivery, execution_error},
+    edge,
+    record::QueryRecord,
+};
+use crate::{
+    app::Gateway,
+    catalog::PrincipalCatalog,
+    planner::{Notice, Planned},
+    query::QueryContext,
+    status::GatewayError,
+    ticket::{self, Ticket as SealedTicket, TicketKind},
+};
+
+/// How long to wait for a description that explains why a node decides differently.
+const NEWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a statement would give.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) schema: SchemaRef,
+    pub(super) notice: Notice,
+}
+
+/// Plans a statement without running it.
+pub(super) async fn describe(gateway: &Gateway, caller: &Caller, sql: &str) -> Result<Described, GatewayError> {
+    let _admitted = gateway.admission.admit(&caller.principal)?;
+    gateway.audit.ready()?;
+    let mut record = QueryRecord::begin(Arc::clone(&gateway.audit), &caller.query_id, &caller.principal, sql);
+    let attempt = Attempt::new(gateway, caller, &caller.query_id);
+    let planned = gateway.planner.plan(sql.to_owned(), Arc::clone(&attempt.catalog), attempt.context).await;
+    match planned {
+        Ok(planned) => {
+            record.not_run();
+            Ok(Described { schema: edge::schema(&planned.schema), notice: planned.notice })
+        }
+        Err(error) => {
+            record.read(&attempt.catalog);
+            Err(record.refused(error))
+        }
+    }
+}
+
+/// The FlightInfo of a statement: one endpoint, without a location.
+pub(super) async fn flight_info(
+    gateway: &Gateway,
+    caller: &Caller,
+    sql: &str,
+    descriptor: FlightDescriptor,
+) -> Result<FlightInfo, GatewayError> {
+    let described = describe(gateway, caller, sql).await?;
+    let ticket = seal(gateway, caller, TicketKind::Statement, sql.as_bytes(), Some(digest(&described.schema)?))?;
+    let info = info(&described.schema, descriptor, ticket)?;
+    Ok(info.with_app_metadata(described.notice.to_json(&caller.query_id)))
+}
+
+/// A FlightInfo that tells nothing about sizes.
+pub(super) fn info(schema: &SchemaRef, descriptor: FlightDescriptor, ticket: Bytes) -> Result<FlightInfo, GatewayError> {
+    let endpoint = FlightEndpoint::new().with_ticket(Ticket { ticket });
+    let info = FlightInfo::new().try_with_schema(schema).map_err(|error| unencodable(&error))?;
+    Ok(info.with_descriptor(descriptor).with_endpoint(endpoint).with_total_records(-1).with_total_bytes(-1))
+}
+
+/// Seals something for the caller to bring back.
+pub(super) fn seal(
+    gateway: &Gateway,
+    caller: &Caller,
+    kind: TicketKind,
+    content: &[u8],
+    schema: Option<Digest>,
+) -> Result<Bytes, GatewayError> {
+    let instant = gateway.clock.now();
+    let life = i64::try_from(gateway.limits.ticket_time.as_micros()).unwrap_or(i64::MAX);
+    let internal = |error: ticket::SealError| GatewayError::Internal(error.to_string());
+    // A result is run under the id that its FlightInfo names.
+    let id = match (kind, uuid::Uuid::parse_str(&caller.query_id)) {
+        (TicketKind::Statement, Ok(id)) => id.into_bytes(),
+        _ => ticket::random_id().map_err(internal)?,
+    };
+    let expires_at = instant.saturating_add(life);
+    let ticket = SealedTicket { kind, content: content.to_vec(), instant, schema, expires_at, id };
+    gateway.sealer.seal(&ticket, &caller.principal).map(Bytes::from).map_err(internal)
+}
+
+/// Digest of a schema as it is promised.
+pub(super) fn digest(schema: &SchemaRef) -> Result<Digest, GatewayError> {
+    Ok(DigestBuilder::new("meshgate-result-schema-v1").part(&encode(schema)?).finish())
+}
+
+/// The encapsulated IPC message of a schema.
+pub(super) fn encode(schema: &SchemaRef) -> Result<Bytes, GatewayError> {
+    let options = IpcWriteOptions::default();
+    let IpcMessage(bytes) = SchemaAsIpc::new(schema, &options).try_into().map_err(|error| unencodable(&error))?;
+    Ok(bytes)
+}
+
+fn unencodable(error: &arrow::error::ArrowError) -> GatewayError {
+    GatewayError::Internal(format!("a schema cannot be encoded: {error}"))
+}
+
+/// The result of a statement, and the id under which it is recorded.
+pub(super) struct StatementResult {
+    pub(super) messages: BoxStream<'static, Result<FlightData, Status>>,
+    pub(super) query_id: String,
+}
+
+/// Runs the statement of a ticket under the policy of this moment.
+pub(super) async fn run(
+    gateway: &Gateway,
+    caller: Caller,
+    metadata: &MetadataMap,
+    ticket: SealedTicket,
+) -> Result<StatementResult, GatewayError> {
+    let sql = String::from_utf8(ticket.content).map_err(|_| GatewayError::InvalidTicket)?;
+    let query_id = uuid::Uuid::from_bytes(ticket.id).to_string();
+    let admitted = gateway.admission.admit(&caller.principal)?;
+    gateway.audit.ready()?;
+    let mut record = QueryRecord::begin(Arc::clone(&gateway.audit), &query_id, &caller.principal, &sql);
+    let started = match start(gateway, &caller, &sql, &query_id, ticket.schema, &mut record).await {
+        Err(Stopped { error: GatewayError::PolicyMoved, .. }) => {
+            gateway.mesh.changed_since(&caller.snapshot, NEWER_WITHIN).await;
+            let again = caller.again(gateway, metadata).map_err(|error| Stopped { error, running: false });
+            match again {
+                Ok(caller) => start(gateway, &caller, &sql, &query_id, ticket.schema, &mut record).await,
+                Err(stopped) => Err(stopped),
+            }
+        }
+        other => other,
+    };
+    let started = match started {
+        Ok(started) => started,
+        Err(Stopped { error, running: true }) => return Err(record.failed(error)),
+        Err(Stopped { error, running: false }) => return Err(record.refused(error)),
+    };
+    let Started { batches, context, schema } = started;
+    let delivery = Delivery { batches, context, schema, record, admitted, stopping: gateway.stopping.subscribe() };
+    Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id })
+}
+
+/// One attempt at planning and running.
+struct Attempt {
+    catalog: Arc<PrincipalCatalog>,
+    context: Arc<QueryContext>,
+}
+
+impl Attempt {
+    fn new(gateway: &Gateway, caller: &Caller, query_id: &str) -> Self {
+        let snapshot = Arc::clone(&caller.snapshot);
+        let catalog = PrincipalCatalog::new(snapshot, Arc::clone(&caller.principal), gateway.clock.now());
+        let context = QueryContext::new(
+            query_id.to_owned(),
+            Arc::clone(&caller.principal),
+            Arc::clone(&caller.snapshot),
+            Arc::clone(&gateway.permits),
+            Instant::now() + gateway.limits.query_time,
+            gateway.limits.idle_time,
+        );
+        Self { catalog: Arc::new(catalog), context: Arc::new(context) }
+    }
+}
+
+/// A query whose first rows are there.
+struct Started {
+    batches: Batches,
+    context: Arc<QueryContext>,
+    schema: SchemaRef,
+}
+
+/// A query that did not start.
+struct Stopped {
+    error: GatewayError,
+    /// Domains were asked already.
+    running: bool,
+}
+
+async fn start(
+    gateway: &Gateway,
+    caller: &Caller,
+    sql: &str,
+    query_id: &str,
+    promised: Option<Digest>,
+    record: &mut QueryRecord,
+) -> Result<Started, Stopped> {
+    let Attempt { catalog, context } = Attempt::new(gateway, caller, query_id);
+    let planned = gateway.planner.plan(sql.to_owned(), Arc::clone(&catalog), Arc::clone(&context)).await;
+    record.read(&catalog);
+    let refused = |error| Stopped { error, running: false };
+    let Planned { schema, plan, task, .. } = planned.map_err(refused)?;
+    let schema = edge::schema(&schema);
+    if promised.is_some() && promised != Some(digest(&schema).map_err(refused)?) {
+        return Err(refused(GatewayError::SchemaChanged));
+    }
+    let mut batches = gateway.engine.execute(plan, task, context.deadline).boxed();
+    // Until the first row is given, a query can be planned again.
+    let first = batches.next().await;
+    if let Some(Err(error)) = &first {
+        return Err(Stopped { error: execution_error(&context, error), running: true });
+    }
+    let batches: Batches = stream::iter(first).chain(batches).boxed();
+    Ok(Started { batches, context, schema })
+}

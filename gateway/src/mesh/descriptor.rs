@@ -1,0 +1,206 @@
+//! Reads the message in which a node describes its domain.
+//!
+//! The message comes from another server: every name, type and digest in it is
+//! checked, and one that does not hold makes the whole description unusable.
+
+use std::{collections::BTreeSet, str::FromStr, sync::Arc};
+
+use meshgate_policies::{Column, DataType, Digest, Document, POLICY_LANGUAGE, Table};
+use meshgate_proto::v1;
+
+/// Most tables that one domain may have.
+const TABLES_MAX: usize = 20_000;
+/// Most columns that one table may have.
+const COLUMNS_MAX: usize = 4_096;
+/// Longest name of a domain, table or column.
+const NAME_BYTES_MAX: usize = 63;
+/// Schemas of ours, and names that clients give a meaning of their own.
+const RESERVED_DOMAINS: [&str; 3] = ["system", "information_schema", "public"];
+
+/// A domain as its node describes it.
+#[derive(Debug)]
+pub struct Described {
+    /// Whom permits for this node must name as audience.
+    pub node: String,
+    pub revision: u64,
+    pub products: Vec<Product>,
+    /// The owner's policy documents; `None` if the node cannot read them, or
+    /// compiles them for another version of the policy language.
+    pub documents: Option<Vec<Document>>,
+}
+
+/// A data product as consumers may know it.
+#[derive(Debug)]
+pub struct Product {
+    pub name: String,
+    pub version: String,
+    pub status: String,
+    pub owner: String,
+    pub description: String,
+    pub tables: Vec<ProductTable>,
+}
+
+/// One table of a data product.
+#[derive(Debug)]
+pub struct ProductTable {
+    pub table: Arc<Table>,
+    /// Digest of `table`, as permits name it.
+    pub contract_version: Digest,
+    pub description: String,
+    /// One for each column, in the table's order.
+    pub column_descriptions: Vec<String>,
+}
+
+/// Why a description cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DescriptorError {
+    #[error("the node describes the domain `{0}`")]
+    OtherDomain(String),
+    #[error("`{0}` is reserved and cannot be a domain")]
+    ReservedDomain(String),
+    #[error("the node has no name")]
+    NoNodeName,
+    #[error("`{0}` is not a name: lower-case letters, digits and `_`, at most 63, a letter first")]
+    Name(String),
+    #[error("the table `{0}` is there twice")]
+    TableTwice(String),
+    #[error("the column `{column}` of `{table}` is there twice")]
+    ColumnTwice { table: String, column: String },
+    #[error("the column `{column}` of `{table}` has a type that is not known here")]
+    Type { table: String, column: String },
+    #[error("the contract version of `{0}` is not the digest of what is described")]
+    ContractVersion(String),
+    #[error("too many tables or columns")]
+    TooLarge,
+}
+
+impl Described {
+    /// Reads what a node of `domain` says.
+    pub fn read(domain: &str, descriptor: v1::Descriptor) -> Result<Self, DescriptorError> {
+        if descriptor.domain != domain {
+            return Err(DescriptorError::OtherDomain(shorten(&descriptor.domain)));
+        }
+        check_name(domain)?;
+        if RESERVED_DOMAINS.contains(&domain) {
+            return Err(DescriptorError::ReservedDomain(domain.to_owned()));
+        }
+        if descriptor.node.is_empty() {
+            return Err(DescriptorError::NoNodeName);
+        }
+        if descriptor.products.iter().map(|product| product.tables.len()).sum::<usize>() > TABLES_MAX {
+            return Err(DescriptorError::TooLarge);
+        }
+        let documents = if descriptor.policy_language == POLICY_LANGUAGE {
+            descriptor.owner_policies.and_then(read_documents)
+        } else {
+            None
+        };
+        let mut names = BTreeSet::new();
+        let products = descriptor
+            .products
+            .into_iter()
+            .map(|product| read_product(domain, product, &mut names))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { node: descriptor.node, revision: descriptor.revision, products, documents })
+    }
+
+    /// All tables, as policy sees them.
+    pub fn contracts(&self) -> Vec<Table> {
+        self.products
+            .iter()
+            .flat_map(|product| &product.tables)
+            .map(|table| table.table.as_ref().clone())
+            .collect()
+    }
+}
+
+fn read_documents(documents: v1::PolicyDocuments) -> Option<Vec<Document>> {
+    let read = |document: v1::PolicyDocument| Document { name: document.name, text: document.text };
+    (!documents.unreadable).then(|| documents.documents.into_iter().map(read).collect())
+}
+
+fn read_product(
+    domain: &str,
+    product: v1::Product,
+    names: &mut BTreeSet<String>,
+) -> Result<Product, DescriptorError> {
+    let mut tables = Vec::with_capacity(product.tables.len());
+    for table in product.tables {
+        if !names.insert(table.name.clone()) {
+            return Err(DescriptorError::TableTwice(shorten(&table.name)));
+        }
+        tables.push(read_table(domain, &product.name, table)?);
+    }
+    Ok(Product {
+        name: product.name,
+        version: product.version,
+        status: product.status,
+        owner: product.owner,
+        description: product.description,
+        tables,
+    })
+}
+
+fn read_table(domain: &str, product: &str, table: v1::Table) -> Result<ProductTable, DescriptorError> {
+    check_name(&table.name)?;
+    if table.columns.len() > COLUMNS_MAX {
+        return Err(DescriptorError::TooLarge);
+    }
+    let mut names = BTreeSet::new();
+    let mut columns = Vec::with_capacity(table.columns.len());
+    let mut column_descriptions = Vec::with_capacity(table.columns.len());
+    for column in table.columns {
+        if !names.insert(column.name.clone()) {
+            return Err(DescriptorError::ColumnTwice { table: table.name, column: shorten(&column.name) });
+        }
+        column_descriptions.push(column.description.clone());
+        columns.push(read_column(&table.name, column)?);
+    }
+    let contract = Table {
+        domain: domain.to_owned(),
+        product: product.to_owned(),
+        name: table.name,
+        columns,
+        primary_key: table.primary_key,
+    };
+    let contract_version = contract.version();
+    // Policy decides on what is described: it must be what the node decides on.
+    if Digest::from_slice(&table.contract_version) != Some(contract_version) {
+        return Err(DescriptorError::ContractVersion(contract.name));
+    }
+    Ok(ProductTable {
+        table: Arc::new(contract),
+        contract_version,
+        description: table.description,
+        column_descriptions,
+    })
+}
+
+fn read_column(table: &str, column: v1::Column) -> Result<Column, DescriptorError> {
+    check_name(&column.name)?;
+    let data_type = DataType::from_str(&column.data_type)
+        .map_err(|_| DescriptorError::Type { table: table.to_owned(), column: column.name.clone() })?;
+    Ok(Column {
+        name: column.name,
+        data_type,
+        required: column.required,
+        classification: column.classification,
+        tags: column.tags,
+    })
+}
+
+/// Names stand in SQL, in paths and in errors: nothing but plain words.
+fn check_name(name: &str) -> Result<(), DescriptorError> {
+    let mut characters = name.chars();
+    let plain = characters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && characters.all(|other| other.is_ascii_lowercase() || other.is_ascii_digit() || other == '_')
+        && name.len() <= NAME_BYTES_MAX;
+    if plain { Ok(()) } else { Err(DescriptorError::Name(shorten(name))) }
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().filter(|character| !character.is_control()).take(NAME_BYTES_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {}

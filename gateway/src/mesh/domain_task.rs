@@ -1,0 +1,95 @@
+//! Keeps one domain's description up to date: connects, listens, connects again.
+
+use std::{sync::Arc, time::Duration};
+
+use arrow_flight::Action;
+use meshgate_proto::{DESCRIBE_ACTION, v1};
+use prost::Message;
+use tonic::Streaming;
+
+use super::{Described, MeshState, NodeConnection};
+use crate::{config::DomainConfig, tls::{NodesTls, TlsError}};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A node has its description at hand: one that does not send it is not well.
+const FIRST_DESCRIPTION_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs until it is dropped.
+pub async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, state: Arc<MeshState>) {
+    let domain = config.domain.as_str();
+    let mut pause = FIRST_PAUSE;
+    // Never empty, as the configuration checks; without a node there is nothing to do.
+    for node in config.nodes.iter().cycle() {
+        let connected = match NodeConnection::open(node, &config.certificate, &tls) {
+            Ok(connection) => listen(domain, Arc::new(connection), &state).await,
+            Err(error) => Err(ListenError::Tls(error)),
+        };
+        state.unavailable(domain);
+        match connected {
+            Ok(()) => pause = FIRST_PAUSE,
+            Err(error) => {
+                tracing::warn!(domain, node = %node, %error, "no description of the domain; trying again");
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ListenError {
+    #[error("TLS towards the node cannot be set up: {0}")]
+    Tls(TlsError),
+    #[error("the node does not answer: {0}")]
+    Status(#[from] tonic::Status),
+    #[error("the node did not describe its domain in time")]
+    Late,
+    #[error("the node ended its description")]
+    Ended,
+}
+
+/// Ends well once the node had described its domain and went away.
+async fn listen(domain: &str, connection: Arc<NodeConnection>, state: &MeshState) -> Result<(), ListenError> {
+    let first = async {
+        let mut stream = describe(&connection).await?;
+        let message = stream.message().await?;
+        Ok::<_, ListenError>((stream, message.ok_or(ListenError::Ended)?))
+    };
+    let (mut stream, first) =
+        tokio::time::timeout(FIRST_DESCRIPTION_WITHIN, first).await.map_err(|_| ListenError::Late)??;
+    take(domain, &first.body, &connection, state);
+    loop {
+        match stream.message().await {
+            Ok(Some(next)) => take(domain, &next.body, &connection, state),
+            Ok(None) => break,
+            Err(status) => {
+                tracing::warn!(domain, error = %status, "the node went away");
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn describe(connection: &NodeConnection) -> Result<Streaming<arrow_flight::Result>, tonic::Status> {
+    let action = Action { r#type: DESCRIBE_ACTION.to_owned(), body: bytes::Bytes::new() };
+    Ok(connection.describing_client().do_action(action).await?.into_inner())
+}
+
+fn take(domain: &str, body: &[u8], connection: &Arc<NodeConnection>, state: &MeshState) {
+    let described = match v1::Descriptor::decode(body) {
+        Ok(descriptor) => Described::read(domain, descriptor).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match described {
+        Ok(described) => {
+            tracing::info!(domain, revision = described.revision, "domain described");
+            state.described(domain, described, Arc::clone(connection));
+        }
+        Err(error) => {
+            tracing::error!(domain, %error, "the description of the domain cannot be used: none of its tables is served");
+            state.not_understood(domain);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! mesh.yaml on disk: read at start, watched while the gateway runs.
+
+use std::{
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use meshgate_policies::{Mesh, yaml::Problem};
+
+use super::MeshState;
+
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Longer files are not mesh.yaml.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// Why mesh.yaml cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MeshFileError {
+    #[error("{path}: the file cannot be read: {source}")]
+    Unreadable { path: String, source: std::io::Error },
+    #[error("{path}: the file is longer than 1 MiB")]
+    TooLong { path: String },
+    #[error("{}", list(.0))]
+    Problems(Vec<Problem>),
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The operator's document on disk.
+#[derive(Debug)]
+pub struct MeshFile {
+    path: PathBuf,
+    broken: AtomicBool,
+}
+
+/// What changes when the file is written or replaced.
+type Stamp = Option<(u64, i64, i64, u64)>;
+
+impl MeshFile {
+    /// The file at `path`.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, broken: AtomicBool::new(false) }
+    }
+
+    /// Reads the file.
+    pub fn read(&self) -> Result<Mesh, MeshFileError> {
+        let path = self.path.display().to_string();
+        let text = read_bounded(&self.path)
+            .map_err(|source| MeshFileError::Unreadable { path: path.clone(), source })?
+            .ok_or_else(|| MeshFileError::TooLong { path: path.clone() })?;
+        let (mesh, warnings) = Mesh::load(&path, &text).map_err(MeshFileError::Problems)?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(mesh)
+    }
+
+    /// Is the file on disk broken, so that the last good one is in use?
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Takes over every change of the file. Runs until it is dropped.
+    pub async fn watch(self: Arc<Self>, state: Arc<MeshState>) {
+        let mut seen = stamp(&self.path);
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let present = stamp(&self.path);
+            if present == seen {
+                continue;
+            }
+            seen = present;
+            match self.read() {
+                Ok(mesh) => {
+                    tracing::info!("mesh.yaml changed");
+                    self.broken.store(false, Ordering::Relaxed);
+                    state.mesh_changed(mesh);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "mesh.yaml is broken: the last good one stays in use");
+                    self.broken.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<Option<String>> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
+    Ok((read as u64 <= BYTES_MAX).then_some(text))
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
+}

@@ -1,0 +1,18 @@
+//! The mesh as the gateway knows it at a moment: the operator's document and
+//! what each domain's node says of its domain.
+//!
+//! Holds no data and asks no node anything for a query; `query` does that.
+
+mod descriptor;
+mod domain_task;
+mod mesh_file;
+mod node_connection;
+mod snapshot;
+mod state;
+
+pub use descriptor::{Described, DescriptorError, Product, ProductTable};
+pub use domain_task::keep_described;
+pub use mesh_file::{MeshFile, MeshFileError};
+pub use node_connection::NodeConnection;
+pub use snapshot::{DomainView, Snapshot};
+pub use state::MeshState;

@@ -1,0 +1,55 @@
+//! A connection to one node of a domain: TLS, bounds and keepalive.
+
+use std::time::Duration;
+
+use arrow_flight::flight_service_client::FlightServiceClient;
+use tonic::transport::{Channel, Uri};
+
+use crate::tls::{NodesTls, TlsError};
+
+/// Longest message of a result. Nodes send about 2 MiB; one wide row can be larger.
+const RESULT_MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// Longest description of a domain.
+const DESCRIPTION_BYTES_MAX: usize = 64 << 20;
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The default windows hold a stream to a few MiB for each round trip.
+const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
+const FRAME_BYTES: u32 = 256 << 10;
+
+/// A connection that opens itself when it is first used, and again when it broke.
+#[derive(Debug, Clone)]
+pub struct NodeConnection {
+    channel: Channel,
+}
+
+impl NodeConnection {
+    /// A connection to a node that must prove to be `certificate_name`.
+    pub fn open(node: &Uri, certificate_name: &str, tls: &NodesTls) -> Result<Self, TlsError> {
+        let endpoint = tls
+            .endpoint(node, certificate_name)?
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_ANSWER_WITHIN)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_frame_size(FRAME_BYTES);
+        Ok(Self { channel: endpoint.connect_lazy() })
+    }
+
+    /// A connection over a channel that is there already.
+    pub fn over(channel: Channel) -> Self {
+        Self { channel }
+    }
+
+    /// For domain queries.
+    pub fn client(&self) -> FlightServiceClient<Channel> {
+        FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(RESULT_MESSAGE_BYTES_MAX)
+    }
+
+    pub(super) fn describing_client(&self) -> FlightServiceClient<Channel> {
+        FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(DESCRIPTION_BYTES_MAX)
+    }
+}

@@ -1,0 +1,158 @@
+//! One immutable state of the mesh. A statement is planned against one
+//! snapshot from its first to its last step.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use meshgate_policies::{Decision, DomainPolicy, Mesh, Principal, Statement, TableDecision};
+
+use super::{Described, NodeConnection, Product, ProductTable};
+
+/// The mesh at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The operator's document.
+    pub mesh: Arc<Mesh>,
+    /// The domains that have described themselves since the gateway started.
+    domains: BTreeMap<String, Arc<DomainView>>,
+}
+
+/// A domain at one moment. What a domain said last is kept when it goes away:
+/// who may see its tables is told that it is unavailable.
+#[derive(Debug, Clone)]
+pub struct DomainView {
+    pub name: String,
+    /// Owner's and operator's documents, compiled for the domain's tables.
+    pub policy: Arc<DomainPolicy>,
+    /// The documents cannot be read: the policy denies everything.
+    pub policy_unreadable: bool,
+    /// `None` while no node of the domain answers.
+    pub connection: Option<Arc<NodeConnection>>,
+    /// Grows with each description of this domain.
+    pub generation: u64,
+    described: Arc<Described>,
+    /// Product and table by the table's name.
+    tables: HashMap<String, (usize, usize)>,
+}
+
+impl Snapshot {
+    /// A mesh in which no domain has described itself yet.
+    pub fn new(mesh: Arc<Mesh>) -> Self {
+        Self { mesh, domains: BTreeMap::new() }
+    }
+
+    /// A domain by name.
+    pub fn domain(&self, name: &str) -> Option<&Arc<DomainView>> {
+        self.domains.get(name)
+    }
+
+    /// All domains, by name.
+    pub fn domains(&self) -> impl Iterator<Item = &Arc<DomainView>> {
+        self.domains.values()
+    }
+
+    /// The moment of a statement in this mesh.
+    pub fn statement(&self, instant: i64) -> Statement {
+        Statement { instant, zone: self.mesh.time_zone() }
+    }
+
+    /// The same mesh with another state of one domain.
+    #[must_use]
+    pub fn with_domain(&self, domain: DomainView) -> Self {
+        let mut changed = self.clone();
+        changed.domains.insert(domain.name.clone(), Arc::new(domain));
+        changed
+    }
+
+    /// The same domains under another document of the operator.
+    #[must_use]
+    pub fn with_mesh(&self, mesh: Arc<Mesh>) -> Self {
+        let domains = self
+            .domains
+            .iter()
+            .map(|(name, domain)| (name.clone(), Arc::new(domain.under(&mesh))))
+            .collect();
+        Self { mesh, domains }
+    }
+}
+
+impl DomainView {
+    /// The domain as `described`, decided under `mesh`.
+    pub fn new(
+        name: &str,
+        described: Arc<Described>,
+        mesh: &Mesh,
+        connection: Option<Arc<NodeConnection>>,
+        generation: u64,
+    ) -> Self {
+        let compiled = compile(name, &described, mesh);
+        let policy_unreadable = compiled.is_none();
+        let policy = Arc::new(compiled.unwrap_or_else(|| DomainPolicy::deny_all(name)));
+        let tables = index(&described);
+        Self { name: name.to_owned(), policy, policy_unreadable, connection, generation, described, tables }
+    }
+
+    /// Whom permits for the domain's node must name.
+    pub fn node(&self) -> &str {
+        &self.described.node
+    }
+
+    /// The products with all their tables, whoever may see them.
+    pub fn products(&self) -> &[Product] {
+        &self.described.products
+    }
+
+    /// A table with its product, whoever may see it.
+    pub fn table(&self, name: &str) -> Option<(&Product, &ProductTable)> {
+        let (product, table) = self.tables.get(name)?;
+        let product = self.described.products.get(*product)?;
+        Some((product, product.tables.get(*table)?))
+    }
+
+    /// The table as one principal gets it. `None`: it does not exist for this principal.
+    pub fn decide(&self, table: &str, principal: &Principal, statement: &Statement) -> Option<TableDecision> {
+        match self.policy.decide(table, principal, statement) {
+            Decision::Visible(decision) => Some(decision),
+            Decision::Absent { .. } => None,
+        }
+    }
+
+    /// The same domain without a node that answers.
+    #[must_use]
+    pub fn unavailable(&self) -> Self {
+        Self { connection: None, ..self.clone() }
+    }
+
+    fn under(&self, mesh: &Mesh) -> Self {
+        let connection = self.connection.clone();
+        Self::new(&self.name, Arc::clone(&self.described), mesh, connection, self.generation)
+    }
+}
+
+fn compile(name: &str, described: &Described, mesh: &Mesh) -> Option<DomainPolicy> {
+    let Some(documents) = &described.documents else {
+        tracing::error!(domain = name, "the node cannot read the domain's policies, or speaks another version of the policy language: the domain denies everything");
+        return None;
+    };
+    match DomainPolicy::load(name, documents, mesh, &described.contracts()) {
+        Ok((policy, _)) => Some(policy),
+        Err(problems) => {
+            for problem in problems {
+                tracing::error!(domain = name, %problem, "policy cannot be read: the domain denies everything");
+            }
+            None
+        }
+    }
+}
+
+fn index(described: &Described) -> HashMap<String, (usize, usize)> {
+    let mut tables = HashMap::new();
+    for (product_position, product) in described.products.iter().enumerate() {
+        for (table_position, table) in product.tables.iter().enumerate() {
+            tables.insert(table.table.name.clone(), (product_position, table_position));
+        }
+    }
+    tables
+}

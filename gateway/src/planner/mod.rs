@@ -1,0 +1,146 @@
+//! From SQL text to a plan that runs: the only caller of SQL planning.
+//!
+//! Text is bounded and parsed, planned against the principal's catalog alone,
+//! checked against the allow-list, optimized, cut, and turned into operators.
+
+mod cut;
+mod notice;
+mod thread;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::{
+    common::TableReference,
+    execution::{SessionState, TaskContext},
+    logical_expr::LogicalPlan,
+    physical_plan::ExecutionPlan,
+    physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner},
+
+};
+use meshgate_engine::{Engine, QuerySettings, plan_check, statement};
+
+use crate::{
+    catalog::{CATALOG, MeshCatalogList, PrincipalCatalog, SYSTEM_SCHEMA, WHO_AM_I},
+    query::QueryContext,
+    status::{GatewayError, ShownName},
+};
+use cut::{CutPlan, DomainQueryPlanner};
+use thread::PlanningThreads;
+
+pub use notice::Notice;
+
+/// Plans statements.
+#[derive(Debug)]
+pub struct Planner {
+    engine: Arc<Engine>,
+    threads: PlanningThreads,
+}
+
+/// A statement that can run.
+#[derive(Debug)]
+pub struct Planned {
+    /// Of the result.
+    pub schema: SchemaRef,
+    pub notice: Notice,
+    pub plan: Arc<dyn ExecutionPlan>,
+    pub task: Arc<TaskContext>,
+}
+
+impl Planner {
+    /// A planner for sessions of `engine`.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, threads: PlanningThreads::new() }
+    }
+
+    /// Plans `sql` for the principal of `catalog`.
+    pub async fn plan(
+        &self,
+        sql: String,
+        catalog: Arc<PrincipalCatalog>,
+        context: Arc<QueryContext>,
+    ) -> Result<Planned, GatewayError> {
+        let engine = Arc::clone(&self.engine);
+        let deadline = context.deadline;
+        self.threads.run(deadline, async move { plan(&engine, &sql, catalog, context).await }).await
+    }
+}
+
+async fn plan(
+    engine: &Engine,
+    sql: &str,
+    catalog: Arc<PrincipalCatalog>,
+    context: Arc<QueryContext>,
+) -> Result<Planned, GatewayError> {
+    let statement = statement::parse(sql).map_err(|error| GatewayError::Statement(error.to_string()))?;
+    let state = session(engine, &catalog, context)?;
+    let references = state.resolve_table_references(&statement).map_err(|error| GatewayError::from_planning(&error))?;
+    check_names(&references, &catalog)?;
+    let plan = state.statement_to_plan(statement).await.map_err(|error| planning_error(&error, &references))?;
+    plan_check::check(&plan).map_err(|error| GatewayError::Statement(error.to_string()))?;
+    optimize(&state, plan).await
+}
+
+/// A session that knows the principal's catalog and no other.
+fn session(
+    engine: &Engine,
+    catalog: &Arc<PrincipalCatalog>,
+    context: Arc<QueryContext>,
+) -> Result<SessionState, GatewayError> {
+    let settings = QuerySettings {
+        query_id: context.query_id.clone(),
+        instant: catalog.statement.instant,
+        zone: catalog.statement.zone.name().to_owned(),
+    };
+    let mut state = engine.session(settings).map_err(|error| GatewayError::Internal(error.to_string()))?;
+    state.register_catalog_list(Arc::new(MeshCatalogList::new(Arc::clone(catalog))));
+    let config = state.config_mut();
+    config.set_extension(context);
+    let names = &mut config.options_mut().catalog;
+    CATALOG.clone_into(&mut names.default_catalog);
+    // No schema has this name: a table is always named with its domain.
+    names.default_schema.clear();
+    Ok(state)
+}
+
+/// Names with a domain are decided before anything else about the statement,
+/// so that hidden and missing tables fail alike. A bare name can be a common
+/// table expression: the SQL planner knows.
+fn check_names(references: &[TableReference], catalog: &PrincipalCatalog) -> Result<(), GatewayError> {
+    let missing = references.iter().find(|reference| match (reference.catalog(), reference.schema()) {
+        (_, None) => false,
+        (None | Some(CATALOG), Some(SYSTEM_SCHEMA)) => reference.table() != WHO_AM_I,
+        (None | Some(CATALOG), Some(domain)) => catalog.table(domain, reference.table()).is_none(),
+        (Some(_), Some(_)) => true,
+    });
+    match missing {
+        Some(reference) => Err(unknown_table(reference)),
+        None => Ok(()),
+    }
+}
+
+fn planning_error(error: &datafusion::common::DataFusionError, references: &[TableReference]) -> GatewayError {
+    match (GatewayError::from_planning(error), references.iter().find(|reference| reference.schema().is_none())) {
+        // DataFusion names the table with the schema it looked in.
+        (GatewayError::UnknownTable(_), Some(bare)) => unknown_table(bare),
+        (error, _) => error,
+    }
+}
+
+fn unknown_table(reference: &TableReference) -> GatewayError {
+    let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
+    GatewayError::UnknownTable(ShownName::new(&parts.into_iter().flatten().collect::<Vec<_>>().join(".")))
+}
+
+async fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<Planned, GatewayError> {
+    let planning = |error| GatewayError::from_planning(&error);
+    let optimized = state.optimize(&plan).map_err(planning)?;
+    let CutPlan { plan, notice } = cut::cut(optimized).map_err(planning)?;
+    let schema = Arc::clone(plan.schema().inner());
+    let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(DomainQueryPlanner)]);
+    let plan = planner.create_physical_plan(&plan, state).await.map_err(planning)?;
+    Ok(Planned { schema, notice, plan, task: state.task_ctx() })
+}
+
+#[cfg(test)]
+mod tests {}

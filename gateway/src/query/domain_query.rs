@@ -1,0 +1,81 @@
+//! The part of a plan that one domain's node executes, ready to be sent.
+
+use std::{fmt, hash};
+
+use arrow::{datatypes::SchemaRef, ipc::writer::IpcWriteOptions};
+use arrow_flight::{IpcMessage, SchemaAsIpc};
+use bytes::Bytes;
+use meshgate_policies::{Digest, Statement};
+use meshgate_proto::v1;
+use prost::Message;
+
+/// A query for one domain.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DomainQuery {
+    pub domain: String,
+    /// The exact bytes of a `meshgate.v1.DomainQuery`; permits hold their digest.
+    pub bytes: Bytes,
+    /// What the node must answer with.
+    pub schema: SchemaRef,
+    /// The tables that the query reads, under the decisions it was planned with.
+    pub tables: Vec<QueriedTable>,
+    /// The statement's instant, microseconds since the epoch.
+    pub instant: i64,
+}
+
+/// A table of a domain query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueriedTable {
+    pub table: String,
+    pub contract_version: Digest,
+    pub decision_digest: Digest,
+}
+
+/// A domain query cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the schema of a domain query cannot be encoded")]
+pub struct DomainQueryError(#[from] arrow::error::ArrowError);
+
+impl DomainQuery {
+    /// A query in the form `Scan`.
+    pub fn scan(
+        domain: &str,
+        scan: v1::Scan,
+        schema: SchemaRef,
+        table: QueriedTable,
+        statement: Statement,
+    ) -> Result<Self, DomainQueryError> {
+        let options = IpcWriteOptions::default();
+        let IpcMessage(encoded_schema) = SchemaAsIpc::new(&schema, &options).try_into()?;
+        let message = v1::DomainQuery {
+            instant: statement.instant,
+            time_zone: statement.zone.name().to_owned(),
+            schema: encoded_schema.to_vec(),
+            form: Some(v1::domain_query::Form::Scan(scan)),
+        };
+        Ok(Self {
+            domain: domain.to_owned(),
+            bytes: Bytes::from(message.encode_to_vec()),
+            schema,
+            tables: vec![table],
+            instant: statement.instant,
+        })
+    }
+}
+
+/// Names tables only: predicates hold values of the statement.
+impl fmt::Debug for DomainQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables: Vec<_> = self.tables.iter().map(|table| &table.table).collect();
+        f.debug_struct("DomainQuery").field("domain", &self.domain).field("tables", &tables).finish()
+    }
+}
+
+impl hash::Hash for DomainQuery {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.domain.hash(state);
+        self.bytes.hash(state);
+        self.tables.hash(state);
+    }
+}
+
