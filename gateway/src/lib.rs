@@ -20,3 +20,6 @@ pub mod ticket;
 pub mod tls;
 
 pub use app::{GatewayServer, StartError};
+
+#[cfg(test)]
+mod testing;

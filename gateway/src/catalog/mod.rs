@@ -67,7 +67,9 @@ impl PrincipalCatalog {
         let mut tables: Vec<_> = self
             .snapshot
             .domains()
-            .flat_map(|domain| domain.products().iter().flat_map(|product| &product.tables).map(move |table| (domain, table)))
+            .flat_map(|domain| {
+                domain.products().iter().flat_map(|product| &product.tables).map(move |table| (domain, table))
+            })
             .filter_map(|(domain, table)| self.decide(&domain.name, &table.table.name))
             .collect();
         tables.sort_by(|left, right| (&left.domain, &left.name).cmp(&(&right.domain, &right.name)));
@@ -83,6 +85,4 @@ impl PrincipalCatalog {
 }
 
 #[cfg(test)]
-pub(crate) mod fixture {}
-#[cfg(test)]
-mod tests {}
+mod tests;

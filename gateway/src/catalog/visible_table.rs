@@ -133,9 +133,10 @@ pub(crate) fn type_name(data_type: &DataType) -> &'static str {
         DataType::Int64 | DataType::UInt64 => "BIGINT",
         DataType::Float16 | DataType::Float32 => "REAL",
         DataType::Float64 => "DOUBLE",
-        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
-            "DECIMAL"
-        }
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => "DECIMAL",
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR",
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             "VARBINARY"

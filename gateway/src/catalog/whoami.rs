@@ -78,7 +78,8 @@ impl TableProvider for WhoAmITable {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = MemorySourceConfig::try_new_exec(&[vec![self.row()?]], self.schema(), projection.cloned())?;
+        let plan =
+            MemorySourceConfig::try_new_exec(&[vec![self.row()?]], self.schema(), projection.cloned())?;
         Ok(plan)
     }
 }
@@ -106,5 +107,6 @@ fn claims(principal: &Principal) -> String {
 
 fn date(days: i32) -> String {
     let seconds = i64::from(days) * 86_400;
-    chrono::DateTime::from_timestamp(seconds, 0).map_or_else(String::new, |time| time.format("%Y-%m-%d").to_string())
+    chrono::DateTime::from_timestamp(seconds, 0)
+        .map_or_else(String::new, |time| time.format("%Y-%m-%d").to_string())
 }

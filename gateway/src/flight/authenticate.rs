@@ -59,7 +59,10 @@ type ResponseFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, I
 
 impl<S> Service<http::Request<Body>> for Authenticated<S>
 where
-    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send,
 {
     type Response = http::Response<Body>;
@@ -95,7 +98,8 @@ fn identify(
     let snapshot = gateway.mesh.snapshot();
     let metadata = MetadataMap::from_headers(headers.clone());
     let (authenticated, handshake_token) = if path == HANDSHAKE {
-        let (authenticated, token) = gateway.authenticator.authenticate_handshake(&metadata, &snapshot.mesh)?;
+        let (authenticated, token) =
+            gateway.authenticator.authenticate_handshake(&metadata, &snapshot.mesh)?;
         (authenticated, Some(token))
     } else {
         (gateway.authenticator.authenticate(&metadata, &snapshot.mesh)?, None)

@@ -5,9 +5,9 @@ use arrow_flight::{
     FlightDescriptor,
     flight_descriptor::DescriptorType,
     sql::{
-        Any, Command, CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys,
-        CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables,
-        CommandGetXdbcTypeInfo,
+        Any, Command, CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas,
+        CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo,
+        CommandGetTableTypes, CommandGetTables, CommandGetXdbcTypeInfo,
     },
 };
 use bytes::Bytes;
@@ -71,7 +71,9 @@ pub(super) fn of_packed(any: Any) -> Result<Wanted, GatewayError> {
             without_transaction(statement.transaction_id.as_deref())?;
             Wanted::Statement(statement.query)
         }
-        Command::CommandPreparedStatementQuery(prepared) => Wanted::Prepared(prepared.prepared_statement_handle),
+        Command::CommandPreparedStatementQuery(prepared) => {
+            Wanted::Prepared(prepared.prepared_statement_handle)
+        }
         Command::CommandGetCatalogs(command) => Wanted::Metadata(MetadataCommand::Catalogs(command)),
         Command::CommandGetDbSchemas(command) => Wanted::Metadata(MetadataCommand::Schemas(command)),
         Command::CommandGetTables(command) => Wanted::Metadata(MetadataCommand::Tables(command)),
@@ -79,7 +81,9 @@ pub(super) fn of_packed(any: Any) -> Result<Wanted, GatewayError> {
         Command::CommandGetPrimaryKeys(command) => Wanted::Metadata(MetadataCommand::PrimaryKeys(command)),
         Command::CommandGetExportedKeys(command) => Wanted::Metadata(MetadataCommand::ExportedKeys(command)),
         Command::CommandGetImportedKeys(command) => Wanted::Metadata(MetadataCommand::ImportedKeys(command)),
-        Command::CommandGetCrossReference(command) => Wanted::Metadata(MetadataCommand::CrossReference(command)),
+        Command::CommandGetCrossReference(command) => {
+            Wanted::Metadata(MetadataCommand::CrossReference(command))
+        }
         Command::CommandGetSqlInfo(command) => Wanted::Metadata(MetadataCommand::SqlInfo(command)),
         Command::CommandGetXdbcTypeInfo(command) => Wanted::Metadata(MetadataCommand::XdbcTypeInfo(command)),
         Command::CommandStatementSubstraitPlan(_) => return Err(GatewayError::Unsupported("Substrait")),
@@ -127,4 +131,4 @@ fn quoted(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -187,6 +187,3 @@ fn client_stream(
     let last = last.filter_map(|ended| std::future::ready(ended.err().map(Err)));
     tokio_stream::wrappers::ReceiverStream::new(receiver).map(Ok).chain(last)
 }
-
-#[cfg(test)]
-mod tests {}

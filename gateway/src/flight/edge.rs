@@ -54,7 +54,9 @@ fn data_type(data_type: &DataType) -> DataType {
             DataType::Decimal128(*precision, *scale)
         }
         DataType::List(element) | DataType::ListView(element) => DataType::List(field(element)),
-        DataType::LargeList(element) | DataType::LargeListView(element) => DataType::LargeList(field(element)),
+        DataType::LargeList(element) | DataType::LargeListView(element) => {
+            DataType::LargeList(field(element))
+        }
         DataType::FixedSizeList(element, length) => DataType::FixedSizeList(field(element), *length),
         DataType::Struct(children) => DataType::Struct(fields(children)),
         DataType::Map(entries, sorted) => DataType::Map(field(entries), *sorted),
@@ -63,4 +65,4 @@ fn data_type(data_type: &DataType) -> DataType {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -43,9 +43,9 @@ pub(super) fn answer(
             builder.build()
         }
         MetadataCommand::PrimaryKeys(command) => primary_keys(catalog, &command),
-        MetadataCommand::ExportedKeys(_) | MetadataCommand::ImportedKeys(_) | MetadataCommand::CrossReference(_) => {
-            Ok(RecordBatch::new_empty(foreign_key_schema()))
-        }
+        MetadataCommand::ExportedKeys(_)
+        | MetadataCommand::ImportedKeys(_)
+        | MetadataCommand::CrossReference(_) => Ok(RecordBatch::new_empty(foreign_key_schema())),
         MetadataCommand::SqlInfo(command) => gateway.sql_info.rows(&command.info),
         MetadataCommand::XdbcTypeInfo(command) => {
             xdbc_type_info::table().and_then(|table| table.record_batch(command.data_type))
@@ -93,7 +93,10 @@ fn tables(
     Ok(built)
 }
 
-fn primary_keys(catalog: &PrincipalCatalog, command: &CommandGetPrimaryKeys) -> Result<RecordBatch, FlightError> {
+fn primary_keys(
+    catalog: &PrincipalCatalog,
+    command: &CommandGetPrimaryKeys,
+) -> Result<RecordBatch, FlightError> {
     let in_catalog = command.catalog.as_deref().is_none_or(|name| name == CATALOG);
     let tables: Vec<Arc<VisibleTable>> = match command.db_schema.as_deref() {
         Some(domain) => catalog.table(domain, &command.table).into_iter().collect(),
@@ -105,7 +108,9 @@ fn primary_keys(catalog: &PrincipalCatalog, command: &CommandGetPrimaryKeys) -> 
         .flat_map(|table| {
             let positions = 1..;
             let columns = table.primary_key.iter().zip(positions);
-            columns.map(|(column, position)| (table.domain.as_str(), table.name.as_str(), column.as_str(), position))
+            columns.map(|(column, position)| {
+                (table.domain.as_str(), table.name.as_str(), column.as_str(), position)
+            })
         })
         .collect();
     let texts = |of: fn(&(&'_ str, &'_ str, &'_ str, i32)) -> String| -> ArrayRef {
@@ -151,6 +156,3 @@ fn foreign_key_schema() -> SchemaRef {
         Field::new("delete_rule", DataType::UInt8, false),
     ]))
 }
-
-#[cfg(test)]
-mod tests {}

@@ -74,7 +74,11 @@ impl FlightSql {
     }
 
     /// Runs a call for its verified caller.
-    async fn call<T, R, F>(&self, request: Request<T>, call: impl FnOnce(Caller, T) -> F + Send) -> Result<R, Status>
+    async fn call<T, R, F>(
+        &self,
+        request: Request<T>,
+        call: impl FnOnce(Caller, T) -> F + Send,
+    ) -> Result<R, Status>
     where
         T: Send,
         F: Future<Output = Result<R, GatewayError>> + Send,
@@ -84,7 +88,11 @@ impl FlightSql {
         call(caller, request.into_inner()).await.map_err(|error| error.status(&query_id))
     }
 
-    async fn flight_info(&self, caller: Caller, descriptor: FlightDescriptor) -> Result<FlightInfo, GatewayError> {
+    async fn flight_info(
+        &self,
+        caller: Caller,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, GatewayError> {
         let gateway = &self.gateway;
         match command::of_descriptor(&descriptor)? {
             Wanted::Statement(sql) => statement::flight_info(gateway, &caller, &sql, descriptor).await,
@@ -97,7 +105,11 @@ impl FlightSql {
         }
     }
 
-    async fn schema(&self, caller: Caller, descriptor: FlightDescriptor) -> Result<SchemaResult, GatewayError> {
+    async fn schema(
+        &self,
+        caller: Caller,
+        descriptor: FlightDescriptor,
+    ) -> Result<SchemaResult, GatewayError> {
         let schema = match command::of_descriptor(&descriptor)? {
             Wanted::Statement(sql) => statement::describe(&self.gateway, &caller, &sql).await?.schema,
             Wanted::Prepared(handle) => {
@@ -201,7 +213,10 @@ impl FlightService for FlightSql {
         self.call(request, |caller, _| async move { handshake::answer(&caller) }).await
     }
 
-    async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+    async fn list_flights(
+        &self,
+        request: Request<Criteria>,
+    ) -> Result<Response<Self::ListFlightsStream>, Status> {
         self.call(request, |caller, criteria| async move {
             if !criteria.expression.is_empty() {
                 return Err(GatewayError::Unsupported("a criterion"));
@@ -211,11 +226,17 @@ impl FlightService for FlightSql {
         .await
     }
 
-    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+    async fn get_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
         self.call(request, |caller, descriptor| self.flight_info(caller, descriptor)).await.map(Response::new)
     }
 
-    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+    async fn poll_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<PollInfo>, Status> {
         let info = self.call(request, |caller, descriptor| self.flight_info(caller, descriptor)).await?;
         // Nothing runs before DoGet: the information is complete at once.
         let complete = PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() };
@@ -228,7 +249,11 @@ impl FlightService for FlightSql {
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let metadata = request.metadata().clone();
-        self.call(request, |caller, ticket| async move { self.result(caller, &metadata, &ticket.ticket).await }).await
+        self.call(
+            request,
+            |caller, ticket| async move { self.result(caller, &metadata, &ticket.ticket).await },
+        )
+        .await
     }
 
     async fn do_put(
@@ -250,7 +275,10 @@ impl FlightService for FlightSql {
         Ok(all(bodies.into_iter().map(|body| arrow_flight::Result { body: body.into() }).collect()))
     }
 
-    async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+    async fn list_actions(
+        &self,
+        request: Request<Empty>,
+    ) -> Result<Response<Self::ListActionsStream>, Status> {
         let action = |(name, description): (&str, &str)| ActionType {
             r#type: name.to_owned(),
             description: description.to_owned(),
@@ -264,9 +292,14 @@ async fn refuse_put(
     mut messages: Streaming<FlightData>,
 ) -> Result<Response<ResultStream<PutResult>>, GatewayError> {
     let first = messages.message().await.ok().flatten();
-    let command = first.and_then(|first| first.flight_descriptor).and_then(|descriptor| command::packed(&descriptor.cmd));
+    let command = first
+        .and_then(|first| first.flight_descriptor)
+        .and_then(|descriptor| command::packed(&descriptor.cmd));
     match command.map(command::of_packed) {
         Some(Ok(Wanted::Prepared(_))) => Err(GatewayError::Unsupported("a statement with parameters")),
         _ => Err(WRITING),
     }
 }
+
+#[cfg(test)]
+mod tests;

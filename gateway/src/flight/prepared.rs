@@ -17,10 +17,10 @@ const IS_NO_UPDATE: [u8; 2] = [0x20, 0x00];
 
 /// Answers `CreatePreparedStatement` with the packed result.
 pub(super) async fn create(gateway: &Gateway, caller: &Caller, body: &[u8]) -> Result<Vec<u8>, GatewayError> {
-    let not_understood = || GatewayError::InvalidRequest("the body is not ActionCreatePreparedStatementRequest");
-    let request: ActionCreatePreparedStatementRequest = command::packed(body)
-        .and_then(|any| any.unpack().ok().flatten())
-        .ok_or_else(not_understood)?;
+    let not_understood =
+        || GatewayError::InvalidRequest("the body is not ActionCreatePreparedStatementRequest");
+    let request: ActionCreatePreparedStatementRequest =
+        command::packed(body).and_then(|any| any.unpack().ok().flatten()).ok_or_else(not_understood)?;
     command::without_transaction(request.transaction_id.as_deref())?;
     let described = statement::describe(gateway, caller, &request.query).await?;
     let handle = statement::seal(gateway, caller, TicketKind::Prepared, request.query.as_bytes(), None)?;

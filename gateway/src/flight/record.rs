@@ -82,7 +82,8 @@ impl QueryRecord {
 
     /// The query began and did not complete.
     pub(super) fn failed(mut self, error: GatewayError) -> GatewayError {
-        let outcome = if matches!(error, GatewayError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
+        let outcome =
+            if matches!(error, GatewayError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
         self.ended(outcome, error)
     }
 

@@ -88,7 +88,8 @@ const CLOSED: i32 = 1;
 /// Answers `SetSessionOptions`: the catalog there is, nothing else.
 pub(super) fn set(body: &Bytes) -> Result<Vec<u8>, GatewayError> {
     // Most clients send the message as it is, some pack it.
-    let packed = Any::decode(body.as_ref()).ok().filter(|any| any.type_url.ends_with(".SetSessionOptionsRequest"));
+    let packed =
+        Any::decode(body.as_ref()).ok().filter(|any| any.type_url.ends_with(".SetSessionOptionsRequest"));
     let body = packed.map_or_else(|| body.clone(), |any| any.value);
     let request = SetSessionOptionsRequest::decode(body)
         .map_err(|_| GatewayError::InvalidRequest("the body is not SetSessionOptionsRequest"))?;
@@ -98,7 +99,9 @@ pub(super) fn set(body: &Bytes) -> Result<Vec<u8>, GatewayError> {
     let errors = request
         .session_options
         .into_iter()
-        .filter_map(|(name, value)| refusal(&name, &value).map(|error| (name, OptionError { value: error as i32 })))
+        .filter_map(|(name, value)| {
+            refusal(&name, &value).map(|error| (name, OptionError { value: error as i32 }))
+        })
         .collect();
     Ok(SetSessionOptionsResult { errors }.encode_to_vec())
 }
@@ -114,7 +117,8 @@ fn refusal(name: &str, value: &SessionOptionValue) -> Option<OptionErrorValue> {
 /// Answers `GetSessionOptions`.
 pub(super) fn get() -> Vec<u8> {
     let catalog = SessionOptionValue { option_value: Some(OptionValue::String(CATALOG.to_owned())) };
-    GetSessionOptionsResult { session_options: HashMap::from([("catalog".to_owned(), catalog)]) }.encode_to_vec()
+    GetSessionOptionsResult { session_options: HashMap::from([("catalog".to_owned(), catalog)]) }
+        .encode_to_vec()
 }
 
 /// Answers `CloseSession`.
@@ -123,4 +127,4 @@ pub(super) fn close() -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

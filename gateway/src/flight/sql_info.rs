@@ -9,9 +9,9 @@ use arrow::array::RecordBatch;
 use arrow_flight::{
     error::FlightError,
     sql::{
-        SqlInfo, SqlNullOrdering, SqlOuterJoinsSupportLevel, SqlSupportedCaseSensitivity, SqlSupportedGroupBy,
-        SqlSupportedSubqueries, SqlSupportedTransaction, SqlSupportedUnions, SqlSupportsConvert,
-        SupportedSqlGrammar,
+        SqlInfo, SqlNullOrdering, SqlOuterJoinsSupportLevel, SqlSupportedCaseSensitivity,
+        SqlSupportedGroupBy, SqlSupportedSubqueries, SqlSupportedTransaction, SqlSupportedUnions,
+        SqlSupportsConvert, SupportedSqlGrammar,
         metadata::{SqlInfoData, SqlInfoDataBuilder},
     },
 };
@@ -262,4 +262,4 @@ fn limits(builder: &mut SqlInfoDataBuilder) {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -6,7 +6,9 @@ use std::{
 };
 
 use arrow::{datatypes::SchemaRef, ipc::writer::IpcWriteOptions};
-use arrow_flight::{FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
+use arrow_flight::{
+    FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket,
+};
 use bytes::Bytes;
 
 use futures::{StreamExt, stream, stream::BoxStream};
@@ -39,7 +41,11 @@ pub(super) struct Described {
 }
 
 /// Plans a statement without running it.
-pub(super) async fn describe(gateway: &Gateway, caller: &Caller, sql: &str) -> Result<Described, GatewayError> {
+pub(super) async fn describe(
+    gateway: &Gateway,
+    caller: &Caller,
+    sql: &str,
+) -> Result<Described, GatewayError> {
     let _admitted = gateway.admission.admit(&caller.principal)?;
     gateway.audit.ready()?;
     let mut record = QueryRecord::begin(Arc::clone(&gateway.audit), &caller.query_id, &caller.principal, sql);
@@ -65,13 +71,18 @@ pub(super) async fn flight_info(
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, GatewayError> {
     let described = describe(gateway, caller, sql).await?;
-    let ticket = seal(gateway, caller, TicketKind::Statement, sql.as_bytes(), Some(digest(&described.schema)?))?;
+    let ticket =
+        seal(gateway, caller, TicketKind::Statement, sql.as_bytes(), Some(digest(&described.schema)?))?;
     let info = info(&described.schema, descriptor, ticket)?;
     Ok(info.with_app_metadata(described.notice.to_json(&caller.query_id)))
 }
 
 /// A FlightInfo that tells nothing about sizes.
-pub(super) fn info(schema: &SchemaRef, descriptor: FlightDescriptor, ticket: Bytes) -> Result<FlightInfo, GatewayError> {
+pub(super) fn info(
+    schema: &SchemaRef,
+    descriptor: FlightDescriptor,
+    ticket: Bytes,
+) -> Result<FlightInfo, GatewayError> {
     let endpoint = FlightEndpoint::new().with_ticket(Ticket { ticket });
     let info = FlightInfo::new().try_with_schema(schema).map_err(|error| unencodable(&error))?;
     Ok(info.with_descriptor(descriptor).with_endpoint(endpoint).with_total_records(-1).with_total_bytes(-1))
@@ -106,7 +117,8 @@ pub(super) fn digest(schema: &SchemaRef) -> Result<Digest, GatewayError> {
 /// The encapsulated IPC message of a schema.
 pub(super) fn encode(schema: &SchemaRef) -> Result<Bytes, GatewayError> {
     let options = IpcWriteOptions::default();
-    let IpcMessage(bytes) = SchemaAsIpc::new(schema, &options).try_into().map_err(|error| unencodable(&error))?;
+    let IpcMessage(bytes) =
+        SchemaAsIpc::new(schema, &options).try_into().map_err(|error| unencodable(&error))?;
     Ok(bytes)
 }
 
@@ -149,7 +161,8 @@ pub(super) async fn run(
         Err(Stopped { error, running: false }) => return Err(record.refused(error)),
     };
     let Started { batches, context, schema } = started;
-    let delivery = Delivery { batches, context, schema, record, admitted, stopping: gateway.stopping.subscribe() };
+    let delivery =
+        Delivery { batches, context, schema, record, admitted, stopping: gateway.stopping.subscribe() };
     Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id })
 }
 

@@ -14,25 +14,25 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-pub(super) const ISSUER: &str = "https://login.larkfield.example/realms/staff";
-pub(super) const AUDIENCE: &str = "meshgate";
+pub(crate) const ISSUER: &str = "https://login.larkfield.example/realms/staff";
+pub(crate) const AUDIENCE: &str = "meshgate";
 /// Seconds since the epoch at which the tests' clock starts.
-pub(super) const START: i64 = 1_795_000_000;
+pub(crate) const START: i64 = 1_795_000_000;
 
 /// Private keys; making an RSA key takes long, so all tests share them.
-pub(super) struct Forge {
+pub(crate) struct Forge {
     rsa: rsa::KeyPair,
     ec: EcdsaKeyPair,
     ed: Ed25519KeyPair,
 }
 
-pub(super) static FORGE: LazyLock<Forge> = LazyLock::new(Forge::new);
+pub(crate) static FORGE: LazyLock<Forge> = LazyLock::new(Forge::new);
 /// The same, of somebody else.
-pub(super) static STRANGER: LazyLock<Forge> = LazyLock::new(Forge::new);
+pub(crate) static STRANGER: LazyLock<Forge> = LazyLock::new(Forge::new);
 
 /// How a token is signed.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Signing {
+pub(crate) enum Signing {
     Rs256,
     Rs512,
     Ps256,
@@ -52,53 +52,53 @@ impl Forge {
         }
     }
 
-    pub(super) fn rsa_jwk(&self) -> Value {
+    pub(crate) fn rsa_jwk(&self) -> Value {
         let key = self.rsa.public_key();
         let (n, e) = (key.modulus().big_endian_without_leading_zero(), key.exponent());
         json!({"kty": "RSA", "kid": "rsa", "use": "sig", "alg": "RS256",
                "n": base64(n), "e": base64(e.big_endian_without_leading_zero())})
     }
 
-    pub(super) fn ec_jwk(&self) -> Value {
+    pub(crate) fn ec_jwk(&self) -> Value {
         let point = self.ec.public_key().as_ref();
         json!({"kty": "EC", "crv": "P-256", "kid": "ec", "key_ops": ["verify"],
                "x": base64(&point[1..33]), "y": base64(&point[33..])})
     }
 
-    pub(super) fn ed_jwk(&self) -> Value {
+    pub(crate) fn ed_jwk(&self) -> Value {
         json!({"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": base64(self.ed.public_key().as_ref())})
     }
 
-    pub(super) fn jwks(&self) -> Value {
+    pub(crate) fn jwks(&self) -> Value {
         json!({"keys": [self.rsa_jwk(), self.ec_jwk(), self.ed_jwk()]})
     }
 
     /// A token of exactly these texts.
-    pub(super) fn raw(&self, header: &str, claims: &str, signing: Signing) -> String {
+    pub(crate) fn raw(&self, header: &str, claims: &str, signing: Signing) -> String {
         let message = format!("{}.{}", base64(header.as_bytes()), base64(claims.as_bytes()));
         let signature = base64(&self.signature(message.as_bytes(), signing));
         format!("{message}.{signature}")
     }
 
-    pub(super) fn token(&self, header: &Value, claims: &Value, signing: Signing) -> String {
+    pub(crate) fn token(&self, header: &Value, claims: &Value, signing: Signing) -> String {
         self.raw(&header.to_string(), &claims.to_string(), signing)
     }
 
     /// A token that is good but for `change`.
-    pub(super) fn with_claims(&self, change: impl FnOnce(&mut Value)) -> String {
+    pub(crate) fn with_claims(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = good_claims();
         change(&mut claims);
         self.token(&json!({"alg": "EdDSA", "typ": "JWT", "kid": "ed"}), &claims, Signing::EdDsa)
     }
 
     /// A token whose header is good but for `change`.
-    pub(super) fn with_header(&self, change: impl FnOnce(&mut Value)) -> String {
+    pub(crate) fn with_header(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut header = json!({"alg": "EdDSA", "typ": "JWT", "kid": "ed"});
         change(&mut header);
         self.token(&header, &good_claims(), Signing::EdDsa)
     }
 
-    pub(super) fn good(&self) -> String {
+    pub(crate) fn good(&self) -> String {
         self.with_claims(|_| ())
     }
 
@@ -124,11 +124,11 @@ impl Forge {
     }
 }
 
-pub(super) fn good_claims() -> Value {
+pub(crate) fn good_claims() -> Value {
     json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "anna", "exp": START + 300, "nbf": START, "iat": START,
            "regions": ["DE"], "realm_access": {"roles": ["analyst"]}})
 }
 
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -203,6 +203,6 @@ impl VerifiedClaims {
 }
 
 #[cfg(test)]
-mod forge;
+pub(crate) mod forge;
 #[cfg(test)]
 mod tests;

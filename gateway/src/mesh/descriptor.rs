@@ -203,4 +203,4 @@ fn shorten(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -8,7 +8,10 @@ use prost::Message;
 use tonic::Streaming;
 
 use super::{Described, MeshState, NodeConnection};
-use crate::{config::DomainConfig, tls::{NodesTls, TlsError}};
+use crate::{
+    config::DomainConfig,
+    tls::{NodesTls, TlsError},
+};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

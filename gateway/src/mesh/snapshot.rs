@@ -69,11 +69,8 @@ impl Snapshot {
     /// The same domains under another document of the operator.
     #[must_use]
     pub fn with_mesh(&self, mesh: Arc<Mesh>) -> Self {
-        let domains = self
-            .domains
-            .iter()
-            .map(|(name, domain)| (name.clone(), Arc::new(domain.under(&mesh))))
-            .collect();
+        let domains =
+            self.domains.iter().map(|(name, domain)| (name.clone(), Arc::new(domain.under(&mesh)))).collect();
         Self { mesh, domains }
     }
 }
@@ -133,7 +130,10 @@ impl DomainView {
 
 fn compile(name: &str, described: &Described, mesh: &Mesh) -> Option<DomainPolicy> {
     let Some(documents) = &described.documents else {
-        tracing::error!(domain = name, "the node cannot read the domain's policies, or speaks another version of the policy language: the domain denies everything");
+        tracing::error!(
+            domain = name,
+            "the node cannot read the domain's policies, or speaks another version of the policy language: the domain denies everything"
+        );
         return None;
     };
     match DomainPolicy::load(name, documents, mesh, &described.contracts()) {

@@ -43,12 +43,8 @@ impl MeshState {
     /// A node described its domain in a way that cannot be used: what is not
     /// understood is not there.
     pub fn not_understood(&self, domain: &str) {
-        let nothing = Arc::new(Described {
-            node: String::new(),
-            revision: 0,
-            products: Vec::new(),
-            documents: None,
-        });
+        let nothing =
+            Arc::new(Described { node: String::new(), revision: 0, products: Vec::new(), documents: None });
         self.change(|snapshot| {
             let generation = snapshot.domain(domain).map_or(0, |view| view.generation) + 1;
             let view = DomainView::new(domain, Arc::clone(&nothing), &snapshot.mesh, None, generation);

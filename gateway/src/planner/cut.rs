@@ -9,10 +9,7 @@ use std::{cmp::Ordering, fmt, sync::Arc};
 use async_trait::async_trait;
 use datafusion::{
     catalog::Session,
-    common::{
-        DFSchemaRef, DataFusionError, Result,
-        tree_node::Transformed,
-    },
+    common::{DFSchemaRef, DataFusionError, Result, tree_node::Transformed},
     datasource::source_as_provider,
     logical_expr::{
         Expr, Extension, LogicalPlan, TableScan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
@@ -131,6 +128,3 @@ impl ExtensionPlanner for DomainQueryPlanner {
         Ok(query.map(|query| Arc::new(DomainQueryExec::new(Arc::clone(query))) as Arc<dyn ExecutionPlan>))
     }
 }
-
-#[cfg(test)]
-mod tests {}

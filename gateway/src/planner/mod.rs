@@ -16,7 +16,6 @@ use datafusion::{
     logical_expr::LogicalPlan,
     physical_plan::ExecutionPlan,
     physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner},
-
 };
 use meshgate_engine::{Engine, QuerySettings, plan_check, statement};
 
@@ -74,9 +73,11 @@ async fn plan(
 ) -> Result<Planned, GatewayError> {
     let statement = statement::parse(sql).map_err(|error| GatewayError::Statement(error.to_string()))?;
     let state = session(engine, &catalog, context)?;
-    let references = state.resolve_table_references(&statement).map_err(|error| GatewayError::from_planning(&error))?;
+    let references =
+        state.resolve_table_references(&statement).map_err(|error| GatewayError::from_planning(&error))?;
     check_names(&references, &catalog)?;
-    let plan = state.statement_to_plan(statement).await.map_err(|error| planning_error(&error, &references))?;
+    let plan =
+        state.statement_to_plan(statement).await.map_err(|error| planning_error(&error, &references))?;
     plan_check::check(&plan).map_err(|error| GatewayError::Statement(error.to_string()))?;
     optimize(&state, plan).await
 }
@@ -119,8 +120,14 @@ fn check_names(references: &[TableReference], catalog: &PrincipalCatalog) -> Res
     }
 }
 
-fn planning_error(error: &datafusion::common::DataFusionError, references: &[TableReference]) -> GatewayError {
-    match (GatewayError::from_planning(error), references.iter().find(|reference| reference.schema().is_none())) {
+fn planning_error(
+    error: &datafusion::common::DataFusionError,
+    references: &[TableReference],
+) -> GatewayError {
+    match (
+        GatewayError::from_planning(error),
+        references.iter().find(|reference| reference.schema().is_none()),
+    ) {
         // DataFusion names the table with the schema it looked in.
         (GatewayError::UnknownTable(_), Some(bare)) => unknown_table(bare),
         (error, _) => error,
@@ -143,4 +150,4 @@ async fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<Planned, Ga
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

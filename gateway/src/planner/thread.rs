@@ -50,7 +50,8 @@ impl PlanningThreads {
         work: impl Future<Output = Result<T, GatewayError>> + Send + 'static,
     ) -> Result<T, GatewayError> {
         let internal = |text: String| GatewayError::Internal(format!("planning: {text}"));
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|error| internal(error.to_string()))?;
+        let slot =
+            Arc::clone(&self.slots).acquire_owned().await.map_err(|error| internal(error.to_string()))?;
         let (sender, receiver) = oneshot::channel();
         let runtime = Handle::current();
         std::thread::Builder::new()

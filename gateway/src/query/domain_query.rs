@@ -78,4 +78,3 @@ impl hash::Hash for DomainQuery {
         self.tables.hash(state);
     }
 }
-

@@ -82,6 +82,7 @@ fn needed(principal: &Principal, query: &DomainQuery, domain: &DomainView) -> Pr
 
 fn random_id() -> Result<Vec<u8>, GatewayError> {
     let mut id = vec![0; ID_BYTES];
-    aws_lc_rs::rand::fill(&mut id).map_err(|_| GatewayError::Internal("the random source failed".to_owned()))?;
+    aws_lc_rs::rand::fill(&mut id)
+        .map_err(|_| GatewayError::Internal("the random source failed".to_owned()))?;
     Ok(id)
 }

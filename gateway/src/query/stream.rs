@@ -64,9 +64,10 @@ impl Answer {
     }
 
     fn into_batches(self) -> impl Stream<Item = Result<RecordBatch, GatewayError>> + Send {
-        stream::try_unfold(self, |mut answer| async move {
-            Ok(answer.next().await?.map(|batch| (batch, answer)))
-        })
+        stream::try_unfold(
+            self,
+            |mut answer| async move { Ok(answer.next().await?.map(|batch| (batch, answer))) },
+        )
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>, GatewayError> {
@@ -132,6 +133,3 @@ fn is_promised(answered: &SchemaRef, promised: &Schema) -> bool {
                 && answered.is_nullable() == promised.is_nullable()
         })
 }
-
-#[cfg(test)]
-mod tests {}

@@ -1,0 +1,58 @@
+use arrow::{
+    array::{Array, DictionaryArray, Float32Array, StringArray, StringViewArray},
+    datatypes::Int32Type,
+};
+
+use super::*;
+
+#[test]
+fn views_and_dictionaries_become_plain() {
+    let dictionary: DictionaryArray<Int32Type> = vec![Some("a"), None, Some("a")].into_iter().collect();
+    let views = StringViewArray::from(vec![Some("long enough to be out of line"), None, Some("b")]);
+    let inner = Schema::new(vec![
+        Field::new("d", dictionary.data_type().clone(), true)
+            .with_metadata([("secret".into(), "x".into())].into()),
+        Field::new("v", DataType::Utf8View, true),
+    ]);
+    let batch =
+        RecordBatch::try_new(Arc::new(inner.clone()), vec![Arc::new(dictionary), Arc::new(views)]).unwrap();
+    let outer = schema(&inner);
+    let plain =
+        Schema::new(vec![Field::new("d", DataType::Utf8, true), Field::new("v", DataType::Utf8, true)]);
+    assert_eq!(outer.as_ref(), &plain);
+    let converted = convert(&batch, &outer).unwrap();
+    let texts = StringArray::from(vec![Some("a"), None, Some("a")]);
+    assert_eq!(converted.column(0).as_ref(), &texts as &dyn Array);
+}
+
+#[test]
+fn nested_and_rare_types_are_widened() {
+    let struct_of = |text, float| {
+        DataType::List(Arc::new(Field::new(
+            "item",
+            DataType::Struct(vec![Field::new("t", text, true), Field::new("f", float, false)].into()),
+            true,
+        )))
+    };
+    assert_eq!(
+        data_type(&struct_of(DataType::Utf8View, DataType::Float16)),
+        struct_of(DataType::Utf8, DataType::Float32)
+    );
+    assert_eq!(data_type(&DataType::Decimal64(10, 2)), DataType::Decimal128(10, 2));
+}
+
+#[test]
+fn rows_without_columns_keep_their_number() {
+    let rows = RecordBatchOptions::new().with_row_count(Some(7));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows).unwrap();
+    assert_eq!(convert(&batch, &schema(&Schema::empty())).unwrap().num_rows(), 7);
+}
+
+#[test]
+fn a_null_where_none_was_promised_is_an_error() {
+    let nullable = Arc::new(Schema::new(vec![Field::new("f", DataType::Float32, true)]));
+    let promised = Arc::new(Schema::new(vec![Field::new("f", DataType::Float32, false)]));
+    let batch =
+        RecordBatch::try_new(nullable, vec![Arc::new(Float32Array::from(vec![None, Some(1.0)]))]).unwrap();
+    assert!(convert(&batch, &promised).is_err());
+}

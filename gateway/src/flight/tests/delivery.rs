@@ -1,0 +1,164 @@
+//! A result that cannot be completed ends with an error, never short.
+
+use std::time::Duration;
+
+use meshgate_proto::v1::domain_error::Class;
+use tonic::{Code, Status};
+
+use crate::{
+    config::Limits,
+    testing::{
+        bench::{Bench, anna, auditor, statement, with_token},
+        fake_node::{Mood, domain_error},
+    },
+};
+
+const SQL: &str = "select order_id from sales.orders";
+
+#[tokio::test]
+async fn r32_what_a_node_says_is_not_handed_on() {
+    let bench = Bench::start().await;
+    let cases = [
+        (domain_error(Class::TableUnavailable, Code::Unavailable), Code::Unavailable),
+        (domain_error(Class::Refused, Code::PermissionDenied), Code::Unavailable),
+        (domain_error(Class::Internal, Code::Internal), Code::Unavailable),
+        (domain_error(Class::Limit, Code::ResourceExhausted), Code::InvalidArgument),
+        (Status::unavailable("the node's own text"), Code::Unavailable),
+        (Status::unknown("the node's own text"), Code::Unavailable),
+    ];
+    for (status, code) in cases {
+        bench.sales.set_mood(Mood::Fails(status.clone()));
+        let (found, text) = bench.refusal(&anna(), SQL).await;
+        assert_eq!(found, code, "{status}");
+        assert!(!text.contains("own text"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn r28_r33_r34_a_broken_answer_is_an_error() {
+    let bench = Bench::start().await;
+    for mood in [
+        Mood::BreaksOff(Status::internal("x")),
+        Mood::BreaksOff(domain_error(Class::TableUnavailable, Code::Unavailable)),
+        Mood::OtherSchema,
+        Mood::SaysNothing,
+    ] {
+        bench.sales.set_mood(mood.clone());
+        assert!(bench.query(&anna(), SQL).await.is_err(), "{mood:?}");
+        assert!(
+            bench.query(&anna(), "select count(*) from sales.orders").await.is_err()
+                || matches!(mood, Mood::OtherSchema)
+        );
+    }
+    let outcomes: Vec<_> = bench.records().iter().map(|record| record["outcome"].clone()).collect();
+    assert!(outcomes.iter().filter(|outcome| *outcome == "failed").count() >= 7, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn r37_one_of_two_domains_fails() {
+    let bench = Bench::start().await;
+    bench.hr.set_mood(Mood::Fails(Status::unavailable("gone")));
+    for sql in [
+        "select order_id from sales.orders union all select id from hr.people",
+        "select * from sales.orders join hr.people on id = order_id",
+        "select * from sales.orders where total > (select max(salary) from hr.people)",
+    ] {
+        let (code, text) = bench.refusal(&auditor(), sql).await;
+        assert_eq!(code, Code::Unavailable, "{sql}: {text}");
+        assert!(text.contains("`hr`"), "{sql}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn moved_is_planned_again_once() {
+    let bench = Bench::start().await;
+    bench.sales.set_mood(Mood::Moved(1));
+    let info = bench.flight_info(&anna(), statement(SQL)).await.unwrap();
+    assert!(bench.do_get(&anna(), info.endpoint[0].ticket.clone().unwrap()).await.is_ok());
+    bench.sales.set_mood(Mood::Moved(2));
+    let status = bench.do_get(&anna(), info.endpoint[0].ticket.clone().unwrap()).await.unwrap_err();
+    assert!(status.message().contains("run it again"), "{status}");
+}
+
+#[tokio::test]
+async fn r25_results_are_bounded() {
+    let rows = Bench::with_limits(Limits { result_rows: 3, ..Limits::default() }).await;
+    let (_, text) = rows.refusal(&anna(), SQL).await;
+    assert!(text.contains("more rows"), "{text}");
+    assert!(rows.query(&anna(), "select order_id from sales.orders limit 3").await.is_ok());
+    let bytes = Bench::with_limits(Limits { result_bytes: 10, ..Limits::default() }).await;
+    let (_, text) = bytes.refusal(&anna(), SQL).await;
+    assert!(text.contains("larger"), "{text}");
+}
+
+#[tokio::test]
+async fn r08_who_does_not_read_is_not_served_for_ever() {
+    let limits = Limits { idle_time: Duration::from_millis(300), per_principal: 1, ..Limits::default() };
+    let bench = Bench::with_limits(limits).await;
+    let sql = "select repeat('x', 1000), a.order_id from sales.orders a, sales.orders b, sales.orders c, sales.orders d,
+               sales.orders e, sales.orders f, sales.orders g, sales.orders h, sales.orders i";
+    let info = bench.flight_info(&anna(), statement(sql)).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let mut stalled = bench.client().do_get(with_token(ticket, &anna())).await.unwrap().into_inner();
+    stalled.message().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // The place is free again, and the stalled stream does not end well.
+    assert!(bench.query(&anna(), SQL).await.is_ok());
+    let ended = loop {
+        match stalled.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => break Ok(()),
+            Err(status) => break Err(status),
+        }
+    };
+    assert!(ended.unwrap_err().message().contains("not read"));
+}
+
+#[tokio::test]
+async fn r09_a_client_that_goes_away_ends_its_query() {
+    let limits = Limits { per_principal: 1, ..Limits::default() };
+    let bench = Bench::with_limits(limits).await;
+    let sql = "select a.order_id from sales.orders a, sales.orders b, sales.orders c, sales.orders d, sales.orders e,
+               sales.orders f, sales.orders g, sales.orders h, sales.orders i, sales.orders j, sales.orders k";
+    let info = bench.flight_info(&anna(), statement(sql)).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let mut stream = bench.client().do_get(with_token(ticket, &anna())).await.unwrap().into_inner();
+    stream.message().await.unwrap();
+    let (code, _) = bench.refusal(&anna(), SQL).await;
+    assert_eq!(code, Code::Unavailable);
+    drop(stream);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(bench.query(&anna(), SQL).await.is_ok());
+    assert!(bench.records().iter().any(|record| record["outcome"] == "cancelled"));
+}
+
+#[tokio::test]
+async fn a_domain_that_went_away_is_told_to_who_may_see_it() {
+    let bench = Bench::start().await;
+    bench.gateway.mesh.unavailable("hr");
+    let (code, text) = bench.refusal(&auditor(), "select * from hr.people").await;
+    assert_eq!(code, Code::Unavailable);
+    assert!(text.contains("`hr` is not available"), "{text}");
+    let (code, _) = bench.refusal(&anna(), "select * from hr.people").await;
+    assert_eq!(code, Code::NotFound);
+}
+
+#[tokio::test]
+async fn stopping_ends_streams_with_an_error() {
+    let bench = Bench::start().await;
+    let sql = "select a.order_id from sales.orders a, sales.orders b, sales.orders c, sales.orders d, sales.orders e,
+               sales.orders f, sales.orders g, sales.orders h, sales.orders i, sales.orders j, sales.orders k";
+    let info = bench.flight_info(&anna(), statement(sql)).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let mut stream = bench.client().do_get(with_token(ticket, &anna())).await.unwrap().into_inner();
+    stream.message().await.unwrap();
+    bench.gateway.stopping.send_replace(true);
+    let ended = loop {
+        match stream.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => break Ok(()),
+            Err(status) => break Err(status),
+        }
+    };
+    assert!(ended.unwrap_err().message().contains("stopping"));
+}

@@ -1,0 +1,137 @@
+//! Metadata shows what the caller sees, and nothing of the rest.
+
+use arrow::{
+    array::AsArray, datatypes::Schema, record_batch::RecordBatch, util::pretty::pretty_format_batches,
+};
+use arrow_flight::{
+    Criteria, FlightDescriptor, IpcMessage, Ticket,
+    sql::{
+        CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys,
+        CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes,
+        CommandGetTables, CommandGetXdbcTypeInfo, ProstMessageExt,
+    },
+};
+use futures::TryStreamExt;
+use prost::Message;
+
+use crate::testing::bench::{Bench, anna, auditor, otto, with_token};
+
+async fn answer<C: ProstMessageExt>(bench: &Bench, token: &str, command: C) -> RecordBatch {
+    let packed = command.as_any().encode_to_vec();
+    let info = bench.flight_info(token, FlightDescriptor::new_cmd(packed.clone())).await.unwrap();
+    let batches = bench.do_get(token, info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
+    // Some clients send the command itself as a ticket.
+    let by_command = bench.do_get(token, Ticket { ticket: packed.into() }).await.unwrap();
+    assert_eq!(batches, by_command);
+    let schema = Schema::try_from(info).unwrap();
+    assert!(batches.iter().all(|batch| *batch.schema() == schema));
+    arrow::compute::concat_batches(&std::sync::Arc::new(schema), &batches).unwrap()
+}
+
+fn tables(
+    schema: Option<&str>,
+    table: Option<&str>,
+    types: &[&str],
+    include_schema: bool,
+) -> CommandGetTables {
+    CommandGetTables {
+        db_schema_filter_pattern: schema.map(str::to_owned),
+        table_name_filter_pattern: table.map(str::to_owned),
+        table_types: types.iter().map(ToString::to_string).collect(),
+        include_schema,
+        ..CommandGetTables::default()
+    }
+}
+
+async fn names(bench: &Bench, token: &str, command: CommandGetTables) -> Vec<String> {
+    let batch = answer(bench, token, command).await;
+    let (schemas, tables) = (batch.column(1).as_string::<i32>(), batch.column(2).as_string::<i32>());
+    schemas
+        .iter()
+        .zip(tables)
+        .map(|(schema, table)| format!("{}.{}", schema.unwrap(), table.unwrap()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a043_tables_are_those_that_the_caller_sees() {
+    let bench = Bench::start().await;
+    let all = || tables(None, None, &[], true);
+    assert_eq!(names(&bench, &anna(), all()).await, ["sales.orders", "system.whoami"]);
+    assert_eq!(names(&bench, &otto(), all()).await, ["system.whoami"]);
+    let of_auditor = names(&bench, &auditor(), all()).await;
+    assert_eq!(of_auditor, ["hr.people", "sales.order_lines", "sales.orders", "system.whoami"]);
+    for (command, expected) in [
+        (tables(Some("s%"), Some("order!_lines"), &[], false), vec![]),
+        (tables(Some("sal__"), Some("%lines"), &[], false), vec!["sales.order_lines"]),
+        (tables(None, Some("people"), &["TABLE"], false), vec!["hr.people"]),
+        (tables(Some("hr"), None, &["BASE TABLE"], false), vec!["hr.people"]),
+        (tables(None, None, &["VIEW"], false), vec![]),
+    ] {
+        assert_eq!(names(&bench, &auditor(), command).await, expected);
+    }
+    assert_eq!(names(&bench, &anna(), tables(Some("hr"), None, &[], false)).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a043_schemas_of_tables_hold_visible_columns_only() {
+    let bench = Bench::start().await;
+    let batch = answer(&bench, &anna(), tables(Some("sales"), None, &[], true)).await;
+    let bytes = batch.column(4).as_binary::<i32>().value(0).to_vec();
+    let schema = Schema::try_from(IpcMessage(bytes.into())).unwrap();
+    let columns: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(columns, ["order_id", "region", "total", "card"]);
+    assert_eq!(schema.field(0).metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "BIGINT");
+}
+
+#[tokio::test]
+async fn catalogs_schemas_and_types() {
+    let bench = Bench::start().await;
+    let drawn = |batch: RecordBatch| pretty_format_batches(&[batch]).unwrap().to_string();
+    assert!(drawn(answer(&bench, &otto(), CommandGetCatalogs {}).await).contains("| mesh "));
+    let schemas = drawn(answer(&bench, &anna(), CommandGetDbSchemas::default()).await);
+    assert!(schemas.contains("sales") && schemas.contains("system") && !schemas.contains("hr"), "{schemas}");
+    assert!(drawn(answer(&bench, &anna(), CommandGetTableTypes {}).await).contains("| TABLE "));
+    assert!(answer(&bench, &anna(), CommandGetSqlInfo { info: vec![] }).await.num_rows() > 80);
+    assert!(answer(&bench, &anna(), CommandGetXdbcTypeInfo { data_type: None }).await.num_rows() > 10);
+    assert_eq!(answer(&bench, &anna(), CommandGetXdbcTypeInfo { data_type: Some(12) }).await.num_rows(), 1);
+}
+
+#[tokio::test]
+async fn keys_of_hidden_tables_are_no_keys() {
+    let bench = Bench::start().await;
+    let key = |schema: &str, table: &str| CommandGetPrimaryKeys {
+        catalog: None,
+        db_schema: Some(schema.to_owned()),
+        table: table.to_owned(),
+    };
+    assert_eq!(answer(&bench, &anna(), key("sales", "orders")).await.num_rows(), 1);
+    assert_eq!(answer(&bench, &anna(), key("hr", "people")).await.num_rows(), 0);
+    assert_eq!(answer(&bench, &auditor(), key("hr", "people")).await.num_rows(), 1);
+    assert_eq!(answer(&bench, &auditor(), CommandGetExportedKeys::default()).await.num_rows(), 0);
+    assert_eq!(answer(&bench, &auditor(), CommandGetImportedKeys::default()).await.num_rows(), 0);
+    assert_eq!(answer(&bench, &auditor(), CommandGetCrossReference::default()).await.num_rows(), 0);
+}
+
+#[tokio::test]
+async fn a044_flights_are_the_visible_tables() {
+    let bench = Bench::start().await;
+    for (token, expected) in [
+        (anna(), vec!["sales/orders"]),
+        (otto(), vec![]),
+        (auditor(), vec!["hr/people", "sales/order_lines", "sales/orders"]),
+    ] {
+        let flights =
+            bench.client().list_flights(with_token(Criteria::default(), &token)).await.unwrap().into_inner();
+        let flights: Vec<_> = flights.try_collect().await.unwrap();
+        let paths: Vec<_> = flights
+            .iter()
+            .map(|info: &arrow_flight::FlightInfo| info.flight_descriptor.clone().unwrap().path.join("/"))
+            .collect();
+        assert_eq!(paths, expected);
+        for info in flights {
+            assert_eq!((info.total_records, info.total_bytes), (-1, -1));
+            assert!(bench.do_get(&token, info.endpoint[0].ticket.clone().unwrap()).await.is_ok());
+        }
+    }
+}

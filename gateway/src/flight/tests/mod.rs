@@ -1,0 +1,5 @@
+mod authentication;
+mod delivery;
+mod metadata;
+mod refusals;
+mod statements;

@@ -1,0 +1,198 @@
+//! Statements that work, by every way there is to run one.
+
+use arrow::datatypes::Schema;
+use arrow_flight::{
+    Action, FlightDescriptor, IpcMessage, Ticket,
+    sql::{
+        ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+        ActionCreatePreparedStatementResult, Any, CommandPreparedStatementQuery, ProstMessageExt,
+    },
+};
+use bytes::Bytes;
+use prost::Message;
+use serde_json::Value;
+
+use crate::testing::bench::{Bench, anna, auditor, otto, statement, token, with_token};
+
+const ORDERS: &str = "\
++----------+--------+-------+---------+
+| order_id | region | total | card    |
++----------+--------+-------+---------+
+| 1        | DE     | 120   | ***1111 |
+| 2        | DE     | 80    |         |
+| 3        | DE     |       | ***0004 |
+| 4        | DE     | 999   | ***9999 |
++----------+--------+-------+---------+";
+
+#[tokio::test]
+async fn the_same_rows_by_every_descriptor() {
+    let bench = Bench::start().await;
+    let sql = "select * from sales.orders";
+    let descriptors = [
+        statement(sql),
+        FlightDescriptor::new_cmd(sql),
+        FlightDescriptor::new_path(vec!["sales".to_owned(), "orders".to_owned()]),
+        FlightDescriptor::new_path(vec!["sales/orders".to_owned()]),
+    ];
+    for descriptor in descriptors {
+        let info = bench.flight_info(&anna(), descriptor).await.unwrap();
+        assert_eq!((info.total_records, info.total_bytes, info.endpoint.len()), (-1, -1, 1));
+        assert!(info.endpoint[0].location.is_empty());
+        let batches = bench.do_get(&anna(), info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
+        assert_eq!(arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string(), ORDERS);
+        assert_eq!(Schema::try_from(info).unwrap(), *batches[0].schema());
+    }
+}
+
+#[tokio::test]
+async fn joins_across_domains_and_aggregates() {
+    let bench = Bench::start().await;
+    let sql = "select count(*) as n, sum(o.total) as total, max(p.salary) as salary
+               from sales.orders o join hr.people p on p.id = o.order_id where o.total > 100";
+    let expected = "\
++---+-------+--------+
+| n | total | salary |
++---+-------+--------+
+| 2 | 1119  | 4      |
++---+-------+--------+";
+    assert_eq!(bench.table(&auditor(), sql).await, expected);
+    assert_eq!(
+        bench.table(&anna(), "select count(*) as n from sales.orders").await.lines().nth(3),
+        Some("| 4 |")
+    );
+}
+
+#[tokio::test]
+async fn whoami_tells_who_is_asking() {
+    let bench = Bench::start().await;
+    let sql = "select subject, roles, groups, claims, purpose from mesh.system.whoami";
+    let expected = "\
++---------+-----------+--------+--------------------+---------+
+| subject | roles     | groups | claims             | purpose |
++---------+-----------+--------+--------------------+---------+
+| anna    | [analyst] | []     | {\"regions\":[\"DE\"]} |         |
++---------+-----------+--------+--------------------+---------+";
+    assert_eq!(bench.table(&anna(), sql).await, expected);
+    assert!(bench.table(&otto(), "select * from system.whoami").await.contains("otto"));
+}
+
+#[tokio::test]
+async fn the_notice_names_the_query_of_the_result() {
+    let bench = Bench::start().await;
+    let info = bench.flight_info(&anna(), statement("select * from sales.orders")).await.unwrap();
+    let notice: Value = serde_json::from_slice(&info.app_metadata).unwrap();
+    assert_eq!(notice["policies"]["masked_columns"], 1);
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    let response = bench.client().do_get(with_token(ticket, &anna())).await.unwrap();
+    assert_eq!(response.metadata().get("x-query-id").unwrap().to_str().unwrap(), notice["query_id"]);
+}
+
+#[tokio::test]
+async fn get_schema_and_poll_tell_the_same() {
+    let bench = Bench::start().await;
+    let descriptor = statement("select order_id, card from sales.orders");
+    let info = bench.flight_info(&anna(), descriptor.clone()).await.unwrap();
+    let schema =
+        bench.client().get_schema(with_token(descriptor.clone(), &anna())).await.unwrap().into_inner();
+    let promised = Schema::try_from(info).unwrap();
+    assert_eq!(Schema::try_from(schema).unwrap(), promised);
+    let poll = bench.client().poll_flight_info(with_token(descriptor, &anna())).await.unwrap().into_inner();
+    assert!(poll.flight_descriptor.is_none());
+    assert_eq!(Schema::try_from(poll.info.unwrap()).unwrap(), promised);
+}
+
+async fn prepare(
+    bench: &Bench,
+    token: &str,
+    sql: &str,
+) -> Result<ActionCreatePreparedStatementResult, tonic::Status> {
+    let request = ActionCreatePreparedStatementRequest { query: sql.to_owned(), transaction_id: None };
+    let body = request.as_any().encode_to_vec().into();
+    let action = Action { r#type: "CreatePreparedStatement".to_owned(), body };
+    let mut results = bench.client().do_action(with_token(action, token)).await?.into_inner();
+    let any = Any::decode(results.message().await?.unwrap().body).unwrap();
+    // Field 4, `is_update`: false.
+    assert!(any.value.ends_with(&[0x20, 0x00]));
+    Ok(any.unpack().unwrap().unwrap())
+}
+
+fn prepared(handle: &Bytes) -> FlightDescriptor {
+    let command = CommandPreparedStatementQuery { prepared_statement_handle: handle.clone() };
+    FlightDescriptor::new_cmd(command.as_any().encode_to_vec())
+}
+
+#[tokio::test]
+async fn prepared_statements_run_and_close() {
+    let bench = Bench::start().await;
+    let statement =
+        prepare(&bench, &anna(), "select order_id from sales.orders where total > 100").await.unwrap();
+    let schema = Schema::try_from(IpcMessage(statement.dataset_schema.clone())).unwrap();
+    assert_eq!(schema.fields().len(), 1);
+    assert!(statement.parameter_schema.is_empty());
+    let info = bench.flight_info(&anna(), prepared(&statement.prepared_statement_handle)).await.unwrap();
+    let rows = bench.do_get(&anna(), info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
+    assert_eq!(rows.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 2);
+    for _ in 0..2 {
+        let request = ActionClosePreparedStatementRequest {
+            prepared_statement_handle: statement.prepared_statement_handle.clone(),
+        };
+        let body = request.as_any().encode_to_vec().into();
+        let action = Action { r#type: "ClosePreparedStatement".to_owned(), body };
+        bench.client().do_action(with_token(action, &anna())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a060_a066_handles_and_tickets_are_the_callers_own() {
+    let bench = Bench::start().await;
+    let statement_ = prepare(&bench, &anna(), "select order_id from sales.orders").await.unwrap();
+    let handle = &statement_.prepared_statement_handle;
+    let bob = token("bob", "analyst");
+    let of_bob = bench.flight_info(&bob, prepared(handle)).await.unwrap_err();
+    let unknown = bench.flight_info(&bob, prepared(&Bytes::from_static(b"nonsense"))).await.unwrap_err();
+    assert_eq!(of_bob.code(), unknown.code());
+    let (left, right) = (of_bob.message().split(" (").next(), unknown.message().split(" (").next());
+    assert_eq!(left, right);
+
+    let info = bench.flight_info(&anna(), statement("select order_id from sales.orders")).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    assert!(bench.do_get(&bob, ticket.clone()).await.is_err());
+    // A121: a handle is no ticket, and a ticket no handle.
+    assert!(bench.do_get(&anna(), Ticket { ticket: handle.clone() }).await.is_err());
+    assert!(bench.flight_info(&anna(), prepared(&ticket.ticket)).await.is_err());
+    assert!(bench.do_get(&anna(), ticket).await.is_ok());
+}
+
+#[tokio::test]
+async fn a059_a067_the_policy_of_the_moment_counts() {
+    let bench = Bench::start().await;
+    let info = bench.flight_info(&anna(), statement("select * from sales.orders")).await.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    bench.sales_policy(
+        &crate::testing::larkfield::SALES_POLICY
+            .replace("total, card]", "total]")
+            .replace("\n    masks: { card: last(4) }", ""),
+    );
+    let changed = bench.do_get(&anna(), ticket.clone()).await.unwrap_err();
+    assert!(changed.message().contains("run it again"), "{changed}");
+    bench.sales_policy("domain: sales\nowner: x\ngrants: []");
+    let gone = bench.do_get(&anna(), ticket).await.unwrap_err();
+    assert_eq!(gone.code(), tonic::Code::NotFound);
+}
+
+#[tokio::test]
+async fn every_query_is_recorded_once() {
+    let bench = Bench::start().await;
+    bench.query(&anna(), "select order_id from sales.orders").await.unwrap();
+    bench.query(&anna(), "select margin from sales.orders").await.unwrap_err();
+    let records = bench.records();
+    assert_eq!(records.len(), 2, "{records:?}");
+    let (ran, refused) = (&records[0], &records[1]);
+    assert_eq!(
+        (&ran["outcome"], &ran["rows"], &ran["principal"]["subject"]),
+        (&"ok".into(), &4.into(), &"anna".into())
+    );
+    assert_eq!(ran["tables"][0], "sales.orders");
+    assert_eq!(ran["rules"][0], "sales.orders: analysts-own-regions");
+    assert_eq!((&refused["outcome"], &refused["error"]), (&"refused".into(), &"unknown_column".into()));
+}
