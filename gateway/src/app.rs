@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use meshgate_engine::{Engine, EngineLimits};
+use meshgate_engine::{Engine, EngineLimits, statement::StatementLimits};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -14,11 +14,11 @@ use crate::{
     admission::Admission,
     audit::{AuditError, AuditLog},
     config::{GatewayConfig, Limits},
-    flight::{FlightSql, FunctionNames, SqlInfoTable},
+    flight::{FlightSql, SqlInfoTable},
     http::{self, Readiness, ReadinessProblem},
     identity::{Authenticator, Clock, KeySetError},
     mesh::{MeshFile, MeshFileError, MeshState, keep_described},
-    planner::Planner,
+    planner::{FunctionNames, Planner},
     query::{PermitIssuer, PermitIssuerError},
     ticket::Sealer,
     tls::{self, NodesTls, TlsError},
@@ -187,14 +187,15 @@ fn gateway(config: &GatewayConfig, mesh_file: &MeshFile) -> Result<Gateway, Star
         ..EngineLimits::default()
     };
     let engine = Engine::new(engine_limits).map_err(|error| StartError::Engine(error.to_string()))?;
-    let sql_info = SqlInfoTable::new(&FunctionNames::default())
-        .map_err(|error| StartError::Engine(error.to_string()))?;
+    let statement_limits = StatementLimits { bytes: limits.statement_bytes, ..StatementLimits::default() };
+    let functions = FunctionNames::of(&engine).map_err(|error| StartError::Engine(error.to_string()))?;
+    let sql_info = SqlInfoTable::new(&functions).map_err(|error| StartError::Engine(error.to_string()))?;
     Ok(Gateway {
         authenticator: Authenticator::new(&config.identity, clock.clone())?,
         sealer: Sealer::new(mesh.name(), &config.sealing).map_err(|_| StartError::SealingKey)?,
         audit: Arc::new(AuditLog::open(&config.audit)?),
         permits: Arc::new(PermitIssuer::new(&config.name, &config.permits, clock.clone())?),
-        planner: Planner::new(Arc::clone(&engine)),
+        planner: Planner::new(Arc::clone(&engine), statement_limits),
         admission: Admission::new(&limits),
         mesh: Arc::new(MeshState::new(mesh)),
         stopping: watch::Sender::new(false),

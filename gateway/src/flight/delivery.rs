@@ -13,6 +13,7 @@ use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use arrow_flight::{FlightData, encode::FlightDataEncoderBuilder, error::FlightError};
 use datafusion::common::DataFusionError;
 use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use meshgate_engine::failure::{self, EngineFailure};
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
@@ -152,7 +153,11 @@ fn messages(
 
 /// A domain's failure is told as such, however the operators above wrapped it.
 pub(super) fn execution_error(context: &QueryContext, error: &DataFusionError) -> GatewayError {
-    context.failure().unwrap_or_else(|| GatewayError::from_execution(error))
+    context.failure().unwrap_or_else(|| match failure::classify(error) {
+        EngineFailure::Deadline => GatewayError::Limit(Limit::QueryTime),
+        EngineFailure::Cancelled => GatewayError::Cancelled,
+        _ => GatewayError::from_execution(error),
+    })
 }
 
 fn count(given: &Traffic, rows_max: u64, bytes_max: u64, batch: &RecordBatch) -> Result<(), GatewayError> {

@@ -39,7 +39,7 @@ use crate::{
 use authenticate::{Authenticated, Caller};
 use command::{MetadataCommand, WRITING, Wanted};
 
-pub use sql_info::{FunctionNames, SqlInfoTable};
+pub use sql_info::SqlInfoTable;
 
 /// Longest request message. Statements and handles are far shorter.
 const REQUEST_BYTES_MAX: usize = 1 << 20;

@@ -17,6 +17,8 @@ use arrow_flight::{
 };
 use datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
 
+use crate::planner::FunctionNames;
+
 const NAME: &str = "Meshgate";
 /// Dotted digits only: ODBC parses it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -26,15 +28,6 @@ const ARROW_VERSION: &str = "59.3.2";
 const CODES_END: u32 = 1_000;
 /// Asks for no code at all; an empty list would ask for every one.
 const NO_CODE: u32 = u32::MAX;
-
-/// Names of functions, as drivers group them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FunctionNames {
-    pub numeric: Vec<String>,
-    pub string: Vec<String>,
-    pub system: Vec<String>,
-    pub date_time: Vec<String>,
-}
 
 /// The answers to `GetSqlInfo`.
 pub struct SqlInfoTable {

@@ -219,7 +219,8 @@ async fn start(
     if promised.is_some() && promised != Some(digest(&schema).map_err(refused)?) {
         return Err(refused(GatewayError::SchemaChanged));
     }
-    let mut batches = gateway.engine.execute(plan, task, context.deadline).boxed();
+    let batches = gateway.engine.execute(plan, task, context.deadline);
+    let mut batches = batches.map_err(|error| refused(execution_error(&context, &error)))?.boxed();
     // Until the first row is given, a query can be planned again.
     let first = batches.next().await;
     if let Some(Err(error)) = &first {

@@ -4,6 +4,7 @@
 //! checked against the allow-list, optimized, cut, and turned into operators.
 
 mod cut;
+mod functions;
 mod notice;
 mod thread;
 
@@ -16,8 +17,12 @@ use datafusion::{
     logical_expr::LogicalPlan,
     physical_plan::ExecutionPlan,
     physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner},
+    sql::parser::Statement,
 };
-use meshgate_engine::{Engine, QuerySettings, plan_check, statement};
+use meshgate_engine::{
+    Engine, QuerySettings, plan_check,
+    statement::{self, StatementLimits},
+};
 
 use crate::{
     catalog::{CATALOG, MeshCatalogList, PrincipalCatalog, SYSTEM_SCHEMA, WHO_AM_I},
@@ -27,12 +32,14 @@ use crate::{
 use cut::{CutPlan, DomainQueryPlanner};
 use thread::PlanningThreads;
 
+pub use functions::FunctionNames;
 pub use notice::Notice;
 
 /// Plans statements.
 #[derive(Debug)]
 pub struct Planner {
     engine: Arc<Engine>,
+    limits: StatementLimits,
     threads: PlanningThreads,
 }
 
@@ -48,8 +55,8 @@ pub struct Planned {
 
 impl Planner {
     /// A planner for sessions of `engine`.
-    pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, threads: PlanningThreads::new() }
+    pub fn new(engine: Arc<Engine>, limits: StatementLimits) -> Self {
+        Self { engine, limits, threads: PlanningThreads::new() }
     }
 
     /// Plans `sql` for the principal of `catalog`.
@@ -59,19 +66,23 @@ impl Planner {
         catalog: Arc<PrincipalCatalog>,
         context: Arc<QueryContext>,
     ) -> Result<Planned, GatewayError> {
-        let engine = Arc::clone(&self.engine);
+        let (engine, limits) = (Arc::clone(&self.engine), self.limits.clone());
         let deadline = context.deadline;
-        self.threads.run(deadline, async move { plan(&engine, &sql, catalog, context).await }).await
+        let work = async move {
+            let statement = statement::parse(&sql, &limits)
+                .map_err(|error| GatewayError::Statement(error.to_string()))?;
+            plan(&engine, statement, catalog, context).await
+        };
+        self.threads.run(deadline, work).await
     }
 }
 
 async fn plan(
     engine: &Engine,
-    sql: &str,
+    statement: Statement,
     catalog: Arc<PrincipalCatalog>,
     context: Arc<QueryContext>,
 ) -> Result<Planned, GatewayError> {
-    let statement = statement::parse(sql).map_err(|error| GatewayError::Statement(error.to_string()))?;
     let state = session(engine, &catalog, context)?;
     let references =
         state.resolve_table_references(&statement).map_err(|error| GatewayError::from_planning(&error))?;
@@ -79,6 +90,7 @@ async fn plan(
     let plan =
         state.statement_to_plan(statement).await.map_err(|error| planning_error(&error, &references))?;
     plan_check::check(&plan).map_err(|error| GatewayError::Statement(error.to_string()))?;
+    refuse_parameters(&plan)?;
     optimize(&state, plan).await
 }
 
@@ -93,15 +105,21 @@ fn session(
         instant: catalog.statement.instant,
         zone: catalog.statement.zone.name().to_owned(),
     };
-    let mut state = engine.session(settings).map_err(|error| GatewayError::Internal(error.to_string()))?;
-    state.register_catalog_list(Arc::new(MeshCatalogList::new(Arc::clone(catalog))));
-    let config = state.config_mut();
-    config.set_extension(context);
-    let names = &mut config.options_mut().catalog;
-    CATALOG.clone_into(&mut names.default_catalog);
-    // No schema has this name: a table is always named with its domain.
-    names.default_schema.clear();
+    let catalogs = Arc::new(MeshCatalogList::new(Arc::clone(catalog)));
+    let mut state =
+        engine.session(settings, catalogs).map_err(|error| GatewayError::Internal(error.to_string()))?;
+    state.config_mut().set_extension(context);
     Ok(state)
+}
+
+fn refuse_parameters(plan: &LogicalPlan) -> Result<(), GatewayError> {
+    let names = plan.get_parameter_names().map_err(|error| GatewayError::from_planning(&error))?;
+    if names.is_empty() {
+        Ok(())
+    } else {
+        let text = "parameters are not supported: write the values into the statement";
+        Err(GatewayError::Statement(text.to_owned()))
+    }
 }
 
 /// Names with a domain are decided before anything else about the statement,

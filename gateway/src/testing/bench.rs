@@ -30,13 +30,13 @@ use crate::{
     app::Gateway,
     audit::AuditLog,
     config::{IdentityConfig, IssuerConfig, Limits, PermitKeyConfig, SealingKey, Secret, SignatureAlgorithm},
-    flight::{FlightSql, FunctionNames, SqlInfoTable},
+    flight::{FlightSql, SqlInfoTable},
     identity::{
         Authenticator, Clock,
         forge::{AUDIENCE, FORGE, ISSUER, START},
     },
     mesh::{Described, MeshState, NodeConnection},
-    planner::Planner,
+    planner::{FunctionNames, Planner},
     query::PermitIssuer,
     ticket::Sealer,
 };
@@ -186,7 +186,7 @@ fn gateway(folder: &std::path::Path, audit: &std::path::Path, limits: Limits) ->
         sealer: Sealer::new(mesh.name(), &sealing).unwrap(),
         audit: Arc::new(AuditLog::open(audit).unwrap()),
         permits: Arc::new(PermitIssuer::new("gateway", &permit_key, clock.clone()).unwrap()),
-        planner: Planner::new(Arc::clone(&engine)),
+        planner: Planner::new(Arc::clone(&engine), meshgate_engine::statement::StatementLimits::default()),
         admission: Admission::new(&limits),
         mesh: Arc::new(MeshState::new(mesh)),
         stopping: tokio::sync::watch::Sender::new(false),
@@ -210,7 +210,11 @@ async fn serve(gateway: Arc<Gateway>) -> Channel {
     tokio::spawn(async move {
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         let service = FlightSql::service(gateway);
-        tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming).await
+        tonic::transport::Server::builder()
+            .http2_max_header_list_size(64 << 10)
+            .add_service(service)
+            .serve_with_incoming(incoming)
+            .await
     });
     Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }

@@ -1,4 +1,4 @@
-use arrow::array::{Array, AsArray, UnionArray};
+use arrow::array::{AsArray, UnionArray};
 use arrow::datatypes::UInt32Type;
 
 use super::*;
