@@ -77,6 +77,7 @@ impl Planner {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place in which SQL of callers is planned")]
 async fn plan(
     engine: &Engine,
     statement: Statement,

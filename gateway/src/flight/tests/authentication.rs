@@ -64,7 +64,7 @@ async fn a082_what_is_not_offered_is_said_after_authentication_only() {
     for (method, result) in call_all(&bench, Some(&bearer)).await {
         match method {
             "DoPut" | "DoExchange" | "DoAction" => {
-                assert_eq!(result.unwrap_err().code(), Code::Unimplemented)
+                assert_eq!(result.unwrap_err().code(), Code::Unimplemented);
             }
             "Handshake" | "ListFlights" | "ListActions" => assert!(result.is_ok(), "{method}"),
             _ => assert_eq!(result.unwrap_err().code(), Code::InvalidArgument, "{method}"),
