@@ -5,14 +5,20 @@
 //! The client's stream ends well only if the task said that it did.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use arrow_flight::{FlightData, encode::FlightDataEncoderBuilder, error::FlightError};
 use datafusion::common::DataFusionError;
-use futures::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
+use futures::{
+    Stream, StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use meshgate_engine::failure::{self, EngineFailure};
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
@@ -21,7 +27,7 @@ use super::{edge, record::QueryRecord};
 use crate::{
     admission::Admitted,
     config::Limits,
-    query::{QueryContext, Traffic},
+    query::QueryContext,
     status::{GatewayError, Limit},
 };
 
@@ -44,6 +50,28 @@ pub(super) struct Delivery {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
+/// What was given to the client so far.
+#[derive(Debug, Default)]
+struct Given {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Given {
+    /// Counts a batch; gives rows and bytes with it.
+    fn add(&self, rows: usize, bytes: usize) -> (u64, u64) {
+        let (rows, bytes) = (rows as u64, bytes as u64);
+        let before =
+            (self.rows.fetch_add(rows, Ordering::Relaxed), self.bytes.fetch_add(bytes, Ordering::Relaxed));
+        (before.0.saturating_add(rows), before.1.saturating_add(bytes))
+    }
+
+    fn total(&self) -> (u64, u64) {
+        (self.rows.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+}
+
+/// Set once, when it is known how the result ended.
 type End = Arc<OnceLock<Result<(), Status>>>;
 
 impl Delivery {
@@ -52,7 +80,7 @@ impl Delivery {
         let (sender, receiver) = mpsc::channel(CHANNEL_MESSAGES);
         let end = End::default();
         let (query_id, idle_time, given) =
-            (self.context.query_id.clone(), limits.idle_time, Arc::new(Traffic::default()));
+            (self.context.query_id.clone(), limits.idle_time, Arc::new(Given::default()));
         let messages = messages(self.batches, self.context, self.schema, Arc::clone(&given), limits);
         let task = Task {
             messages,
@@ -77,7 +105,7 @@ impl Delivery {
 struct Task {
     messages: BoxStream<'static, Result<FlightData, FlightError>>,
     sender: mpsc::Sender<FlightData>,
-    given: Arc<Traffic>,
+    given: Arc<Given>,
     idle_time: Duration,
     stopping: watch::Receiver<bool>,
     admitted: Admitted,
@@ -130,7 +158,7 @@ fn messages(
     batches: Batches,
     context: Arc<QueryContext>,
     schema: SchemaRef,
-    given: Arc<Traffic>,
+    given: Arc<Given>,
     limits: &Limits,
 ) -> BoxStream<'static, Result<FlightData, FlightError>> {
     let (rows_max, bytes_max) = (limits.result_rows, limits.result_bytes);
@@ -141,12 +169,16 @@ fn messages(
             let converted = edge::convert(&batch, &edge_schema)
                 .map_err(|error| GatewayError::Internal(format!("a result cannot be converted: {error}")))
                 .and_then(|batch| count(&given, rows_max, bytes_max, &batch).map(|()| batch));
-            std::future::ready(converted)
+            let pieces = converted
+                .map(|batch| stream::iter(edge::split(batch, MESSAGE_BYTES)).map(Ok::<_, GatewayError>));
+            std::future::ready(pieces)
         })
+        .try_flatten()
         .map_err(|error| FlightError::ExternalError(Box::new(error)));
     FlightDataEncoderBuilder::new()
         .with_schema(schema)
-        .with_max_flight_data_size(MESSAGE_BYTES)
+        // They are small enough, and the encoder would count shared buffers once for each column.
+        .with_max_flight_data_size(usize::MAX)
         .build(converted)
         .boxed()
 }
@@ -160,9 +192,8 @@ pub(super) fn execution_error(context: &QueryContext, error: &DataFusionError) -
     })
 }
 
-fn count(given: &Traffic, rows_max: u64, bytes_max: u64, batch: &RecordBatch) -> Result<(), GatewayError> {
-    given.add(batch.num_rows(), batch.get_array_memory_size());
-    let (rows, bytes) = given.total();
+fn count(given: &Given, rows_max: u64, bytes_max: u64, batch: &RecordBatch) -> Result<(), GatewayError> {
+    let (rows, bytes) = given.add(batch.num_rows(), edge::size(batch));
     if rows > rows_max {
         Err(GatewayError::Limit(Limit::ResultRows))
     } else if bytes > bytes_max {
@@ -188,7 +219,7 @@ fn client_stream(
     end: End,
 ) -> impl Stream<Item = Result<FlightData, Status>> + Send {
     let unknown = || Err(Status::internal("the result could not be completed"));
-    let last = futures::stream::once(async move { end.get().cloned().unwrap_or_else(unknown) });
+    let last = stream::once(async move { end.get().cloned().unwrap_or_else(unknown) });
     let last = last.filter_map(|ended| std::future::ready(ended.err().map(Err)));
     tokio_stream::wrappers::ReceiverStream::new(receiver).map(Ok).chain(last)
 }

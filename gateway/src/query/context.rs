@@ -1,10 +1,7 @@
 //! What the operators of one query need while they run.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,29 +22,7 @@ pub struct QueryContext {
     pub deadline: Instant,
     /// Longest time that a node may stay silent.
     pub idle_time: Duration,
-    /// What came from the domains.
-    pub traffic: Traffic,
     failure: Mutex<Option<GatewayError>>,
-}
-
-/// Rows and bytes that domains sent.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    rows: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Traffic {
-    /// Counts a batch.
-    pub fn add(&self, rows: usize, bytes: usize) {
-        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Rows and bytes so far.
-    pub fn total(&self) -> (u64, u64) {
-        (self.rows.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
-    }
 }
 
 impl QueryContext {
@@ -60,8 +35,7 @@ impl QueryContext {
         deadline: Instant,
         idle_time: Duration,
     ) -> Self {
-        let (traffic, failure) = (Traffic::default(), Mutex::default());
-        Self { query_id, principal, snapshot, permits, deadline, idle_time, traffic, failure }
+        Self { query_id, principal, snapshot, permits, deadline, idle_time, failure: Mutex::default() }
     }
 
     /// Keeps the first failure of a domain query: operators above wrap errors

@@ -11,7 +11,7 @@ mod exec;
 mod permit;
 mod stream;
 
-pub use context::{QueryContext, Traffic};
+pub use context::QueryContext;
 pub use domain_query::{DomainQuery, DomainQueryError, QueriedTable};
 pub use exec::DomainQueryExec;
 pub use permit::{PermitIssuer, PermitIssuerError};

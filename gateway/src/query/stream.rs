@@ -80,7 +80,6 @@ impl Answer {
         let Some(batch) = next else {
             return Ok(None);
         };
-        self.context.traffic.add(batch.num_rows(), batch.get_array_memory_size());
         // The promised schema has no metadata: what a node puts there is not handed on.
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = batch.columns().to_vec();

@@ -56,3 +56,17 @@ fn a_null_where_none_was_promised_is_an_error() {
         RecordBatch::try_new(nullable, vec![Arc::new(Float32Array::from(vec![None, Some(1.0)]))]).unwrap();
     assert!(convert(&batch, &promised).is_err());
 }
+
+#[test]
+fn large_batches_are_split_by_their_own_bytes() {
+    let long = "x".repeat(1_000);
+    let texts: StringArray = (0..100).map(|row| (row < 50).then_some(long.as_str())).collect();
+    let fields = Schema::new(vec![Field::new("t", DataType::Utf8, true)]);
+    let batch = RecordBatch::try_new(Arc::new(fields), vec![Arc::new(texts)]).unwrap();
+    let pieces = split(batch.clone(), 10_000);
+    assert_eq!(pieces.iter().map(RecordBatch::num_rows).sum::<usize>(), 100);
+    assert!(pieces.iter().all(|piece| size(piece) <= 10_000));
+    // The rows without a text need no splitting.
+    assert_eq!(pieces.last().unwrap().num_rows(), 50);
+    assert_eq!(split(batch.slice(0, 1), 1).len(), 1);
+}
