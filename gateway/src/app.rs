@@ -263,3 +263,6 @@ fn probe(
         Readiness { domains_total, domains_ready, problems }
     })
 }
+
+#[cfg(test)]
+mod tests;

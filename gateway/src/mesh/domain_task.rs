@@ -96,3 +96,6 @@ fn take(domain: &str, body: &[u8], connection: &Arc<NodeConnection>, state: &Mes
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

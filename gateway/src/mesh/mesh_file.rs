@@ -103,3 +103,6 @@ fn stamp(path: &Path) -> Stamp {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,8 @@ pub(crate) struct State {
 pub(crate) struct FakeNode {
     tables: Arc<HashMap<String, RecordBatch>>,
     pub(crate) state: Arc<Mutex<State>>,
+    /// What the node says of its domain; nothing ends the stream.
+    pub(crate) description: tokio::sync::watch::Sender<Vec<u8>>,
 }
 
 impl FakeNode {
@@ -59,7 +61,11 @@ impl FakeNode {
     pub(crate) async fn start(domain: &str) -> (Self, Channel) {
         let tables = larkfield::tables(domain);
         let tables = tables.iter().map(|table| (table.name.clone(), larkfield::rows(table))).collect();
-        let node = Self { tables: Arc::new(tables), state: Arc::default() };
+        let node = Self {
+            tables: Arc::new(tables),
+            state: Arc::default(),
+            description: tokio::sync::watch::Sender::default(),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = FlightServiceServer::new(node.clone());
@@ -185,8 +191,11 @@ impl FlightService for FakeNode {
         Err(Status::unimplemented("node"))
     }
 
-    async fn do_action(&self, _: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        Err(Status::unimplemented("node"))
+    async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        assert_eq!(request.into_inner().r#type, meshgate_proto::DESCRIBE_ACTION);
+        let descriptions = tokio_stream::wrappers::WatchStream::new(self.description.subscribe());
+        let ends = descriptions.take_while(|body| std::future::ready(!body.is_empty()));
+        Ok(Response::new(ends.map(|body| Ok(arrow_flight::Result { body: body.into() })).boxed()))
     }
 
     async fn list_actions(&self, _: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {

@@ -1,0 +1,66 @@
+use super::*;
+use crate::testing::{
+    fake_node::FakeNode,
+    larkfield::{HR_POLICY, SALES_POLICY, descriptor, mesh},
+};
+
+/// Waits until the present snapshot is as wanted.
+async fn until(state: &MeshState, wanted: impl Fn(&crate::mesh::Snapshot) -> bool) {
+    let waits = async {
+        while !wanted(&state.snapshot()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), waits).await.expect("the snapshot becomes as wanted");
+}
+
+#[tokio::test]
+async fn a_domain_is_as_its_node_said_last() {
+    let (node, channel) = FakeNode::start("sales").await;
+    node.description.send_replace(descriptor("sales", SALES_POLICY).encode_to_vec());
+    let state = Arc::new(MeshState::new(mesh()));
+    let (listening, connection) = (Arc::clone(&state), Arc::new(NodeConnection::over(channel)));
+    let task = tokio::spawn(async move { listen("sales", connection, &listening).await });
+    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.table("orders").is_some())).await;
+
+    let mut without_orders = descriptor("sales", SALES_POLICY);
+    without_orders.products.remove(0);
+    node.description.send_replace(without_orders.encode_to_vec());
+    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.table("orders").is_none())).await;
+    assert_eq!(state.snapshot().domain("sales").unwrap().generation, 2);
+
+    // What is not understood, or is another domain's, is not there.
+    node.description.send_replace(descriptor("hr", HR_POLICY).encode_to_vec());
+    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.products().is_empty())).await;
+    assert!(state.snapshot().domain("hr").is_none());
+
+    node.description.send_replace(Vec::new());
+    assert!(task.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_says_nothing_is_an_error() {
+    let (node, channel) = FakeNode::start("sales").await;
+    node.description.send_replace(Vec::new());
+    let state = MeshState::new(mesh());
+    let listened = listen("sales", Arc::new(NodeConnection::over(channel)), &state).await;
+    assert!(matches!(listened, Err(ListenError::Ended)));
+    assert!(state.snapshot().domain("sales").is_none());
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_domain_stays_when_it_goes_away() {
+    let (_node, channel) = FakeNode::start("sales").await;
+    let state = MeshState::new(mesh());
+    let described = Described::read("sales", descriptor("sales", SALES_POLICY)).unwrap();
+    state.described("sales", described, Arc::new(NodeConnection::over(channel)));
+    let before = state.snapshot();
+    assert!(before.domain("sales").unwrap().connection.is_some());
+    state.unavailable("sales");
+    let after = state.changed_since(&before, Duration::from_secs(1)).await;
+    let sales = after.domain("sales").unwrap();
+    assert!(sales.connection.is_none() && sales.table("orders").is_some());
+    // Nothing changes twice.
+    state.unavailable("sales");
+    assert!(Arc::ptr_eq(&after, &state.snapshot()));
+}
