@@ -6,7 +6,6 @@ use std::{collections::BTreeSet, time::Duration};
 use meshgate_engine::permit::{self, PermitSigner};
 use meshgate_policies::{Digest, POLICY_LANGUAGE, Principal};
 use meshgate_proto::{PERMIT_TYPE, v1};
-use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 use super::{DomainQuery, QueryContext};
 use crate::{config::PermitKeyConfig, identity::Clock, mesh::DomainView, status::GatewayError};
@@ -31,10 +30,7 @@ pub struct PermitIssuerError;
 impl PermitIssuer {
     /// Issues as `gateway` with the configured key.
     pub fn new(gateway: &str, key: &PermitKeyConfig, clock: Clock) -> Result<Self, PermitIssuerError> {
-        let pem = key.key.expose().as_bytes();
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| PermitIssuerError)?;
-        let signer =
-            PermitSigner::from_pkcs8(&key.id, der.secret_pkcs8_der()).map_err(|_| PermitIssuerError)?;
+        let signer = PermitSigner::from_pem(&key.id, key.key.expose()).map_err(|_| PermitIssuerError)?;
         Ok(Self { gateway: gateway.to_owned(), signer, clock })
     }
 
@@ -52,7 +48,7 @@ impl PermitIssuer {
             gateway: self.gateway.clone(),
             audience: domain.node().to_owned(),
             query_id: context.query_id.clone(),
-            principal: Some(permit::principal_message(&needed(&context.principal, query, domain))),
+            principal: Some(permit::principal_to_message(&needed(&context.principal, query, domain))),
             policy_language: POLICY_LANGUAGE,
             owner_policy_version: domain.policy.owner_version().as_bytes().to_vec(),
             operator_policy_version: domain.policy.operator_version().as_bytes().to_vec(),
@@ -63,7 +59,7 @@ impl PermitIssuer {
             expires_at: issued_at.saturating_add(life),
             id: random_id()?,
         };
-        Ok(self.signer.sign(permit))
+        Ok(permit::sign(&self.signer, &permit))
     }
 }
 
