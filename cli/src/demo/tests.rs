@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDate;
-use meshgate_domain_node::contract;
+use meshgate_domain_node::{NodeConfig, contract};
 use meshgate_gateway::config::GatewayConfig;
 use meshgate_policies::{Decision, Document, DomainPolicy, Mesh, Statement, Table};
 
@@ -34,6 +34,10 @@ fn the_servers_read_their_configuration() {
     let gateway = GatewayConfig::load(&folder.mesh().join("gateway.yaml"), &no_variables).unwrap();
     let names: Vec<&str> = gateway.domains.iter().map(|domain| domain.domain.as_str()).collect();
     assert_eq!(names, ["customers", "sales", "web"]);
+    for domain in DOMAINS {
+        let node = NodeConfig::load(&folder.path.join(domain).join("node.yaml"), &no_variables).unwrap();
+        assert_eq!(node.domain, domain);
+    }
 }
 
 fn mesh(folder: &DemoFolder) -> Mesh {
