@@ -304,6 +304,23 @@ fn casts_that_are_allowed_never_fail_and_others_are_refused() {
 }
 
 #[test]
+fn every_cast_that_policies_may_use_is_lowered() {
+    use meshgate_policies::expression::{cast_cannot_fail, try_cast_exists};
+    for from in all_types() {
+        for to in all_types() {
+            let expr = boxed(column(&from));
+            if cast_cannot_fail(&from, &to) {
+                let cast = PolicyExpr::Cast { expr: expr.clone(), to: to.clone() };
+                assert!(lower(&cast).is_ok(), "{from} to {to}");
+            }
+            if try_cast_exists(&from, &to) {
+                assert!(lower(&PolicyExpr::TryCast { expr, to: to.clone() }).is_ok(), "{from} to {to}");
+            }
+        }
+    }
+}
+
+#[test]
 fn casts_keep_every_value_or_are_refused() {
     let refused =
         |from: DataType, to: DataType| lower(&PolicyExpr::Cast { expr: boxed(column(&from)), to }).is_err();
