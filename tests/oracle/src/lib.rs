@@ -23,6 +23,6 @@ mod value;
 
 pub use caller::Caller;
 pub use cells::{View, view};
-pub use documents::{Column, Documents, Table};
+pub use documents::{Column, Documents, Table, yaml};
 pub use raw::{read_rows, value};
 pub use value::{Row, Value};

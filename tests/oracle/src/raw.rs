@@ -113,6 +113,9 @@ pub fn value(array: &dyn Array, row: usize) -> Value {
     }
     match array.data_type() {
         types::DataType::Boolean => Value::Boolean(array.as_boolean().value(row)),
+        types::DataType::UInt64 => {
+            Value::Integer(array.as_primitive::<types::UInt64Type>().value(row).into())
+        }
         types::DataType::Int32 => Value::Integer(array.as_primitive::<types::Int32Type>().value(row).into()),
         types::DataType::Int64 => Value::Integer(array.as_primitive::<types::Int64Type>().value(row).into()),
         types::DataType::Float64 => Value::Float(array.as_primitive::<types::Float64Type>().value(row)),

@@ -1,0 +1,97 @@
+//! The demo: each persona gets of each table exactly what the oracle leaves of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use meshgate_oracle::{Caller, Documents, View, read_rows, view};
+use meshgate_tests::demo::Demo;
+use meshgate_tests::eventually;
+use meshgate_tests::process::is_alive;
+use meshgate_tests::render::Rendered;
+use serde_json::Value;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_persona_sees_what_the_oracle_leaves() {
+    let parent = tempfile::tempdir().unwrap();
+    let demo = Demo::start(&parent.path().join("demo"));
+    let personas = personas(&demo.directory);
+    let mut seen = 0;
+    let mut absent = 0;
+    for (persona, claims) in personas.as_object().unwrap() {
+        let mut client = demo.client(persona).await;
+        for domain in demo.domains() {
+            let documents = documents(&demo.directory, &domain);
+            for table in &documents.tables {
+                let caller = Caller::new(&documents.mesh, claims, today());
+                let expected = view(&documents, table, &caller, &read_rows(table));
+                let sql = format!("select * from {domain}.{}", table.name);
+                match (expected, client.query(&sql).await) {
+                    (Some(expected), Ok(result)) => {
+                        assert_eq!(result.sorted(), rendered(&expected).sorted(), "{persona}: {sql}");
+                        seen += 1;
+                    }
+                    (None, Err(status)) => {
+                        assert_eq!(status.code(), tonic::Code::NotFound, "{persona}: {sql}: {status:?}");
+                        absent += 1;
+                    }
+                    (expected, result) => panic!("{persona}: {sql}: expected {expected:?}, got {result:?}"),
+                }
+            }
+        }
+    }
+    // Both happen, and not only once: otherwise the comparison shows nothing.
+    assert!(seen >= 15 && absent >= 15, "{seen} tables seen, {absent} absent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_demo_serves_again_what_is_there() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("demo");
+    let sql = "select order_id, total from sales.orders order by order_id";
+    let mut demo = Demo::start(&directory);
+    let first = demo.client("marco").await.rows(sql).await;
+    let children: Vec<u32> = demo.domains().iter().map(|domain| demo.node_process(domain)).collect();
+    assert!(demo.process.terminate().success());
+    eventually("the nodes end with the demo", Duration::from_secs(5), || {
+        children.iter().all(|child| !is_alive(*child)).then_some(())
+    });
+    assert!(!directory.join("demo.json").exists());
+
+    let again = Demo::start(&directory);
+    assert_eq!(again.client("marco").await.rows(sql).await, first);
+    assert!(first.rows.len() >= 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_demo_takes_its_servers_along() {
+    let parent = tempfile::tempdir().unwrap();
+    let demo = Demo::start(&parent.path().join("demo"));
+    let mut children: Vec<u32> = demo.domains().iter().map(|domain| demo.node_process(domain)).collect();
+    children.push(u32::try_from(demo.state["gateway"]["process"].as_u64().unwrap()).unwrap());
+    assert!(children.iter().all(|child| is_alive(*child)));
+    drop(demo);
+    eventually("the servers end with the demo", Duration::from_secs(10), || {
+        children.iter().all(|child| !is_alive(*child)).then_some(())
+    });
+}
+
+fn rendered(view: &View) -> Rendered {
+    let rows = view.rows.iter().map(|row| row.iter().map(|cell| cell.render()).collect()).collect();
+    Rendered { columns: view.columns.clone(), rows }
+}
+
+fn documents(demo: &Path, domain: &str) -> Documents {
+    let folder = demo.join(domain);
+    Documents::read(domain, &demo.join("mesh/mesh.yaml"), &folder.join("products"), &folder.join("policies"))
+}
+
+fn personas(demo: &Path) -> Value {
+    let text = std::fs::read_to_string(demo.join("mesh/personas.yaml")).unwrap();
+    meshgate_oracle::yaml(&text)["personas"].clone()
+}
+
+/// Days since the epoch, in the demo's time zone.
+fn today() -> i32 {
+    let day = chrono::Utc::now().with_timezone(&chrono_tz::Europe::Berlin).date_naive();
+    i32::try_from(day.signed_duration_since(chrono::NaiveDate::default()).num_days()).unwrap()
+}

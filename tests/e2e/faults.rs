@@ -1,0 +1,88 @@
+//! Things that break: every result is whole or an error.
+
+use std::time::Duration;
+
+use meshgate_tests::demo::Demo;
+use meshgate_tests::process::signal;
+use meshgate_tests::{eventually_async, fixture};
+use tonic::Code;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_cell_ends_the_query_and_stays_with_the_owner() {
+    let mut plan = fixture::leaks();
+    let data = plan.files.iter_mut().find(|(path, _)| path == "sales/data/orders.csv").unwrap();
+    data.1.extend_from_slice(b"7,14,EU,not-a-number,c,n\n");
+    let mesh = plan.start().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    let status = alice.refused("select id, amount from sales.orders").await;
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    let said = format!("{status:?}");
+    assert!(
+        said.contains("sales.orders") && !said.contains("not-a-number") && !said.contains(".csv"),
+        "{said}"
+    );
+    // Other tables go on.
+    assert_eq!(alice.rows("select id from hr.people").await.rows.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_and_a_missing_column_concern_who_asks_for_them() {
+    let mesh = fixture::leaks().start().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    std::fs::write(mesh.path("sales/data/orders.csv"), "id,customer_id,region,amount,card\n1,10,EU,100,c\n")
+        .unwrap();
+    assert_eq!(alice.rows("select id, region from sales.orders").await.rows.len(), 1);
+    let mut auditor = mesh.client(&fixture::auditor()).await;
+    assert_eq!(auditor.refused("select note from sales.orders").await.code(), Code::Unavailable);
+
+    std::fs::remove_file(mesh.path("hr/data/people.csv")).unwrap();
+    assert_eq!(alice.refused("select id from hr.people").await.code(), Code::Unavailable);
+    let otto = mesh.client(&fixture::otto()).await.refused("select id from hr.people").await;
+    assert_eq!(otto.code(), Code::NotFound, "who may not know learns nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r27_a_node_that_is_gone_is_named_and_the_others_go_on() {
+    let mut mesh = fixture::leaks().start().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    let join = "select o.id, p.name from sales.orders o join hr.people p on o.customer_id = p.id";
+    assert_eq!(alice.rows(join).await.rows.len(), 2);
+    mesh.stop_node("hr").await;
+    let status = alice.refused(join).await;
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(status.message().contains("hr"), "{status:?}");
+    assert_eq!(alice.rows("select id from sales.orders").await.rows.len(), 3);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r28_a_killed_node_ends_the_query_with_an_error() {
+    let parent = tempfile::tempdir().unwrap();
+    let demo = Demo::start(&parent.path().join("demo"));
+    let mut marco = demo.client("marco").await;
+    let join = "select count(*) from sales.orders o join customers.profiles p using (customer_id)";
+    assert_eq!(marco.rows(join).await.rows.len(), 1);
+    signal(demo.node_process("customers"), "KILL");
+    eventually_async("an error that names the domain", LIMIT, async || {
+        let status = marco.query(join).await.err()?;
+        (status.code() == Code::Unavailable && status.message().contains("customers")).then_some(())
+    })
+    .await;
+    assert!(!marco.rows("select order_id from sales.orders").await.rows.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_audits_hold_each_query_and_no_cell() {
+    let mesh = fixture::leaks().start().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    assert_eq!(alice.rows("select id from sales.orders").await.rows.len(), 3);
+    for audit in ["audit.jsonl", "sales/audit.jsonl"] {
+        let text = std::fs::read_to_string(mesh.path(audit)).unwrap();
+        let record: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(record["principal"]["subject"], "alice", "{audit}: {record}");
+        assert_eq!(record["rows"], 3, "{audit}: {record}");
+        assert!(!text.contains(fixture::MARKER), "{audit}: no cell in an audit");
+    }
+}

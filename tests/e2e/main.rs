@@ -1,0 +1,19 @@
+//! End-to-end tests: one file a promise.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests stop at the first thing that is not as it must be"
+)]
+
+mod commands;
+mod demo;
+mod faults;
+mod leaks;
+mod live_policies;
+mod python_clients;
+mod refusals;
+mod tidy;
+mod tpch;

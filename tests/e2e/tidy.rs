@@ -1,0 +1,85 @@
+//! The structure: which crate may use which, and no test file forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Who may use whom directly. Whatever is not listed is forbidden.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("meshgate-proto", &[]),
+    ("meshgate-policies", &["meshgate-proto"]),
+    ("meshgate-engine", &["meshgate-policies", "meshgate-proto"]),
+    ("meshgate-domain-node", &["meshgate-engine", "meshgate-policies", "meshgate-proto"]),
+    ("meshgate-gateway", &["meshgate-engine", "meshgate-policies", "meshgate-proto"]),
+    (
+        "meshgate",
+        &[
+            "meshgate-domain-node",
+            "meshgate-engine",
+            "meshgate-gateway",
+            "meshgate-policies",
+            "meshgate-proto",
+        ],
+    ),
+    // The oracle of the tests shares nothing with what it judges.
+    ("meshgate-oracle", &[]),
+    ("meshgate-tests", &["meshgate-domain-node", "meshgate-gateway", "meshgate-oracle", "meshgate-proto"]),
+];
+
+/// What `policies` must not use: it has no I/O, no runtime, no engine.
+const NOT_IN_POLICIES: &[&str] = &["arrow", "datafusion", "object_store", "tokio", "tonic"];
+
+#[test]
+fn crates_use_only_what_lies_left_of_them() {
+    let packages = packages();
+    let ours: BTreeSet<&str> = packages.keys().map(String::as_str).collect();
+    let listed: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(ours, listed, "a crate is not in the table of arrows");
+    for (name, allowed) in ARROWS {
+        let used = packages[*name].iter().filter(|used| ours.contains(used.as_str()));
+        for used in used {
+            assert!(allowed.contains(&used.as_str()), "{name} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn policies_are_pure() {
+    let packages = packages();
+    let used: Vec<_> =
+        NOT_IN_POLICIES.iter().filter(|name| packages["meshgate-policies"].contains(**name)).collect();
+    assert!(used.is_empty(), "policies uses {used:?}");
+}
+
+#[test]
+fn every_test_file_is_in_the_binary() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        let is_there = module == "main" || main.contains(&format!("mod {module};"));
+        assert!(is_there || !name.ends_with(".rs"), "{name} is not in main.rs");
+    }
+}
+
+/// Our crates, each with the names of all its direct dependencies.
+fn packages() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let name = |value: &Value| value["name"].as_str().expect("a name").to_owned();
+    let packages = metadata["packages"].as_array().expect("packages");
+    packages
+        .iter()
+        .map(|package| {
+            let used = package["dependencies"].as_array().expect("dependencies").iter().map(name).collect();
+            (name(package), used)
+        })
+        .collect()
+}

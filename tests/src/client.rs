@@ -1,0 +1,132 @@
+//! A Flight client that shows everything: results, statuses, raw messages.
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::{Any, CommandStatementQuery, ProstMessageExt};
+use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, Ticket};
+use futures::TryStreamExt;
+use prost::Message;
+use tonic::metadata::MetadataValue;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
+
+use crate::render::Rendered;
+
+type Authorized = InterceptedService<Channel, Bearer>;
+
+/// A caller's connection.
+#[derive(Clone)]
+pub struct Client {
+    flight: FlightServiceClient<Authorized>,
+}
+
+/// Adds the token to each call.
+#[derive(Clone)]
+pub struct Bearer(Option<MetadataValue<tonic::metadata::Ascii>>);
+
+impl tonic::service::Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Client {
+    /// Connects to `address` (`host:port`); an empty `token` sends none.
+    pub async fn connect(address: &str, ca: &Path, token: &str) -> Self {
+        let ca = Certificate::from_pem(std::fs::read(ca).expect("the CA's certificate"));
+        let channel = Endpoint::from_shared(format!("https://{address}"))
+            .expect("an address")
+            .tls_config(ClientTlsConfig::new().ca_certificate(ca).domain_name("localhost"))
+            .expect("TLS settings")
+            .connect()
+            .await
+            .unwrap_or_else(|error| panic!("{address}: {error:?}"));
+        let bearer = (!token.is_empty()).then(|| format!("Bearer {token}").parse().expect("a header"));
+        let flight = FlightServiceClient::with_interceptor(channel, Bearer(bearer))
+            .max_decoding_message_size(64 << 20);
+        Self { flight }
+    }
+
+    /// The calls themselves.
+    pub fn flight(&mut self) -> &mut FlightServiceClient<Authorized> {
+        &mut self.flight
+    }
+
+    /// Plans `sql`.
+    pub async fn plan(&mut self, sql: &str) -> Result<FlightInfo, Status> {
+        Ok(self.flight.get_flight_info(statement(sql)).await?.into_inner())
+    }
+
+    /// The raw messages of a planned result.
+    pub async fn messages(&mut self, ticket: Ticket) -> Result<Vec<FlightData>, Status> {
+        self.flight.do_get(ticket).await?.into_inner().try_collect().await
+    }
+
+    /// The batches of a planned result.
+    pub async fn batches(&mut self, info: &FlightInfo) -> Result<Vec<RecordBatch>, Status> {
+        let ticket = info.endpoint[0].ticket.clone().expect("a ticket");
+        let stream = self.flight.do_get(ticket).await?.into_inner();
+        FlightRecordBatchStream::new_from_flight_data(stream.map_err(Into::into)).try_collect().await.map_err(
+            |error| match error {
+                arrow_flight::error::FlightError::Tonic(status) => *status,
+                other => Status::data_loss(other.to_string()),
+            },
+        )
+    }
+
+    /// Runs `sql` to its end.
+    pub async fn query(&mut self, sql: &str) -> Result<Rendered, Status> {
+        let info = self.plan(sql).await?;
+        let columns = columns(&info);
+        Ok(Rendered::of(columns, &self.batches(&info).await?))
+    }
+
+    /// Runs `sql`, which must work.
+    pub async fn rows(&mut self, sql: &str) -> Rendered {
+        self.query(sql).await.unwrap_or_else(|status| panic!("{sql}: {status:?}"))
+    }
+
+    /// Runs `sql`, which must be refused.
+    pub async fn refused(&mut self, sql: &str) -> Status {
+        match self.query(sql).await {
+            Err(status) => status,
+            Ok(rows) => panic!("{sql} should be refused and gave {rows:?}"),
+        }
+    }
+}
+
+/// The descriptor of a statement.
+pub fn statement(sql: &str) -> FlightDescriptor {
+    let command = CommandStatementQuery { query: sql.to_owned(), transaction_id: None };
+    let any = Any::pack(&command).expect("a command");
+    debug_assert_eq!(any.type_url, command.as_any().type_url);
+    FlightDescriptor::new_cmd(any.encode_to_vec())
+}
+
+/// Column names of a promised schema.
+pub fn columns(info: &FlightInfo) -> Vec<String> {
+    let schema = info.clone().try_decode_schema().expect("a schema");
+    schema.fields().iter().map(|field| field.name().clone()).collect()
+}
+
+/// A status as the caller gets it, without what differs from call to call: the query's id.
+pub fn answer(status: &Status) -> String {
+    let mut metadata = status.metadata().clone();
+    let id = metadata.remove("x-query-id").and_then(|value| value.to_str().map(str::to_owned).ok());
+    metadata.remove("date");
+    let hide = |text: &str| id.as_deref().map_or(text.to_owned(), |id| text.replace(id, "<query id>"));
+    format!(
+        "{:?}|{}|{}|{}",
+        status.code(),
+        hide(status.message()),
+        hide(&String::from_utf8_lossy(status.details())),
+        hide(&format!("{metadata:?}")),
+    )
+}

@@ -1,0 +1,239 @@
+//! A mesh in this process: nodes and gateway on free ports, from texts.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use meshgate_domain_node::{NodeConfig, NodeServer};
+use meshgate_gateway::GatewayServer;
+use meshgate_gateway::config::GatewayConfig;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::Client;
+use crate::token::{AUDIENCE, Forge, ISSUER};
+use crate::{eventually_async, process};
+
+/// What a mesh is made of: `files` by path below the mesh's folder. A domain's
+/// files lie below its name: `sales/products/orders.odcs.yaml`.
+pub struct MeshPlan {
+    pub mesh_yaml: String,
+    pub domains: Vec<String>,
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Further lines of every node.yaml and of gateway.yaml.
+    pub node_lines: String,
+    pub gateway_lines: String,
+}
+
+impl MeshPlan {
+    pub fn new(mesh_yaml: &str, domains: &[&str]) -> Self {
+        Self {
+            mesh_yaml: mesh_yaml.to_owned(),
+            domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+            files: Vec::new(),
+            node_lines: String::new(),
+            gateway_lines: String::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.to_owned(), content.into()));
+        self
+    }
+
+    /// Starts the mesh and waits until it is ready.
+    pub async fn start(self) -> Mesh {
+        let mesh = self.start_unready().await;
+        mesh.wait_ready().await;
+        mesh
+    }
+
+    /// Starts a mesh that will not be ready: something in it is broken.
+    pub async fn start_unready(self) -> Mesh {
+        Mesh::start(self).await
+    }
+}
+
+/// A running mesh. Everything ends when it is dropped.
+pub struct Mesh {
+    pub directory: tempfile::TempDir,
+    pub forge: Forge,
+    pub gateway: SocketAddr,
+    pub gateway_http: SocketAddr,
+    nodes: Vec<(String, Server)>,
+    gateway_server: Server,
+}
+
+struct Server {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    async fn stop(&mut self) {
+        if self.stop.take().is_some() {
+            (&mut self.task).await.expect("the server ends without a panic");
+        }
+    }
+}
+
+impl Mesh {
+    async fn start(plan: MeshPlan) -> Self {
+        // Whoever was first has installed the same one.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        // Shown for tests that fail; RUST_LOG says what.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
+        let directory = tempfile::tempdir().expect("a folder");
+        let root = directory.path();
+        create_keys(root, &plan.domains);
+        write(root, "mesh.yaml", plan.mesh_yaml.as_bytes());
+        for (path, content) in &plan.files {
+            write(root, path, content);
+        }
+        let mut nodes = Vec::new();
+        for domain in &plan.domains {
+            let (address, server) = start_node(root, domain, &plan.node_lines).await;
+            let text = format!(
+                "domain: {domain}\nowner: {domain}@larkfield.example\nnodes: [\"grpc+tls://{address}\"]\n\
+                 certificate: {domain}.mesh.localhost\n"
+            );
+            write(root, &format!("domains/{domain}.yaml"), text.as_bytes());
+            nodes.push((domain.clone(), server));
+        }
+        write(root, "gateway.yaml", gateway_yaml(&plan.gateway_lines).as_bytes());
+        let config = GatewayConfig::load(&root.join("gateway.yaml"), &|_| None)
+            .unwrap_or_else(|problems| panic!("gateway.yaml: {problems:?}"));
+        let server = GatewayServer::bind(config).await.expect("the gateway starts");
+        let (gateway, http) = (server.flight_address(), server.http_address().expect("HTTP"));
+        Self {
+            forge: Forge::read(&root.join("keys/issuer")),
+            gateway,
+            gateway_http: http,
+            nodes,
+            gateway_server: spawn(async move |stopped| report("gateway", server.run(stopped).await)),
+            directory,
+        }
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    /// Connects with a token that carries `claims`.
+    pub async fn client(&self, claims: &Value) -> Client {
+        self.client_with(&self.forge.token(claims)).await
+    }
+
+    /// Connects with this token.
+    pub async fn client_with(&self, token: &str) -> Client {
+        Client::connect(&self.gateway.to_string(), &self.ca(), token).await
+    }
+
+    pub fn ca(&self) -> PathBuf {
+        self.path("keys/authority/mesh-ca.crt")
+    }
+
+    /// Ends a domain's node.
+    pub async fn stop_node(&mut self, domain: &str) {
+        let (_, server) = self.nodes.iter_mut().find(|(name, _)| name == domain).expect("the node");
+        server.stop().await;
+    }
+
+    /// Ends everything and waits for it.
+    pub async fn stop(mut self) {
+        self.gateway_server.stop().await;
+        for (_, server) in &mut self.nodes {
+            server.stop().await;
+        }
+    }
+
+    async fn wait_ready(&self) {
+        let address = self.gateway_http;
+        eventually_async("the mesh is ready", Duration::from_secs(20), async || {
+            (http_status(address, "/readyz").await == 200).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Status of a GET request.
+pub async fn http_status(address: SocketAddr, path: &str) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { return 0 };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
+
+fn create_keys(root: &Path, domains: &[String]) {
+    let keys = root.join("keys");
+    let mut arguments = vec!["dev", "ca", "--out", keys.to_str().expect("a path")];
+    for domain in domains {
+        arguments.extend(["--domain", domain]);
+    }
+    let output = process::run(&arguments);
+    assert!(output.status.success(), "{output:?}");
+}
+
+async fn start_node(root: &Path, domain: &str, lines: &str) -> (SocketAddr, Server) {
+    let text = format!(
+        "version: 1\ndomain: {domain}\nenvironment: test\n\
+         listen: {{ flight: \"127.0.0.1:0\", http: \"127.0.0.1:0\" }}\n\
+         tls: {{ cert: ../keys/nodes/{domain}/node.crt, key: ../keys/nodes/{domain}/node.key, \
+         client_ca: ../keys/nodes/{domain}/mesh-ca.crt }}\n\
+         gateway: {{ permit_keys: ../keys/nodes/{domain}/permit-keys.json }}\n\
+         mesh: ../mesh.yaml\nproducts: ./products/\npolicies: ./policies/\n\
+         audit: {{ file: audit.jsonl }}\n{lines}"
+    );
+    let file = format!("{domain}/node.yaml");
+    write(root, &file, text.as_bytes());
+    let config = NodeConfig::load(&root.join(&file), &|_| None)
+        .unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
+    let server = NodeServer::bind(config).await.expect("the node starts");
+    let address = server.flight_address();
+    (address, spawn(async move |stopped| report("node", server.run(stopped).await)))
+}
+
+fn spawn<F: Future<Output = ()> + Send + 'static>(run: impl FnOnce(Stopped) -> F) -> Server {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped: Stopped = Box::pin(async move {
+        let _ = stopped.await;
+    });
+    Server { stop: Some(stop), task: tokio::spawn(run(stopped)) }
+}
+
+/// A test that ends takes its servers' runtime away: no reason to fail.
+fn report<E: std::fmt::Display>(server: &str, ended: Result<(), E>) {
+    if let Err(error) = ended {
+        eprintln!("the {server} ended: {error}");
+    }
+}
+
+type Stopped = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn gateway_yaml(lines: &str) -> String {
+    format!(
+        "version: 1\nlisten: {{ flight: \"127.0.0.1:0\", http: \"127.0.0.1:0\" }}\n\
+         tls: {{ cert: keys/gateway/gateway.crt, key: keys/gateway/gateway.key }}\n\
+         nodes_tls: {{ ca: keys/gateway/mesh-ca.crt, cert: keys/gateway/gateway-client.crt, \
+         key: keys/gateway/gateway-client.key }}\n\
+         mesh: ./mesh.yaml\ndomains: ./domains/\n\
+         identity: {{ issuers: [ {{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks: keys/issuer/jwks.json }} ] }}\n\
+         permits: {{ key: \"${{file:keys/gateway/permit.key}}\" }}\n\
+         sealing: {{ keys: [ {{ id: test, key: \"${{file:keys/gateway/sealing.key}}\" }} ] }}\n\
+         audit: {{ file: audit.jsonl }}\n{lines}"
+    )
+}
+
+fn write(root: &Path, path: &str, content: &[u8]) {
+    let path = root.join(path);
+    std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+    std::fs::write(path, content).expect("a file");
+}
