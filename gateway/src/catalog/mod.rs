@@ -67,9 +67,7 @@ impl PrincipalCatalog {
         let mut tables: Vec<_> = self
             .snapshot
             .domains()
-            .flat_map(|domain| {
-                domain.products().iter().flat_map(|product| &product.tables).map(move |table| (domain, table))
-            })
+            .flat_map(|domain| domain.tables().iter().map(move |table| (domain, table)))
             .filter_map(|(domain, table)| self.decide(&domain.name, &table.table.name))
             .collect();
         tables.sort_by(|left, right| (&left.domain, &left.name).cmp(&(&right.domain, &right.name)));
@@ -78,9 +76,9 @@ impl PrincipalCatalog {
 
     fn decide(&self, domain: &str, table: &str) -> Option<VisibleTable> {
         let domain = self.snapshot.domain(domain)?;
-        let (product, described) = domain.table(table)?;
+        let described = domain.table(table)?;
         let decision = domain.decide(table, &self.principal, &self.statement)?;
-        Some(VisibleTable::new(Arc::clone(domain), product, described, decision))
+        Some(VisibleTable::new(Arc::clone(domain), described, decision))
     }
 }
 

@@ -54,7 +54,6 @@ fn metadata_of_columns_is_for_visible_columns() {
     assert_eq!(remarks("card"), "What card is.");
     assert!(!format!("{schema:?}").contains("margin"));
     assert_eq!(table.primary_key, ["order_id"]);
-    assert_eq!(table.remarks, "About orders. Owner: owner@larkfield.example");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use meshgate_engine::data_type;
 use meshgate_policies::{Cell, Digest, TableDecision};
 
 use super::CATALOG;
-use crate::mesh::{DomainView, Product, ProductTable};
+use crate::mesh::{DescribedTable, DomainView};
 
 /// A table that exists for a principal, with the decision that says so.
 #[derive(Debug)]
@@ -22,18 +22,12 @@ pub struct VisibleTable {
     pub schema: SchemaRef,
     /// Names of the primary key's columns; empty if one of them is hidden.
     pub primary_key: Vec<String>,
-    pub remarks: String,
     /// One for each visible column.
     column_remarks: Vec<String>,
 }
 
 impl VisibleTable {
-    pub(super) fn new(
-        view: Arc<DomainView>,
-        product: &Product,
-        table: &ProductTable,
-        decision: TableDecision,
-    ) -> Self {
+    pub(super) fn new(view: Arc<DomainView>, table: &DescribedTable, decision: TableDecision) -> Self {
         let contract = &table.table;
         let fields: Vec<Field> = decision
             .columns
@@ -51,7 +45,6 @@ impl VisibleTable {
         Self {
             domain: contract.domain.clone(),
             name: contract.name.clone(),
-            remarks: remarks(product, table),
             view,
             contract_version: table.contract_version,
             schema: Arc::new(Schema::new(fields)),
@@ -111,12 +104,6 @@ impl VisibleTable {
         }
         metadata
     }
-}
-
-fn remarks(product: &Product, table: &ProductTable) -> String {
-    let description = if table.description.is_empty() { &product.description } else { &table.description };
-    let owner = if product.owner.is_empty() { String::new() } else { format!("Owner: {}", product.owner) };
-    [description.as_str(), &owner].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn flight_sql_key(key: &str) -> String {

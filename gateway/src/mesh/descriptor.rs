@@ -23,30 +23,19 @@ pub struct Described {
     /// Whom permits for this node must name as audience.
     pub node: String,
     pub revision: u64,
-    pub products: Vec<Product>,
+    /// In the order of the domain's products.
+    pub tables: Vec<DescribedTable>,
     /// The owner's policy documents; `None` if the node cannot read them, or
     /// compiles them for another version of the policy language.
     pub documents: Option<Vec<Document>>,
 }
 
-/// A data product as consumers may know it.
+/// One table of a domain.
 #[derive(Debug)]
-pub struct Product {
-    pub name: String,
-    pub version: String,
-    pub status: String,
-    pub owner: String,
-    pub description: String,
-    pub tables: Vec<ProductTable>,
-}
-
-/// One table of a data product.
-#[derive(Debug)]
-pub struct ProductTable {
+pub struct DescribedTable {
     pub table: Arc<Table>,
     /// Digest of `table`, as permits name it.
     pub contract_version: Digest,
-    pub description: String,
     /// One for each column, in the table's order.
     pub column_descriptions: Vec<String>,
 }
@@ -96,21 +85,21 @@ impl Described {
             None
         };
         let mut names = BTreeSet::new();
-        let products = descriptor
-            .products
-            .into_iter()
-            .map(|product| read_product(domain, product, &mut names))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { node: descriptor.node, revision: descriptor.revision, products, documents })
+        let mut tables = Vec::new();
+        for product in descriptor.products {
+            for table in product.tables {
+                if !names.insert(table.name.clone()) {
+                    return Err(DescriptorError::TableTwice(shorten(&table.name)));
+                }
+                tables.push(read_table(domain, &product.name, table)?);
+            }
+        }
+        Ok(Self { node: descriptor.node, revision: descriptor.revision, tables, documents })
     }
 
     /// All tables, as policy sees them.
     pub fn contracts(&self) -> Vec<Table> {
-        self.products
-            .iter()
-            .flat_map(|product| &product.tables)
-            .map(|table| table.table.as_ref().clone())
-            .collect()
+        self.tables.iter().map(|table| table.table.as_ref().clone()).collect()
     }
 }
 
@@ -119,29 +108,7 @@ fn read_documents(documents: v1::PolicyDocuments) -> Option<Vec<Document>> {
     (!documents.unreadable).then(|| documents.documents.into_iter().map(read).collect())
 }
 
-fn read_product(
-    domain: &str,
-    product: v1::Product,
-    names: &mut BTreeSet<String>,
-) -> Result<Product, DescriptorError> {
-    let mut tables = Vec::with_capacity(product.tables.len());
-    for table in product.tables {
-        if !names.insert(table.name.clone()) {
-            return Err(DescriptorError::TableTwice(shorten(&table.name)));
-        }
-        tables.push(read_table(domain, &product.name, table)?);
-    }
-    Ok(Product {
-        name: product.name,
-        version: product.version,
-        status: product.status,
-        owner: product.owner,
-        description: product.description,
-        tables,
-    })
-}
-
-fn read_table(domain: &str, product: &str, table: v1::Table) -> Result<ProductTable, DescriptorError> {
+fn read_table(domain: &str, product: &str, table: v1::Table) -> Result<DescribedTable, DescriptorError> {
     check_name(&table.name)?;
     if table.columns.len() > COLUMNS_MAX {
         return Err(DescriptorError::TooLarge);
@@ -168,12 +135,7 @@ fn read_table(domain: &str, product: &str, table: v1::Table) -> Result<ProductTa
     if Digest::from_slice(&table.contract_version) != Some(contract_version) {
         return Err(DescriptorError::ContractVersion(contract.name));
     }
-    Ok(ProductTable {
-        table: Arc::new(contract),
-        contract_version,
-        description: table.description,
-        column_descriptions,
-    })
+    Ok(DescribedTable { table: Arc::new(contract), contract_version, column_descriptions })
 }
 
 fn read_column(table: &str, column: v1::Column) -> Result<Column, DescriptorError> {

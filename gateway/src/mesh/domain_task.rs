@@ -32,7 +32,12 @@ pub async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, state: Arc
         match connected {
             Ok(()) => pause = FIRST_PAUSE,
             Err(error) => {
-                tracing::warn!(domain, node = %node, %error, "no description of the domain; trying again");
+                // Once for each time that a domain goes away, not for each attempt.
+                if pause == FIRST_PAUSE {
+                    tracing::warn!(domain, node = %node, %error, "no description of the domain; trying again");
+                } else {
+                    tracing::debug!(domain, node = %node, %error, "no description of the domain yet");
+                }
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }

@@ -10,7 +10,7 @@ mod node_connection;
 mod snapshot;
 mod state;
 
-pub use descriptor::{Described, DescriptorError, Product, ProductTable};
+pub use descriptor::{Described, DescribedTable, DescriptorError};
 pub use domain_task::keep_described;
 pub use mesh_file::{MeshFile, MeshFileError};
 pub use node_connection::NodeConnection;

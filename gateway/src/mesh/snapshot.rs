@@ -8,7 +8,7 @@ use std::{
 
 use meshgate_policies::{Decision, DomainPolicy, Mesh, Principal, Statement, TableDecision};
 
-use super::{Described, NodeConnection, Product, ProductTable};
+use super::{Described, DescribedTable, NodeConnection};
 
 /// The mesh at one moment.
 #[derive(Debug, Clone)]
@@ -33,8 +33,8 @@ pub struct DomainView {
     /// Grows with each description of this domain.
     pub generation: u64,
     described: Arc<Described>,
-    /// Product and table by the table's name.
-    tables: HashMap<String, (usize, usize)>,
+    /// Positions of the tables by name.
+    positions: HashMap<String, usize>,
 }
 
 impl Snapshot {
@@ -87,8 +87,10 @@ impl DomainView {
         let compiled = compile(name, &described, mesh);
         let policy_unreadable = compiled.is_none();
         let policy = Arc::new(compiled.unwrap_or_else(|| DomainPolicy::deny_all(name)));
-        let tables = index(&described);
-        Self { name: name.to_owned(), policy, policy_unreadable, connection, generation, described, tables }
+        let names = described.tables.iter().map(|table| table.table.name.clone());
+        let positions = names.zip(0..).collect();
+        let name = name.to_owned();
+        Self { name, policy, policy_unreadable, connection, generation, described, positions }
     }
 
     /// Whom permits for the domain's node must name.
@@ -96,16 +98,14 @@ impl DomainView {
         &self.described.node
     }
 
-    /// The products with all their tables, whoever may see them.
-    pub fn products(&self) -> &[Product] {
-        &self.described.products
+    /// All tables, whoever may see them.
+    pub fn tables(&self) -> &[DescribedTable] {
+        &self.described.tables
     }
 
-    /// A table with its product, whoever may see it.
-    pub fn table(&self, name: &str) -> Option<(&Product, &ProductTable)> {
-        let (product, table) = self.tables.get(name)?;
-        let product = self.described.products.get(*product)?;
-        Some((product, product.tables.get(*table)?))
+    /// A table, whoever may see it.
+    pub fn table(&self, name: &str) -> Option<&DescribedTable> {
+        self.described.tables.get(*self.positions.get(name)?)
     }
 
     /// The table as one principal gets it. `None`: it does not exist for this principal.
@@ -145,14 +145,4 @@ fn compile(name: &str, described: &Described, mesh: &Mesh) -> Option<DomainPolic
             None
         }
     }
-}
-
-fn index(described: &Described) -> HashMap<String, (usize, usize)> {
-    let mut tables = HashMap::new();
-    for (product_position, product) in described.products.iter().enumerate() {
-        for (table_position, table) in product.tables.iter().enumerate() {
-            tables.insert(table.table.name.clone(), (product_position, table_position));
-        }
-    }
-    tables
 }

@@ -44,7 +44,7 @@ impl MeshState {
     /// understood is not there.
     pub fn not_understood(&self, domain: &str) {
         let nothing =
-            Arc::new(Described { node: String::new(), revision: 0, products: Vec::new(), documents: None });
+            Arc::new(Described { node: String::new(), revision: 0, tables: Vec::new(), documents: None });
         self.change(|snapshot| {
             let generation = snapshot.domain(domain).map_or(0, |view| view.generation) + 1;
             let view = DomainView::new(domain, Arc::clone(&nothing), &snapshot.mesh, None, generation);
