@@ -8,7 +8,7 @@ use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
 };
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::Server;
 
 use crate::{
     admission::Admission,
@@ -17,6 +17,7 @@ use crate::{
     flight::{FlightSql, SqlInfoTable},
     http::{self, Readiness, ReadinessProblem},
     identity::{Authenticator, Clock, KeySetError},
+    listener::connections,
     mesh::{MeshFile, MeshFileError, MeshState, keep_described},
     planner::{FunctionNames, Planner},
     query::{PermitIssuer, PermitIssuerError},
@@ -24,6 +25,8 @@ use crate::{
     tls::{self, NodesTls, TlsError},
 };
 
+/// Connections at the same time; others wait until one ends.
+const CONNECTIONS_MAX: usize = 1_024;
 /// A busy client needs few; a flood gets no more.
 const STREAMS_PER_CONNECTION: u32 = 128;
 /// JDBC sends URL parameters and tokens as headers.
@@ -222,7 +225,7 @@ async fn serve_flight(
     gateway: Arc<Gateway>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = connections(listener, CONNECTIONS_MAX);
     server.add_service(FlightSql::service(gateway)).serve_with_incoming_shutdown(incoming, shutdown).await
 }
 

@@ -12,6 +12,7 @@ pub mod config;
 pub mod flight;
 pub mod http;
 pub mod identity;
+mod listener;
 pub mod mesh;
 pub mod planner;
 pub mod query;
