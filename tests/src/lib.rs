@@ -4,11 +4,9 @@
 //! Failing to set something up is a failing test, so the harness panics with
 //! a sentence instead of returning errors.
 #![expect(
-    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::unwrap_used,
     missing_debug_implementations,
     reason = "a harness stops at the first thing that is not as it must be"
 )]
