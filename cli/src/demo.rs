@@ -89,6 +89,7 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<(), Failure> {
 
 impl Demo {
     pub(crate) async fn start(keep: Option<&Path>, scale: Option<u32>, port: u16) -> Result<Self, Failure> {
+        servers::check_port(port)?;
         let temporary = match keep {
             Some(_) => None,
             None => Some(temporary_folder()?),

@@ -87,11 +87,22 @@ impl Part {
         })
     }
 
+    /// Why the server is not ready, as its log has it.
+    pub(crate) fn complaint(&self) -> String {
+        let error = last_error(&self.log).unwrap_or_else(|| "something is missing".to_owned());
+        format!("{} is not ready: {error} (log: {})", self.name, self.log.display())
+    }
+
     /// Waits until the process is gone, and says what happened.
     pub(crate) async fn ended(&mut self) -> String {
         let status = self.child.wait().await.ok();
         self.is_reported = true;
-        format!("{} ended{}: {}", self.name, exit_text(status), last_words(&self.log))
+        let was_killed = status.is_some_and(|status| status.code().is_none());
+        let reason = match was_killed {
+            true => format!("its log is {}", self.log.display()),
+            false => last_words(&self.log),
+        };
+        format!("{} ended{}: {reason}", self.name, exit_text(status))
     }
 
     /// Whether somebody was told that it ended.
@@ -147,8 +158,8 @@ fn exit_text(status: Option<ExitStatus>) -> String {
     use std::os::unix::process::ExitStatusExt;
     match status {
         Some(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => format!(" with exit code {code}"),
-            (None, Some(signal)) => format!(", killed by signal {signal}"),
+            (Some(code), _) => format!(" (exit code {code})"),
+            (None, Some(signal)) => format!(" (killed by signal {signal})"),
             (None, None) => String::new(),
         },
         None => String::new(),
@@ -161,9 +172,17 @@ fn last_words(log: &Path) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let start = lines.len().saturating_sub(LOG_LINES);
     match lines.get(start..) {
-        Some(words) if !words.is_empty() => words.join("\n  "),
+        Some(words) if !words.is_empty() => words.join("\n  ").replace("meshgate: ", ""),
         _ => format!("its log {} says nothing", log.display()),
     }
+}
+
+/// The last error in a log, without what stands before it.
+fn last_error(log: &Path) -> Option<String> {
+    let text = fs::read_to_string(log).ok()?;
+    let line = text.lines().rfind(|line| line.contains(" ERROR "))?;
+    let (_, error) = line.split_once(": ")?;
+    Some(error.to_owned())
 }
 
 #[cfg(test)]
@@ -199,13 +218,24 @@ mod tests {
         timeout(Duration::from_secs(5), part.stop()).await.unwrap();
     }
 
+    #[test]
+    fn the_last_error_of_a_log_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        assert_eq!(last_error(&log), None);
+        let first = "2026-11-23T16:48:15.1Z ERROR a::b: old.yaml:1: no";
+        let second = "2026-11-23T16:48:16.1Z ERROR a::b: sales.yaml:60: a restriction does one thing";
+        fs::write(&log, format!("{first}\n{second}\n2026-11-23T16:48:17.1Z  INFO a::b: fine\n")).unwrap();
+        assert_eq!(last_error(&log).unwrap(), "sales.yaml:60: a restriction does one thing");
+    }
+
     #[tokio::test]
     async fn a_part_that_dies_at_once_tells_why() {
         let folder = tempfile::tempdir().unwrap();
         let script = "echo 'node.yaml:3: unknown key' >&2; exit 2";
         let error = Part::start(&program(folder.path(), script), plan(folder.path())).await.err().unwrap();
         let text = error.to_string();
-        assert!(text.contains("the node of sales did not start with exit code 2"), "{text}");
+        assert!(text.contains("the node of sales did not start (exit code 2)"), "{text}");
         assert!(text.contains("node.yaml:3: unknown key"), "{text}");
     }
 }

@@ -21,12 +21,16 @@ pub(crate) enum Readiness {
     NotReady(String),
 }
 
-/// Asks until the server is ready or the time is over.
-pub(crate) async fn wait(address: SocketAddr, time: Duration) -> Readiness {
+/// Asks until the server is ready, its answer is a final no, or the time is over.
+pub(crate) async fn wait(address: SocketAddr, time: Duration, is_final: fn(&str) -> bool) -> Readiness {
     let end = Instant::now() + time;
     loop {
         let answer = ask(address).await;
-        if answer == Readiness::Ready || Instant::now() >= end {
+        let is_over = match &answer {
+            Readiness::Ready => true,
+            Readiness::NotReady(answer) => is_final(answer) || Instant::now() >= end,
+        };
+        if is_over {
             return answer;
         }
         sleep(PAUSE).await;
@@ -74,7 +78,7 @@ mod tests {
     #[tokio::test]
     async fn waiting_ends() {
         // Nobody listens on the discard port of this machine.
-        let answer = wait(([127, 0, 0, 1], 9).into(), Duration::from_millis(60)).await;
+        let answer = wait(([127, 0, 0, 1], 9).into(), Duration::from_millis(60), |_| false).await;
         assert!(matches!(answer, Readiness::NotReady(_)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     time::Duration,
@@ -40,7 +41,6 @@ pub(crate) enum Ended {
 impl Servers {
     /// Starts all servers, or none.
     pub(crate) async fn start(folder: &DemoFolder, port: u16) -> Result<Self, Failure> {
-        check_port(port)?;
         let program = std::env::current_exe()
             .map_err(|error| Failure::Usage(format!("cannot find this program again: {error}")))?;
         let started = join_all(DOMAINS.map(|domain| Part::start(&program, node_plan(folder, domain)))).await;
@@ -92,14 +92,17 @@ async fn stop_all(parts: Vec<Part>) {
     join_all(parts.into_iter().map(Part::stop)).await;
 }
 
-/// Before anything is started; should somebody take the port meanwhile, the
-/// gateway says so.
-fn check_port(port: u16) -> Result<(), Failure> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(|_| ()).map_err(|error| {
-        Failure::Usage(format!(
-            "port {port} cannot be used ({error}); choose another with --port, or any free one with --port 0"
-        ))
-    })
+/// To be asked before anything is written or started; should somebody take the
+/// port meanwhile, the gateway says so.
+pub(crate) fn check_port(port: u16) -> Result<(), Failure> {
+    let problem = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => "is in use".to_owned(),
+        Err(error) => format!("cannot be used ({error})"),
+    };
+    Err(Failure::Usage(format!(
+        "port {port} {problem}; choose another with --port, or any free one with --port 0"
+    )))
 }
 
 fn node_plan(folder: &DemoFolder, domain: &str) -> PartPlan {
@@ -174,17 +177,22 @@ fn with_address(text: &str, address: impl Fn(&str) -> Option<SocketAddr>) -> Opt
     Some(lines.concat())
 }
 
+/// A broken contract keeps its node from being ready, and not the gateway: all are asked.
 async fn trouble(gateway: &Part, nodes: &[Part]) -> Option<String> {
-    if ready::wait(gateway.http, READY_TIME).await == Readiness::Ready {
-        return None;
-    }
+    ready::wait(gateway.http, READY_TIME, reaches_all_domains).await;
     let mut troubles = Vec::new();
     for part in nodes.iter().chain([gateway]) {
-        if let Readiness::NotReady(answer) = ready::wait(part.http, Duration::ZERO).await {
-            troubles.push(format!("{} is not ready: {answer} (see {})", part.name, part.log.display()));
+        if ready::wait(part.http, Duration::ZERO, |_| true).await != Readiness::Ready {
+            troubles.push(part.complaint());
         }
     }
     (!troubles.is_empty()).then(|| troubles.join("\n"))
+}
+
+/// What is still wrong when all domains are there will not mend itself.
+fn reaches_all_domains(answer: &str) -> bool {
+    let answer: serde_json::Value = serde_json::from_str(answer).unwrap_or_default();
+    answer.pointer("/domains/ready").is_some_and(|ready| answer.pointer("/domains/total") == Some(ready))
 }
 
 #[cfg(test)]
