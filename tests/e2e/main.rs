@@ -16,5 +16,6 @@ mod leaks;
 mod live_policies;
 mod python_clients;
 mod refusals;
+mod subqueries;
 mod tidy;
 mod tpch;

@@ -6,6 +6,7 @@
 mod cut;
 mod functions;
 mod notice;
+mod scalar_subquery;
 mod thread;
 
 use std::sync::Arc;
@@ -160,6 +161,7 @@ fn unknown_table(reference: &TableReference) -> GatewayError {
 
 async fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<Planned, GatewayError> {
     let planning = |error| GatewayError::from_planning(&error);
+    let plan = scalar_subquery::allow_null(plan).map_err(planning)?;
     let optimized = state.optimize(&plan).map_err(planning)?;
     let CutPlan { plan, notice } = cut::cut(optimized).map_err(planning)?;
     let schema = Arc::clone(plan.schema().inner());

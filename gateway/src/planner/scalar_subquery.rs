@@ -1,0 +1,125 @@
+//! A scalar subquery without a row is NULL, whatever its column promises.
+//!
+//! The engine takes the nullability of a scalar subquery from its column
+//! (`Expr::nullable` in datafusion-expr 55.2): over a required column,
+//! `(select id ..) is null` becomes FALSE and an empty subquery breaks the
+//! promised schema. Here each one is put into a function that returns its
+//! argument and promises nothing. It stands outside of the subquery, so that
+//! the engine's own rewriting of correlated ones finds what it expects.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::{
+    common::{
+        Result, not_impl_err, plan_err,
+        tree_node::{Transformed, TreeNode},
+    },
+    logical_expr::{
+        Aggregate, ColumnarValue, Expr, LogicalPlan, Projection, ReturnFieldArgs, ScalarFunctionArgs,
+        ScalarUDF, ScalarUDFImpl, Signature, Volatility, expr_rewriter::NamePreserver,
+    },
+};
+
+/// The same plan, in which every scalar subquery can be NULL. Schemas of the
+/// operators above are not touched: the analyzer computes all of them anew.
+pub(super) fn allow_null(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(plan.transform_up_with_subqueries(allow_null_in_node)?.data)
+}
+
+fn allow_null_in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&node);
+    let node = node.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let changed = expr.transform_up(|expr| Ok(allow_null_in_expr(expr)))?;
+        Ok(if changed.transformed { changed.update_data(|expr| name.restore(expr)) } else { changed })
+    })?;
+    // The engine computes them before subqueries run, and cannot.
+    if node.transformed && matches!(node.data, LogicalPlan::Values(_)) {
+        return not_impl_err!("a subquery in VALUES");
+    }
+    Ok(node)
+}
+
+fn nullable(field: &FieldRef) -> FieldRef {
+    Arc::new(field.as_ref().clone().with_nullable(true))
+}
+
+fn allow_null_in_expr(expr: Expr) -> Transformed<Expr> {
+    match expr {
+        Expr::ScalarSubquery(subquery) if !is_always_nullable(&subquery.subquery) => {
+            Transformed::yes(FUNCTION.call(vec![Expr::ScalarSubquery(subquery)]))
+        }
+        // What it refers to may hold such a subquery, and its field is a copy from before.
+        Expr::OuterReferenceColumn(field, column) if !field.is_nullable() => {
+            Transformed::yes(Expr::OuterReferenceColumn(nullable(&field), column))
+        }
+        other => Transformed::no(other),
+    }
+}
+
+/// Is the only column an aggregate that the engine always takes for nullable,
+/// such as `max`? Left alone, such a subquery can become an inner join. What
+/// is nullable for other reasons may lose that when the engine simplifies it.
+fn is_always_nullable(subquery: &LogicalPlan) -> bool {
+    let LogicalPlan::Projection(Projection { expr, input, .. }) = subquery else { return false };
+    let LogicalPlan::Aggregate(aggregate) = input.as_ref() else { return false };
+    expr.first().is_some_and(|expr| needs_nullable_aggregate(expr, aggregate))
+}
+
+fn needs_nullable_aggregate(expr: &Expr, aggregate: &Aggregate) -> bool {
+    match expr {
+        Expr::Alias(alias) => needs_nullable_aggregate(&alias.expr, aggregate),
+        Expr::Cast(cast) => needs_nullable_aggregate(&cast.expr, aggregate),
+        Expr::BinaryExpr(binary) if binary.op.is_numerical_operators() => {
+            needs_nullable_aggregate(&binary.left, aggregate)
+                || needs_nullable_aggregate(&binary.right, aggregate)
+        }
+        Expr::Column(column) => aggregate.schema.maybe_index_of_column(column).is_some_and(|position| {
+            // With an empty `group by`, columns are the aggregates themselves.
+            aggregate.group_expr.is_empty() && aggregate.schema.field(position).is_nullable()
+        }),
+        _ => false,
+    }
+}
+
+static FUNCTION: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::new_from_impl(ScalarOrNull));
+
+/// Its argument. No session knows it: statements cannot name it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ScalarOrNull;
+
+impl ScalarUDFImpl for ScalarOrNull {
+    fn name(&self) -> &'static str {
+        "scalar_or_null"
+    }
+
+    fn signature(&self) -> &Signature {
+        static ANY_ONE: LazyLock<Signature> = LazyLock::new(|| Signature::any(1, Volatility::Immutable));
+        &ANY_ONE
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        match arguments {
+            [data_type] => Ok(data_type.clone()),
+            _ => plan_err!("{} takes one argument", self.name()),
+        }
+    }
+
+    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        match arguments.arg_fields {
+            [field] => Ok(nullable(field)),
+            _ => plan_err!("{} takes one argument", self.name()),
+        }
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match arguments.args.into_iter().next() {
+            Some(value) => Ok(value),
+            None => plan_err!("{} takes one argument", self.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
