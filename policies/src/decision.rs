@@ -24,6 +24,9 @@ pub struct TableDecision {
     pub rows: Option<Expr>,
     /// The rules that said so: matching grants in order, then matching restrictions.
     pub rules: Vec<RuleRef>,
+    /// Positions in `rules` of those that can leave rows out for this
+    /// principal; empty exactly if `rows` is `None`.
+    pub row_rules: Vec<usize>,
     /// Visible columns with types and nullability, plain columns, ids and
     /// parsed forms of matching rules: what gateway and node compare.
     pub digest: Digest,

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshgate_policies::RuleKind;
 use serde::Serialize;
 
 use crate::catalog::VisibleTable;
@@ -11,7 +10,7 @@ use crate::catalog::VisibleTable;
 /// Rules and masks of the tables and columns that a plan reads.
 #[derive(Debug, Clone, Default)]
 pub struct Notice {
-    /// Rules that choose rows, by table.
+    /// How many rules can leave rows out, by table.
     row_rules: BTreeMap<String, usize>,
     masked_columns: BTreeSet<(String, usize)>,
 }
@@ -32,7 +31,7 @@ impl Notice {
     /// A plan reads these columns of the table; `None`: all.
     pub(super) fn add(&mut self, table: &VisibleTable, columns: Option<&[usize]>) {
         let name = table.qualified_name();
-        self.row_rules.insert(name.clone(), row_rules(table));
+        self.row_rules.insert(name.clone(), table.decision.row_rules.len());
         let read: Vec<usize> = match columns {
             Some(columns) => columns.to_vec(),
             None => (0..table.schema.fields().len()).collect(),
@@ -50,13 +49,4 @@ impl Notice {
         // Two numbers and a text always have a JSON form.
         serde_json::to_string(&NoticeJson { query_id, policies }).unwrap_or_default()
     }
-}
-
-/// If rows are chosen at all, every grant takes part in it, and every restriction of rows.
-fn row_rules(table: &VisibleTable) -> usize {
-    if table.decision.rows.is_none() {
-        return 0;
-    }
-    let chooses = |kind| matches!(kind, RuleKind::Grant | RuleKind::Rows);
-    table.decision.rules.iter().filter(|rule| chooses(rule.kind)).count()
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     catalog::PrincipalCatalog,
     query::{DomainQueryExec, QueryContext},
-    testing::bench::Bench,
+    testing::{bench::Bench, larkfield::SALES_POLICY},
 };
 use meshgate_proto::v1;
 use prost::Message;
@@ -115,4 +115,20 @@ async fn the_notice_counts_rules_and_masks_of_what_is_read() {
     assert_eq!(notice(some), r#"{"query_id":"q","policies":{"row_rules":1,"masked_columns":0}}"#);
     let free = plan_as(&bench, "auditor", "select * from sales.orders").await.unwrap();
     assert_eq!(notice(free), r#"{"query_id":"q","policies":{"row_rules":0,"masked_columns":0}}"#);
+}
+
+#[tokio::test]
+async fn the_notice_counts_only_rules_that_can_leave_rows_out() {
+    let bench = Bench::start().await;
+    bench.sales_policy(&format!(
+        "{SALES_POLICY}restrictions:\n  - {{ id: small, tables: [orders], rows: total < 500 }}\n  \
+         - {{ id: everyone, tables: [orders], rows: \"subject() = 's'\" }}\n  \
+         - {{ id: cards, tables: [orders], columns: [card], mask: redact }}\n"
+    ));
+    for (role, expected) in [("analyst", 2), ("auditor", 1)] {
+        let planned = plan_as(&bench, role, "select * from sales.orders").await.unwrap();
+        let notice: serde_json::Value = serde_json::from_str(&planned.notice.to_json("q")).unwrap();
+        assert_eq!(notice["policies"]["row_rules"], expected, "{role}");
+        assert_eq!(notice["policies"]["masked_columns"], 1, "{role}");
+    }
 }

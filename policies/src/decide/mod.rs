@@ -62,8 +62,8 @@ impl TablePolicy {
             return Decision::Absent { rules };
         }
         let digest = self.digest(&columns, &grants, &restrictions);
-        let rows = visible_rows(&grants, &restrictions, caller);
-        Decision::Visible(TableDecision { columns, rows, rules, digest })
+        let (rows, row_rules) = visible_rows(&grants, &restrictions, caller);
+        Decision::Visible(TableDecision { columns, rows, rules, row_rules, digest })
     }
 
     fn decided_columns(
@@ -223,36 +223,53 @@ fn is_unmasked(index: usize, grants: &[Matched<'_>]) -> bool {
         || grants.iter().filter(unmasked).any(|matched| matched.grant.rows.is_none())
 }
 
-/// Some grant gives the row, and every restriction with rows leaves it.
+/// Some grant gives the row, and every restriction with rows leaves it. With
+/// the positions, grants first, of the rules that have a part in this.
 fn visible_rows(
     grants: &[Matched<'_>],
     restrictions: &[&TableRestriction],
     caller: &Caller<'_>,
-) -> Option<Expr> {
-    let mut terms = Vec::new();
+) -> (Option<Expr>, Vec<usize>) {
+    let (mut terms, mut rules, mut never) = (Vec::new(), Vec::new(), false);
     match cell::any_of(grants.iter().map(|matched| &matched.rows)) {
         Rows::All => {}
-        Rows::Never => return Some(Expr::Literal(Literal::Boolean(false))),
-        Rows::Some(Expr::And(inner)) => terms.extend(inner),
-        Rows::Some(expr) => terms.push(expr),
-    }
-    for restriction in restrictions {
-        let TableAction::Rows(condition) = &restriction.action else { continue };
-        let bound = condition.bind(caller);
-        match (truth(&bound), bound) {
-            (Some(Some(true)), _) => {}
-            (Some(_), _) => return Some(Expr::Literal(Literal::Boolean(false))),
-            (None, Expr::And(inner)) => terms.extend(inner),
-            (None, bound) => terms.push(bound),
+        Rows::Never => {
+            never = true;
+            rules.extend(0..grants.len());
+        }
+        Rows::Some(expr) => {
+            add_term(&mut terms, expr);
+            rules.extend(0..grants.len());
         }
     }
-    match (terms.pop(), terms.is_empty()) {
+    for (position, restriction) in (grants.len()..).zip(restrictions) {
+        let TableAction::Rows(condition) = &restriction.action else { continue };
+        let bound = condition.bind(caller);
+        match truth(&bound) {
+            Some(Some(true)) => continue,
+            Some(_) => never = true,
+            None => add_term(&mut terms, bound),
+        }
+        rules.push(position);
+    }
+    if never {
+        return (Some(Expr::Literal(Literal::Boolean(false))), rules);
+    }
+    let rows = match (terms.pop(), terms.is_empty()) {
         (None, _) => None,
         (Some(only), true) => Some(only),
         (Some(last), false) => {
             terms.push(last);
             Some(Expr::And(terms))
         }
+    };
+    (rows, rules)
+}
+
+fn add_term(terms: &mut Vec<Expr>, expr: Expr) {
+    match expr {
+        Expr::And(inner) => terms.extend(inner),
+        other => terms.push(other),
     }
 }
 

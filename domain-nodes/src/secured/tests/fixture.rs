@@ -146,6 +146,7 @@ pub(super) fn decision(contract: &Table, rows: Option<Expr>) -> TableDecision {
             .collect(),
         rows,
         rules: Vec::new(),
+        row_rules: Vec::new(),
         digest: Digest::of(b"test"),
     }
 }

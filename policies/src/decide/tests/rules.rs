@@ -134,6 +134,35 @@ fn a020_no_rows_is_another_thing_than_no_grant() {
 }
 
 #[test]
+fn rules_that_leave_rows_out_are_told_from_those_that_do_not() {
+    const EU: &str =
+        "{ id: eu, to: { roles: [analyst] }, tables: [orders], columns: all, rows: \"region = 'EU'\" }";
+    const ONE: &str =
+        "{ id: one, to: { roles: [analyst] }, tables: [orders], columns: all, rows: \"id = 1\" }";
+    const NEVER: &str = "{ id: never, to: { roles: [analyst] }, tables: [orders], columns: all, rows: \"purpose() = 'fraud'\" }";
+    const MASK: &str = "{ id: mask, columns: [card], mask: redact }";
+    const SMALL: &str = "{ id: small, rows: \"id < 9\" }";
+    const EVERY: &str = "{ id: every, rows: \"subject() = 'alice'\" }";
+    const NONE: &str = "{ id: none, rows: \"purpose() = 'fraud'\" }";
+    for (grants, restrictions, expected) in [
+        (vec![ALL], vec![], vec![]),
+        (vec![EU], vec![], vec!["eu"]),
+        (vec![EU, ONE], vec![MASK], vec!["eu", "one"]),
+        (vec![EU, ALL], vec![], vec![]),
+        (vec![EU, ALL], vec![MASK, SMALL], vec!["small"]),
+        (vec![ALL], vec![EVERY], vec![]),
+        (vec![EU], vec![EVERY, SMALL], vec!["eu", "small"]),
+        (vec![NEVER], vec![], vec!["never"]),
+        (vec![ALL], vec![SMALL, NONE], vec!["small", "none"]),
+    ] {
+        let decision = visible(rules(&grants, &restrictions).decide());
+        let named: Vec<_> = decision.row_rules.iter().map(|rule| decision.rules[*rule].id.as_str()).collect();
+        assert_eq!(named, expected, "{grants:?} {restrictions:?}");
+        assert_eq!(decision.row_rules.is_empty(), decision.rows.is_none());
+    }
+}
+
+#[test]
 fn a028_masks_read_raw_columns_and_never_chain() {
     let fixture = rules(
         &[
