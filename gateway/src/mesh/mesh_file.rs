@@ -71,14 +71,22 @@ impl MeshFile {
     /// Takes over every change of the file. Runs until it is dropped.
     pub async fn watch(self: Arc<Self>, state: Arc<MeshState>) {
         let mut seen = stamp(&self.path);
+        let mut last = seen;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let present = stamp(&self.path);
-            if present == seen {
+            // Read once nothing changed for a while: half a file could be one
+            // without its restrictions.
+            let settled = std::mem::replace(&mut last, present) == present;
+            if !settled || present == seen {
+                continue;
+            }
+            let read = self.read();
+            if stamp(&self.path) != present {
                 continue;
             }
             seen = present;
-            match self.read() {
+            match read {
                 Ok(mesh) => {
                     tracing::info!("mesh.yaml changed");
                     self.broken.store(false, Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! Metadata shows what the caller sees, and nothing of the rest.
 
+use std::collections::HashMap;
+
 use arrow::{
     array::AsArray, datatypes::Schema, record_batch::RecordBatch, util::pretty::pretty_format_batches,
 };
@@ -14,7 +16,10 @@ use arrow_flight::{
 use futures::TryStreamExt;
 use prost::Message;
 
-use crate::testing::bench::{Bench, anna, auditor, otto, with_token};
+use crate::testing::{
+    bench::{Bench, anna, auditor, otto, statement, with_token},
+    larkfield::SALES_POLICY,
+};
 
 async fn answer<C: ProstMessageExt>(bench: &Bench, token: &str, command: C) -> RecordBatch {
     let packed = command.as_any().encode_to_vec();
@@ -82,6 +87,34 @@ async fn a043_schemas_of_tables_hold_visible_columns_only() {
     let columns: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(columns, ["order_id", "region", "total", "card"]);
     assert_eq!(schema.field(0).metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "BIGINT");
+}
+
+#[tokio::test]
+async fn schemas_of_tables_tell_what_the_caller_can_get() {
+    let bench = Bench::start().await;
+    bench.sales_policy(&SALES_POLICY.replace("card: last(4)", "card: last(4), region: redact"));
+    let batch = answer(&bench, &anna(), tables(Some("sales"), None, &[], true)).await;
+    let bytes = batch.column(4).as_binary::<i32>().value(0).to_vec();
+    let schema = Schema::try_from(IpcMessage(bytes.into())).unwrap();
+    let nullable: Vec<_> = schema.fields().iter().map(|field| field.is_nullable()).collect();
+    // `region` is required, and masked: what shows promises nothing.
+    assert_eq!(nullable, [false, true, true, true]);
+    for field in schema.fields() {
+        let metadata = |key: &str| field.metadata()[&format!("ARROW:FLIGHT:SQL:{key}")].as_str();
+        assert_eq!(
+            [metadata("CATALOG_NAME"), metadata("SCHEMA_NAME"), metadata("TABLE_NAME")],
+            ["mesh", "sales", "orders"]
+        );
+        assert_eq!(metadata("IS_READ_ONLY"), "1");
+    }
+    // A result has the same names, types and nullability, and no metadata.
+    let info = bench.flight_info(&anna(), statement("select * from sales.orders")).await.unwrap();
+    let result = Schema::try_from(info).unwrap();
+    assert!(result.metadata().is_empty());
+    for (field, described) in result.fields().iter().zip(schema.fields()) {
+        assert!(field.metadata().is_empty());
+        assert_eq!(field.as_ref(), &described.as_ref().clone().with_metadata(HashMap::new()));
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ async fn a064_a_broken_file_leaves_the_last_good_one_in_use() {
 
     let first = state.snapshot();
     std::fs::write(&path, "mesh: [").unwrap();
-    let broken = state.changed_since(&first, Duration::from_millis(700)).await;
+    let broken = state.changed_since(&first, Duration::from_millis(1500)).await;
     assert!(file.is_broken() && Arc::ptr_eq(&first, &broken));
 
     std::fs::write(&path, MESH.replace("Europe/Berlin", "Europe/Lisbon")).unwrap();
