@@ -18,7 +18,7 @@ use crate::{
     http::{self, Readiness, ReadinessProblem},
     identity::{Authenticator, Clock, KeySetError},
     listener::connections,
-    mesh::{MeshFile, MeshFileError, MeshState, keep_described},
+    mesh::{DomainFiles, MeshFile, MeshFileError, MeshState},
     planner::{FunctionNames, Planner},
     query::{PermitIssuer, PermitIssuerError},
     ticket::Sealer,
@@ -86,6 +86,7 @@ pub struct GatewayServer {
     config: GatewayConfig,
     gateway: Arc<Gateway>,
     mesh_file: Arc<MeshFile>,
+    domain_files: Arc<DomainFiles>,
     nodes_tls: Arc<NodesTls>,
     server: Server,
     flight: TcpListener,
@@ -99,6 +100,7 @@ impl GatewayServer {
         // Somebody may have installed a provider already; it is the same one.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let mesh_file = Arc::new(MeshFile::new(config.mesh.clone()));
+        let domain_files = DomainFiles::new(config.domains_folder.clone(), config.domains.len());
         let nodes_tls = Arc::new(NodesTls::load(&config.nodes_tls)?);
         let server = server(&config)?;
         let gateway = Arc::new(gateway(&config, &mesh_file)?);
@@ -107,7 +109,8 @@ impl GatewayServer {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        Ok(Self { config, gateway, mesh_file, nodes_tls, server, flight, flight_address, http })
+        let domain_files = Arc::new(domain_files);
+        Ok(Self { config, gateway, mesh_file, domain_files, nodes_tls, server, flight, flight_address, http })
     }
 
     /// Where Flight SQL clients connect.
@@ -132,7 +135,7 @@ impl GatewayServer {
             until(stopped.clone()),
         ));
         if let Some((listener, _)) = self.http.take() {
-            let probe = probe(&self.config, &self.gateway, &self.mesh_file, stopped.clone());
+            let probe = probe(&self.gateway, &self.mesh_file, &self.domain_files, stopped.clone());
             parts.spawn(async move {
                 if let Err(error) = http::serve(listener, probe, until(stopped)).await {
                     tracing::error!(%error, "readiness is not served any more");
@@ -159,10 +162,8 @@ impl GatewayServer {
     fn background(&self) -> JoinSet<()> {
         let mut parts = JoinSet::new();
         parts.spawn(Arc::clone(&self.mesh_file).watch(Arc::clone(&self.gateway.mesh)));
-        for domain in &self.config.domains {
-            let (tls, mesh) = (Arc::clone(&self.nodes_tls), Arc::clone(&self.gateway.mesh));
-            parts.spawn(keep_described(domain.clone(), tls, mesh));
-        }
+        let (tls, mesh) = (Arc::clone(&self.nodes_tls), Arc::clone(&self.gateway.mesh));
+        parts.spawn(Arc::clone(&self.domain_files).watch(self.config.domains.clone(), tls, mesh));
         parts
     }
 }
@@ -243,21 +244,23 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 fn probe(
-    config: &GatewayConfig,
     gateway: &Arc<Gateway>,
     mesh_file: &Arc<MeshFile>,
+    domain_files: &Arc<DomainFiles>,
     stopped: watch::Receiver<bool>,
 ) -> http::ReadinessProbe {
-    let (gateway, mesh_file) = (Arc::clone(gateway), Arc::clone(mesh_file));
-    let domains_total = config.domains.len();
+    let (gateway, mesh_file, domain_files) =
+        (Arc::clone(gateway), Arc::clone(mesh_file), Arc::clone(domain_files));
     Arc::new(move || {
+        let domains_total = domain_files.domains();
+        let files_broken = mesh_file.is_broken() || domain_files.is_broken();
         let snapshot = gateway.mesh.snapshot();
         let domains_ready = snapshot.domains().filter(|domain| domain.connection.is_some()).count();
         let unreadable = snapshot.domains().filter(|domain| domain.policy_unreadable).count();
         let found = [
             (ReadinessProblem::DomainUnavailable, domains_total.saturating_sub(domains_ready)),
             (ReadinessProblem::PolicyUnreadable, unreadable),
-            (ReadinessProblem::ConfigurationBroken, usize::from(mesh_file.is_broken())),
+            (ReadinessProblem::ConfigurationBroken, usize::from(files_broken)),
             (ReadinessProblem::KeySetBroken, gateway.authenticator.broken_key_sets()),
             (ReadinessProblem::AuditUnwritable, usize::from(gateway.audit.ready().is_err())),
             (ReadinessProblem::Stopping, usize::from(*stopped.borrow())),

@@ -182,4 +182,4 @@ fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

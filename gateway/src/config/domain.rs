@@ -28,7 +28,7 @@ pub struct DomainConfig {
 /// Reads all domains' files of a folder (`*.yaml`, `*.yml`), sorted by domain,
 /// or tells all problems of all files.
 pub fn load_folder(folder: &Path) -> Result<Vec<DomainConfig>, Vec<Problem>> {
-    let files = files(folder).map_err(|error| {
+    let files = domain_files(folder).map_err(|error| {
         vec![Problem::error(&folder.display().to_string(), 0, format!("the folder cannot be read: {error}"))]
     })?;
     let mut problems = Vec::new();
@@ -49,7 +49,8 @@ pub fn load_folder(folder: &Path) -> Result<Vec<DomainConfig>, Vec<Problem>> {
     Ok(domains)
 }
 
-fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+/// The files of a folder that are domains' files, by name.
+pub fn domain_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

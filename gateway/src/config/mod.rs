@@ -12,7 +12,7 @@ mod units;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use domain::{DomainConfig, load_folder};
+pub use domain::{DomainConfig, domain_files, load_folder};
 pub use limits::Limits;
 pub use secret::Secret;
 

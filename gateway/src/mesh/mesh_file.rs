@@ -2,20 +2,20 @@
 
 use std::{
     io::Read,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use meshgate_policies::{Mesh, yaml::Problem};
 
-use super::MeshState;
+use super::{
+    MeshState,
+    settling::{LOOK_EVERY, Settling, stamp},
+};
 
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Longer files are not mesh.yaml.
 const BYTES_MAX: u64 = 1 << 20;
 
@@ -40,9 +40,6 @@ pub struct MeshFile {
     path: PathBuf,
     broken: AtomicBool,
 }
-
-/// What changes when the file is written or replaced.
-type Stamp = Option<(u64, i64, i64, u64)>;
 
 impl MeshFile {
     /// The file at `path`.
@@ -70,22 +67,16 @@ impl MeshFile {
 
     /// Takes over every change of the file. Runs until it is dropped.
     pub async fn watch(self: Arc<Self>, state: Arc<MeshState>) {
-        let mut seen = stamp(&self.path);
-        let mut last = seen;
+        let mut settling = Settling::new(stamp(&self.path));
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let present = stamp(&self.path);
-            // Read once nothing changed for a while: half a file could be one
-            // without its restrictions.
-            let settled = std::mem::replace(&mut last, present) == present;
-            if !settled || present == seen {
+            if !settling.has_settled(stamp(&self.path)) {
                 continue;
             }
             let read = self.read();
-            if stamp(&self.path) != present {
+            if !settling.accept(stamp(&self.path)) {
                 continue;
             }
-            seen = present;
             match read {
                 Ok(mesh) => {
                     tracing::info!("mesh.yaml changed");
@@ -105,11 +96,6 @@ fn read_bounded(path: &Path) -> std::io::Result<Option<String>> {
     let mut text = String::new();
     let read = std::fs::File::open(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
     Ok((read as u64 <= BYTES_MAX).then_some(text))
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@
 //! Holds no data and asks no node anything for a query; `query` does that.
 
 mod descriptor;
+mod domain_files;
 mod domain_task;
 mod mesh_file;
 mod node_connection;
+mod settling;
 mod snapshot;
 mod state;
 
 pub use descriptor::{Described, DescribedTable, DescriptorError};
+pub use domain_files::DomainFiles;
 pub use domain_task::keep_described;
 pub use mesh_file::{MeshFile, MeshFileError};
 pub use node_connection::NodeConnection;

@@ -66,6 +66,14 @@ impl Snapshot {
         changed
     }
 
+    /// The same mesh without one domain.
+    #[must_use]
+    pub fn without_domain(&self, domain: &str) -> Self {
+        let mut changed = self.clone();
+        changed.domains.remove(domain);
+        changed
+    }
+
     /// The same domains under another document of the operator.
     #[must_use]
     pub fn with_mesh(&self, mesh: Arc<Mesh>) -> Self {

@@ -60,6 +60,11 @@ impl MeshState {
         });
     }
 
+    /// The domain does not take part in the mesh any more.
+    pub fn left(&self, domain: &str) {
+        self.change(|snapshot| snapshot.domain(domain).map(|_| snapshot.without_domain(domain)));
+    }
+
     /// The operator's document changed.
     pub fn mesh_changed(&self, mesh: Mesh) {
         let mesh = Arc::new(mesh);

@@ -73,6 +73,11 @@ impl Authority {
     }
 }
 
+/// A gateway's own certificate, of a new authority.
+pub(crate) fn nodes_tls() -> NodesTls {
+    Authority::new().nodes_tls()
+}
+
 /// A node with this certificate that demands one of `clients` of its callers.
 async fn node((certificate, key): (String, String), clients: &Authority) -> SocketAddr {
     let tls = ServerTlsConfig::new()
