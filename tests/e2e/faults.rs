@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use meshgate_tests::client::answer;
 use meshgate_tests::demo::Demo;
+use meshgate_tests::mesh::http_status;
 use meshgate_tests::process::signal;
 use meshgate_tests::{eventually_async, fixture};
 use tonic::Code;
@@ -54,6 +56,58 @@ async fn r27_a_node_that_is_gone_is_named_and_the_others_go_on() {
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert!(status.message().contains("hr"), "{status:?}");
     assert_eq!(alice.rows("select id from sales.orders").await.rows.len(), 3);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_comes_later_is_waited_for_and_the_others_serve() {
+    let mut plan = fixture::leaks();
+    plan.late = vec!["hr".to_owned()];
+    let mut mesh = plan.start_unready().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    let mut auditor = mesh.client(&fixture::auditor()).await;
+    eventually_async("the other domains", LIMIT, async || {
+        let orders = alice.query("select id from sales.orders").await.ok()?.rows.len();
+        let ledger = auditor.query("select id from fin.ledger").await.ok()?.rows.len();
+        (orders == 3 && ledger == 2).then_some(())
+    })
+    .await;
+    assert_eq!(http_status(mesh.gateway_http, "/readyz").await, 503);
+    // Nobody can say yet who may know of the table: it is like one that does not exist.
+    let unreached = alice.refused("select id from hr.people").await;
+    let missing = alice.refused("select id from hr.nobody").await;
+    assert_eq!(unreached.code(), Code::NotFound);
+    assert_eq!(answer(&unreached).replace("people", "nobody"), answer(&missing));
+
+    mesh.start_node("hr").await;
+    eventually_async("readiness", LIMIT, async || {
+        (http_status(mesh.gateway_http, "/readyz").await == 200).then_some(())
+    })
+    .await;
+    assert_eq!(alice.rows("select id from hr.people").await.rows.len(), 2);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_leaves_and_joins_with_its_file() {
+    let mesh = fixture::leaks().start().await;
+    let mut auditor = mesh.client(&fixture::auditor()).await;
+    let sql = "select id from fin.ledger";
+    assert_eq!(auditor.rows(sql).await.rows.len(), 2);
+    let file = mesh.path("domains/fin.yaml");
+    let text = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    eventually_async("the domain is gone", LIMIT, async || {
+        let status = auditor.query(sql).await.err()?;
+        (status.code() == Code::NotFound).then_some(())
+    })
+    .await;
+    assert_eq!(http_status(mesh.gateway_http, "/readyz").await, 200);
+    std::fs::write(&file, text).unwrap();
+    eventually_async("the domain is back", LIMIT, async || {
+        (auditor.query(sql).await.ok()?.rows.len() == 2).then_some(())
+    })
+    .await;
     mesh.stop().await;
 }
 

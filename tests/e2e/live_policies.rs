@@ -1,5 +1,6 @@
 //! Policies that change while the mesh runs.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use meshgate_tests::client::Client;
@@ -59,4 +60,76 @@ async fn a065_a_policy_that_cannot_be_read_at_start_denies_its_domain_only() {
     })
     .await;
     assert_eq!(sees(&mut auditor, "select id from sales.orders").await, None);
+}
+
+/// Both servers read a change at moments of their own: while they differ, a
+/// query waits, is planned again, or says so. It never mixes versions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a063_while_policies_flip_every_result_is_of_one_version() {
+    const QUERIES: usize = 300;
+    let mesh = fixture::leaks().start().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    let flipping = tokio::spawn(flip(mesh.path("sales/policies/sales.yaml"), mesh.path("mesh.yaml")));
+    let sql =
+        "select 'l' as side, id, card from sales.orders union all select 'r', id, card from sales.orders";
+    let (mut seen, mut again) = ([0; 3], 0);
+    for _ in 0..QUERIES {
+        match alice.query(sql).await {
+            Ok(result) => {
+                let rows = result.sorted().rows;
+                let version = VERSIONS.iter().position(|version| rows == both_sides(version));
+                let version = version.unwrap_or_else(|| panic!("of no version: {rows:?}"));
+                seen[version] += 1;
+            }
+            Err(status) => {
+                assert!(status.message().contains("run it again"), "{status:?}");
+                again += 1;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    flipping.abort();
+    eprintln!("of {QUERIES} queries {seen:?} gave a version and {again} were to be run again");
+    assert!(seen.iter().all(|count| *count > 0), "{seen:?}, {again} to be run again");
+    assert!(again < QUERIES / 4, "{seen:?}, {again} to be run again");
+}
+
+type Version = &'static [(&'static str, Option<&'static str>)];
+
+/// What alice sees: the owner's first policy, the same under the operator's
+/// restriction, the owner's second policy.
+const VERSIONS: [Version; 3] = [
+    &[("1", Some("************1111")), ("2", Some("************2222")), ("5", None)],
+    &[("1", Some("***")), ("2", Some("***")), ("5", Some("***"))],
+    &[("3", Some("***")), ("4", Some("***"))],
+];
+
+fn both_sides(version: Version) -> Vec<Vec<Option<String>>> {
+    let row = |side: &str, (id, card): &(&str, Option<&str>)| {
+        vec![Some(side.to_owned()), Some((*id).to_owned()), card.map(str::to_owned)]
+    };
+    ["l", "r"].iter().flat_map(|side| version.iter().map(|cells| row(side, cells))).collect()
+}
+
+/// Bursts of changes that are never settled, and between them a version that
+/// stays until it is read.
+async fn flip(owner: PathBuf, operator: PathBuf) {
+    let policy = std::fs::read_to_string(&owner).unwrap();
+    let other_policy = policy.replace("region = 'EU'", "region = 'US'").replace("last(4)", "redact");
+    let mesh = std::fs::read_to_string(&operator).unwrap();
+    let other_mesh = mesh.replace(
+        "restrictions: []",
+        "restrictions: [ { id: cards, why: A test., columns: { classification: [restricted] }, mask: redact } ]",
+    );
+    assert!(policy != other_policy && mesh != other_mesh);
+    loop {
+        for (file, text) in
+            [(&operator, &other_mesh), (&owner, &other_policy), (&operator, &mesh), (&owner, &policy)]
+        {
+            for pause in [30, 30, 30, 900] {
+                std::fs::write(file, text).unwrap();
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@
 mod commands;
 mod demo;
 mod faults;
+mod large_results;
 mod leaks;
 mod live_policies;
 mod python_clients;

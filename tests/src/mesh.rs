@@ -1,6 +1,6 @@
 //! A mesh in this process: nodes and gateway on free ports, from texts.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct MeshPlan {
     /// Further lines of every node.yaml and of gateway.yaml.
     pub node_lines: String,
     pub gateway_lines: String,
+    /// Domains whose nodes are not started with the mesh: see [`Mesh::start_node`].
+    pub late: Vec<String>,
 }
 
 impl MeshPlan {
@@ -34,6 +36,7 @@ impl MeshPlan {
             files: Vec::new(),
             node_lines: String::new(),
             gateway_lines: String::new(),
+            late: Vec::new(),
         }
     }
 
@@ -63,6 +66,8 @@ pub struct Mesh {
     pub gateway: SocketAddr,
     pub gateway_http: SocketAddr,
     nodes: Vec<(String, Server)>,
+    late: Vec<(String, SocketAddr)>,
+    node_lines: String,
     gateway_server: Server,
 }
 
@@ -95,15 +100,22 @@ impl Mesh {
         for (path, content) in &plan.files {
             write(root, path, content);
         }
-        let mut nodes = Vec::new();
+        let (mut nodes, mut late) = (Vec::new(), Vec::new());
         for domain in &plan.domains {
-            let (address, server) = start_node(root, domain, &plan.node_lines).await;
+            let address = if plan.late.contains(domain) {
+                let address = closed_port();
+                late.push((domain.clone(), address));
+                address
+            } else {
+                let (address, server) = start_node(root, domain, ANY_PORT, &plan.node_lines).await;
+                nodes.push((domain.clone(), server));
+                address
+            };
             let text = format!(
                 "domain: {domain}\nowner: {domain}@larkfield.example\nnodes: [\"grpc+tls://{address}\"]\n\
                  certificate: {domain}.mesh.localhost\n"
             );
             write(root, &format!("domains/{domain}.yaml"), text.as_bytes());
-            nodes.push((domain.clone(), server));
         }
         write(root, "gateway.yaml", gateway_yaml(&plan.gateway_lines).as_bytes());
         let config = GatewayConfig::load(&root.join("gateway.yaml"), &|_| None)
@@ -115,6 +127,8 @@ impl Mesh {
             gateway,
             gateway_http: http,
             nodes,
+            late,
+            node_lines: plan.node_lines,
             gateway_server: spawn(async move |stopped| report("gateway", server.run(stopped).await)),
             directory,
         }
@@ -136,6 +150,13 @@ impl Mesh {
 
     pub fn ca(&self) -> PathBuf {
         self.path("keys/authority/mesh-ca.crt")
+    }
+
+    /// Starts the node of a domain that is late.
+    pub async fn start_node(&mut self, domain: &str) {
+        let (_, address) = self.late.iter().find(|(name, _)| name == domain).expect("a late domain");
+        let (_, server) = start_node(self.directory.path(), domain, *address, &self.node_lines).await;
+        self.nodes.push((domain.to_owned(), server));
     }
 
     /// Ends a domain's node.
@@ -182,10 +203,18 @@ fn create_keys(root: &Path, domains: &[String]) {
     assert!(output.status.success(), "{output:?}");
 }
 
-async fn start_node(root: &Path, domain: &str, lines: &str) -> (SocketAddr, Server) {
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// An address on which nobody listens.
+fn closed_port() -> SocketAddr {
+    let listener = std::net::TcpListener::bind(ANY_PORT).expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+async fn start_node(root: &Path, domain: &str, listen: SocketAddr, lines: &str) -> (SocketAddr, Server) {
     let text = format!(
         "version: 1\ndomain: {domain}\nenvironment: test\n\
-         listen: {{ flight: \"127.0.0.1:0\", http: \"127.0.0.1:0\" }}\n\
+         listen: {{ flight: \"{listen}\", http: \"127.0.0.1:0\" }}\n\
          tls: {{ cert: ../keys/nodes/{domain}/node.crt, key: ../keys/nodes/{domain}/node.key, \
          client_ca: ../keys/nodes/{domain}/mesh-ca.crt }}\n\
          gateway: {{ permit_keys: ../keys/nodes/{domain}/permit-keys.json }}\n\
