@@ -11,6 +11,7 @@
 
 mod commands;
 mod demo;
+mod differential;
 mod faults;
 mod large_results;
 mod leaks;

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::caller::Caller;
 use crate::documents::{Column, Documents, Table, list};
-use crate::evaluate::{evaluate, truncate};
+use crate::evaluate::{evaluate, truncate, truncate_instant};
 use crate::value::{Row, Value};
 
 /// What a caller sees of a table: column names, and the visible rows in raw order.
@@ -55,7 +55,10 @@ impl Rule<'_> {
 
     fn row_is_visible(&self, row: &Row) -> bool {
         self.grants.iter().any(|grant| self.admits(grant, row))
-            && self.restrictions.iter().all(|restriction| self.admits(restriction, row))
+            && self.restrictions.iter().all(|restriction| {
+                // A condition that cannot be asked is not TRUE.
+                claims_are_there(&restriction["rows"], self.caller) && self.admits(restriction, row)
+            })
     }
 
     /// Is the rule's row predicate TRUE for the row? (No predicate: yes.)
@@ -78,27 +81,26 @@ impl Rule<'_> {
         let masks: Vec<Option<&Json>> = grants.iter().map(|grant| grant_mask(grant, column)).collect();
         let base = if masks.contains(&None) { None } else { grant_mask(first, column) };
 
-        let mut restricting: Vec<(&Json, bool)> = self
+        let base = base.map(|mask| self.resolve(mask, column));
+        let mut restricting: Vec<Json> = Vec::new();
+        let on_column = self
             .restrictions
             .iter()
-            .filter(|rule| !rule["mask"].is_null() && selects(&rule["columns"], column))
-            .map(|rule| (&rule["mask"], claims_are_there(&rule["mask"], self.caller)))
-            .collect();
-        restricting.dedup_by(|a, b| a == b);
+            .filter(|rule| !rule["mask"].is_null() && selects(&rule["columns"], column));
+        for rule in on_column {
+            let mask = self.resolve(&rule["mask"], column);
+            let mask = if claims_are_there(&mask, self.caller) { mask } else { Json::from("redact") };
+            if !restricting.contains(&mask) {
+                restricting.push(mask);
+            }
+        }
         match (base, restricting.as_slice()) {
             (None, []) => row[&column.name].clone(),
-            (Some(mask), []) => self.masked(mask, row, column),
-            (_, [(_, false)]) => redacted(column),
-            (None, [(mask, true)]) => self.masked(mask, row, column),
-            (Some(base), [(mask, true)]) if self.same_mask(base, mask, column) => {
-                self.masked(mask, row, column)
-            }
+            (Some(mask), []) => self.masked(&mask, row, column),
+            (None, [mask]) => self.masked(mask, row, column),
+            (Some(base), [mask]) if base == *mask => self.masked(mask, row, column),
             _ => redacted(column),
         }
-    }
-
-    fn same_mask(&self, left: &Json, right: &Json, column: &Column) -> bool {
-        self.resolve(left, column) == self.resolve(right, column)
     }
 
     /// The mask itself: picked by the column's type, own masks by name looked up.
@@ -119,9 +121,9 @@ impl Rule<'_> {
         }
     }
 
+    /// What a resolved mask shows.
     fn masked(&self, mask: &Json, row: &Row, column: &Column) -> Value {
         let raw = &row[&column.name];
-        let mask = self.resolve(mask, column);
         if let Some(sql) = mask["sql"].as_str() {
             return evaluate(sql, row, self.caller, Some(raw));
         }
@@ -131,11 +133,14 @@ impl Rule<'_> {
         match (name, raw) {
             ("redact", _) => redacted(column),
             ("nullify", _) => Value::Null,
-            ("constant", _) => Value::text(argument.trim_matches('\'')),
+            ("constant", _) => evaluate(argument, row, self.caller, None),
             (_, Value::Null) => Value::Null,
             ("last", Value::Text(text)) => Value::Text(keep(text, argument, false)),
             ("first", Value::Text(text)) => Value::Text(keep(text, argument, true)),
-            ("year" | "month", Value::Date(days)) => Value::Date(truncate(name, *days)),
+            ("year" | "month" | "day", Value::Date(days)) => Value::Date(truncate(name, *days)),
+            ("year" | "month" | "day", Value::Timestamp(micros)) => {
+                Value::Timestamp(truncate_instant(name, *micros))
+            }
             other => panic!("the oracle does not know the mask {other:?}"),
         }
     }
@@ -240,8 +245,10 @@ fn selects(columns: &Json, column: &Column) -> bool {
     }
 }
 
+/// The condition's outcome; NULL if it reads a claim that is missing.
 fn condition(when: &Json, caller: &Caller) -> Option<Value> {
-    when.as_str().map(|sql| evaluate(sql, &Row::new(), caller, None))
+    let is_asked = claims_are_there(when, caller);
+    when.as_str().map(|sql| if is_asked { evaluate(sql, &Row::new(), caller, None) } else { Value::Null })
 }
 
 fn claims_are_there(mask: &Json, caller: &Caller) -> bool {

@@ -1,5 +1,9 @@
 //! Policy expressions, evaluated on one row by walking the parser's own tree.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use chrono::Datelike;
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
@@ -13,12 +17,27 @@ use crate::value::{Row, Value, calendar, parse_date};
 
 /// Evaluates `sql` on `row`. `cell` is what `value` means inside a mask.
 pub fn evaluate(sql: &str, row: &Row, caller: &Caller, cell: Option<&Value>) -> Value {
+    Scope { row, caller, cell }.value(&parse(sql))
+}
+
+/// Each text is parsed once: there are as many evaluations as cells.
+fn parse(sql: &str) -> Rc<Expr> {
+    thread_local! {
+        static PARSED: RefCell<HashMap<String, Rc<Expr>>> = RefCell::default();
+    }
+    if let Some(known) = PARSED.with_borrow(|parsed| parsed.get(sql).cloned()) {
+        return known;
+    }
     let expression = Parser::new(&GenericDialect {})
         .try_with_sql(sql)
         .and_then(|mut parser| parser.parse_expr())
         .unwrap_or_else(|error| panic!("`{sql}`: {error}"));
-    Scope { row, caller, cell }.value(&expression)
+    let expression = Rc::new(expression);
+    PARSED.with_borrow_mut(|parsed| parsed.insert(sql.to_owned(), Rc::clone(&expression)));
+    expression
 }
+
+const MICROS_A_DAY: i64 = 86_400_000_000;
 
 struct Scope<'a> {
     row: &'a Row,
@@ -43,6 +62,18 @@ impl Scope<'_> {
             Expr::IsNotNull(inner) => Value::Boolean(self.value(inner) != Value::Null),
             Expr::IsTrue(inner) => Value::Boolean(self.value(inner).is_true()),
             Expr::IsNotTrue(inner) => Value::Boolean(!self.value(inner).is_true()),
+            Expr::IsFalse(inner) => Value::Boolean(self.value(inner) == Value::Boolean(false)),
+            Expr::IsNotFalse(inner) => Value::Boolean(self.value(inner) != Value::Boolean(false)),
+            Expr::IsDistinctFrom(left, right) => not(same(&self.value(left), &self.value(right))),
+            Expr::IsNotDistinctFrom(left, right) => same(&self.value(left), &self.value(right)),
+            Expr::Like { negated, any: false, expr, pattern, escape_char: None } => {
+                let found = match (self.value(expr), self.value(pattern)) {
+                    (Value::Null, _) => Value::Null,
+                    (Value::Text(text), Value::Text(pattern)) => Value::Boolean(like(&pattern, &text)),
+                    other => panic!("LIKE of {other:?}"),
+                };
+                if *negated { not(found) } else { found }
+            }
             Expr::InList { expr, list, negated } => {
                 let items: Vec<Value> = list.iter().map(|item| self.value(item)).collect();
                 let found = among(&self.value(expr), &items);
@@ -103,6 +134,11 @@ impl Scope<'_> {
                 (Value::Integer(left), Value::Integer(right)) => Value::Integer(left - right),
                 (left, right) => panic!("{left:?} {operator} {right:?}"),
             },
+            BinaryOperator::Modulo => match (left, right) {
+                (Value::Null, _) => Value::Null,
+                (Value::Integer(left), Value::Integer(right)) => Value::Integer(left % right),
+                (left, right) => panic!("{left:?} % {right:?}"),
+            },
             other => panic!("the oracle does not know the operator `{other}`"),
         }
     }
@@ -113,6 +149,9 @@ impl Scope<'_> {
             (Value::Null, _) => Value::Null,
             (Value::Text(text), DataType::Date) if *kind == CastKind::TryCast => {
                 text.parse::<chrono::NaiveDate>().map_or(Value::Null, |_| Value::Date(parse_date(text)))
+            }
+            (Value::Timestamp(micros), DataType::Date) => {
+                Value::Date(i32::try_from(micros.div_euclid(MICROS_A_DAY)).unwrap())
             }
             (_, DataType::Text | DataType::Varchar(_)) => value.render().map_or(Value::Null, Value::Text),
             other => panic!("the oracle does not cast {other:?}"),
@@ -146,6 +185,16 @@ impl Scope<'_> {
             "today" => Value::Date(caller.today),
             "lower" => text(arg(0), |text| text.to_lowercase()),
             "upper" => text(arg(0), |text| text.to_uppercase()),
+            "length" => match arg(0) {
+                Value::Text(text) => Value::Integer(text.chars().count().try_into().unwrap()),
+                _ => Value::Null,
+            },
+            "left" => match (arg(0), arg(1)) {
+                (Value::Text(text), Value::Integer(count)) => {
+                    Value::Text(text.chars().take(count.try_into().unwrap()).collect())
+                }
+                _ => Value::Null,
+            },
             "coalesce" => args
                 .iter()
                 .map(|arg| self.value(arg))
@@ -199,6 +248,12 @@ fn constant(literal: &Sql) -> Value {
     }
 }
 
+/// Midnight of the first day of the unit that holds `micros`.
+pub fn truncate_instant(unit: &str, micros: i64) -> i64 {
+    let day = i32::try_from(micros.div_euclid(MICROS_A_DAY)).unwrap();
+    i64::from(truncate(unit, day)) * MICROS_A_DAY
+}
+
 /// First day of the unit that holds `days`.
 pub fn truncate(unit: &str, days: i32) -> i32 {
     let day = calendar(days);
@@ -222,6 +277,31 @@ fn text(value: Value, change: impl Fn(&str) -> String) -> Value {
 
 fn order(left: &Value, right: &Value, holds: impl Fn(std::cmp::Ordering) -> bool) -> Value {
     left.compare(right).map_or(Value::Null, |ordering| Value::Boolean(holds(ordering)))
+}
+
+/// IS NOT DISTINCT FROM: two NULLs are the same.
+fn same(left: &Value, right: &Value) -> Value {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => Value::Boolean(left == right),
+        _ => order(left, right, |ordering| ordering.is_eq()),
+    }
+}
+
+/// `%` stands for any characters, `_` for one.
+fn like(pattern: &str, text: &str) -> bool {
+    let mut rest = text.chars();
+    match pattern.chars().next() {
+        None => text.is_empty(),
+        Some('%') => {
+            let tail = &pattern[1..];
+            like(tail, text) || (rest.next().is_some() && like(pattern, rest.as_str()))
+        }
+        Some(wanted) => {
+            let found = rest.next();
+            let fits = found.is_some_and(|found| wanted == '_' || wanted == found);
+            fits && like(&pattern[wanted.len_utf8()..], rest.as_str())
+        }
+    }
 }
 
 fn not(value: Value) -> Value {

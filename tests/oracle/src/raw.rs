@@ -39,7 +39,7 @@ fn partition(file: &Path, column: &Column) -> Value {
     cell(found.unwrap_or_else(|| panic!("no partition {marker} in {}", file.display())), column)
 }
 
-/// CSV without line breaks in cells, as the demo writes it; an empty cell is NULL.
+/// CSV without line breaks in cells; an empty cell without quotes is NULL.
 fn csv(file: &Path, table: &Table) -> Vec<Row> {
     let text = std::fs::read_to_string(file).expect("a readable file");
     let mut lines = text.lines().map(fields);
@@ -47,22 +47,40 @@ fn csv(file: &Path, table: &Table) -> Vec<Row> {
     lines
         .map(|cells| {
             let of = |column: &Column| {
-                let at = header.iter().position(|name| *name == column.physical_name).expect("the column");
-                if cells[at].is_empty() { Value::Null } else { cell(&cells[at], column) }
+                let at = header.iter().position(|name| name.text == column.physical_name);
+                let found = &cells[at.expect("the column")];
+                let is_null = found.text.is_empty() && !found.is_quoted;
+                if is_null { Value::Null } else { cell(&found.text, column) }
             };
             table.columns.iter().map(|column| (column.name.clone(), of(column))).collect()
         })
         .collect()
 }
 
-fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
+#[derive(Default)]
+struct CsvCell {
+    text: String,
+    is_quoted: bool,
+}
+
+fn fields(line: &str) -> Vec<CsvCell> {
+    let mut fields = vec![CsvCell::default()];
+    let mut is_inside = false;
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        let field = fields.last_mut().unwrap();
         match character {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => fields.last_mut().unwrap().push(other),
+            // Inside quotes a quote is doubled.
+            '"' if is_inside && characters.peek() == Some(&'"') => {
+                characters.next();
+                field.text.push('"');
+            }
+            '"' => {
+                is_inside = !is_inside;
+                field.is_quoted = true;
+            }
+            ',' if !is_inside => fields.push(CsvCell::default()),
+            other => field.text.push(other),
         }
     }
     fields

@@ -52,6 +52,9 @@ impl Value {
                 self.scaled(scale).cmp(&other.scaled(scale))
             }
             (Float(a), Integer(b)) => a.total_cmp(&(*b as f64)),
+            (Float(a), Decimal { value, scale }) => {
+                a.total_cmp(&(*value as f64 / 10_f64.powi(i32::try_from(*scale).unwrap())))
+            }
             (a, b) => panic!("the oracle cannot compare {a:?} with {b:?}"),
         })
     }

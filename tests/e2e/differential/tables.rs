@@ -1,0 +1,300 @@
+//! Tables of a world: contracts, cells, and the files that hold them.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema, TimeUnit};
+use meshgate_oracle::Value;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+use serde_json::{Value as Json, json};
+
+use super::random::Random;
+
+pub(crate) const DOMAINS: [&str; 2] = ["alpha", "beta"];
+pub(crate) const TEXTS: [&str; 14] =
+    ["north", "south", "x", "x/y", "x/yz", "a", "A", "", "12", "-3", "7", "it's", "say \"a, b\"", "ünï%_"];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Integer,
+    Small,
+    Text,
+    Decimal(u8, u8),
+    Double,
+    Boolean,
+    Date,
+    Timestamp,
+}
+
+#[derive(Clone)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) required: bool,
+    pub(crate) classification: Option<&'static str>,
+    pub(crate) tags: Vec<&'static str>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Table {
+    pub(crate) domain: &'static str,
+    pub(crate) name: String,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) is_parquet: bool,
+    /// Rows of each file.
+    pub(crate) files: Vec<Vec<Vec<Value>>>,
+}
+
+impl Kind {
+    fn any(random: &mut Random, is_parquet: bool) -> Self {
+        let decimal = random.pick(&[Self::Decimal(9, 2), Self::Decimal(18, 4), Self::Decimal(5, 0)]);
+        let last = if is_parquet { Self::Timestamp } else { Self::Text };
+        let kinds =
+            [Self::Integer, Self::Small, Self::Text, decimal, Self::Double, Self::Boolean, Self::Date, last];
+        random.pick(&kinds)
+    }
+
+    fn letter(self) -> &'static str {
+        match self {
+            Self::Integer => "i",
+            Self::Small => "s",
+            Self::Text => "t",
+            Self::Decimal(..) => "d",
+            Self::Double => "f",
+            Self::Boolean => "b",
+            Self::Date => "day",
+            Self::Timestamp => "at",
+        }
+    }
+
+    /// `logicalType` and `physicalType`.
+    fn contract(self) -> (&'static str, String) {
+        match self {
+            Self::Integer => ("integer", "bigint".to_owned()),
+            Self::Small => ("integer", "int".to_owned()),
+            Self::Text => ("string", "text".to_owned()),
+            Self::Decimal(precision, scale) => ("number", format!("decimal({precision},{scale})")),
+            Self::Double => ("number", "double".to_owned()),
+            Self::Boolean => ("boolean", "boolean".to_owned()),
+            Self::Date => ("date", "date".to_owned()),
+            Self::Timestamp => ("timestamp", "timestamp".to_owned()),
+        }
+    }
+
+    pub(crate) fn arrow(self) -> DataType {
+        match self {
+            Self::Integer => DataType::Int64,
+            Self::Small => DataType::Int32,
+            Self::Text => DataType::Utf8,
+            Self::Decimal(precision, scale) => DataType::Decimal128(precision, i8::try_from(scale).unwrap()),
+            Self::Double => DataType::Float64,
+            Self::Boolean => DataType::Boolean,
+            Self::Date => DataType::Date32,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        }
+    }
+
+    /// A value that is not NULL.
+    fn value(self, random: &mut Random) -> Value {
+        let is_extreme = random.chance(5);
+        match self {
+            Self::Integer if is_extreme => Value::Integer(random.pick(&[i64::MIN, i64::MAX, -1]).into()),
+            Self::Small if is_extreme => Value::Integer(random.pick(&[i32::MIN, i32::MAX, -1]).into()),
+            Self::Integer | Self::Small => Value::Integer(random.between(-2, 9).into()),
+            Self::Text => Value::text(random.pick(&TEXTS)),
+            Self::Decimal(precision, scale) => Value::Decimal {
+                value: match (is_extreme, random.chance(50)) {
+                    (true, true) => 10_i128.pow(precision.into()) - 1,
+                    (true, false) => 1 - 10_i128.pow(precision.into()),
+                    (false, _) => i128::from(random.between(-20, 90)) * 10_i128.pow(scale.into()) / 10,
+                },
+                scale: scale.into(),
+            },
+            Self::Double if is_extreme => {
+                Value::Float(random.pick(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2_f64.powi(900)]))
+            }
+            // Quarters: sums are exact in any order. No negative zero: which of two zeros a group shows is open.
+            Self::Double => Value::Float(f64::from(i32::try_from(random.between(-8, 36)).unwrap()) * 0.25),
+            Self::Boolean => Value::Boolean(random.chance(50)),
+            Self::Date if is_extreme => Value::Date(random.pick(&[-25_567, 0, 40_000])),
+            Self::Date => Value::Date(i32::try_from(random.between(19_700, 19_760)).unwrap()),
+            Self::Timestamp => {
+                Value::Timestamp(random.between(19_700, 19_730) * 86_400_000_000 + random.between(-2, 2))
+            }
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn random(random: &mut Random, domain: &'static str, name: &str) -> Self {
+        let is_parquet = random.chance(50);
+        let mut fields =
+            vec![field(random, "id".to_owned(), Kind::Integer), field(random, "area".to_owned(), Kind::Text)];
+        for position in 1..=1 + random.below(5) {
+            let kind = Kind::any(random, is_parquet);
+            fields.push(field(random, format!("{}{position}", kind.letter()), kind));
+        }
+        let rows = if random.chance(10) { 0 } else { random.below(60) };
+        let mut rows: Vec<Vec<Value>> =
+            (0..rows).map(|_| fields.iter().map(|field| field.cell(random)).collect()).collect();
+        for _ in 0..rows.len() / 8 {
+            let again = random.pick(&rows);
+            rows.push(again);
+        }
+        let second = if random.chance(30) { rows.split_off(rows.len() / 2) } else { Vec::new() };
+        let files = if second.is_empty() { vec![rows] } else { vec![rows, second] };
+        Self { domain, name: name.to_owned(), fields, is_parquet, files }
+    }
+
+    pub(crate) fn contract(&self) -> Json {
+        let properties: Vec<Json> = self.fields.iter().map(Field::contract).collect();
+        let format = if self.is_parquet { "parquet" } else { "csv" };
+        json!({
+            "apiVersion": "v3.1.0", "kind": "DataContract", "id": format!("{}-{}", self.domain, self.name),
+            "name": self.name, "version": "1.0.0", "status": "active",
+            "servers": [{ "server": "files", "environment": "test", "type": "local",
+                "path": "../data/{model}", "format": format }],
+            "schema": [{ "name": self.name, "properties": properties }],
+        })
+    }
+
+    /// Names and contents of its files.
+    pub(crate) fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        let kinds: Vec<(String, Kind)> =
+            self.fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
+        let file = |(number, rows): (usize, &Vec<Vec<Value>>)| {
+            let path = format!("{}/data/{}/{number}", self.domain, self.name);
+            if self.is_parquet {
+                (format!("{path}.parquet"), parquet(&batch(&kinds, rows)))
+            } else {
+                (format!("{path}.csv"), self.csv(rows).into_bytes())
+            }
+        };
+        self.files.iter().enumerate().map(file).collect()
+    }
+
+    fn csv(&self, rows: &[Vec<Value>]) -> String {
+        let header: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+        let mut text = header.join(",") + "\n";
+        for row in rows {
+            let cells: Vec<String> = row.iter().map(csv_cell).collect();
+            text += &(cells.join(",") + "\n");
+        }
+        text
+    }
+}
+
+fn field(random: &mut Random, name: String, kind: Kind) -> Field {
+    let tags = random.pick(&[&[][..], &[], &["pii"], &["pci"], &["pii", "pci"]]).to_vec();
+    let classification =
+        random.pick(&[None, Some("public"), Some("public"), Some("internal"), Some("restricted")]);
+    Field { name, kind, required: random.chance(20), classification, tags }
+}
+
+impl Field {
+    fn cell(&self, random: &mut Random) -> Value {
+        if !self.required && random.chance(15) { Value::Null } else { self.kind.value(random) }
+    }
+
+    fn contract(&self) -> Json {
+        let (logical, physical) = self.kind.contract();
+        let mut property = json!({ "name": self.name, "logicalType": logical, "physicalType": physical });
+        if self.required {
+            property["required"] = Json::Bool(true);
+        }
+        if let Some(classification) = self.classification {
+            property["classification"] = Json::from(classification);
+        }
+        if !self.tags.is_empty() {
+            property["tags"] = Json::from(self.tags.clone());
+        }
+        property
+    }
+}
+
+fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Text(text) if text.is_empty() || text.contains([',', '"']) => {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        }
+        Value::Float(value) if value.is_infinite() => {
+            if *value > 0.0 {
+                "Infinity".to_owned()
+            } else {
+                "-Infinity".to_owned()
+            }
+        }
+        other => other.render().unwrap(),
+    }
+}
+
+fn parquet(batch: &RecordBatch) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Small row groups, so that statistics skip some.
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(8)).build();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// Rows as Arrow; every column can be NULL.
+pub(crate) fn batch(columns: &[(String, Kind)], rows: &[Vec<Value>]) -> RecordBatch {
+    let fields: Vec<ArrowField> =
+        columns.iter().map(|(name, kind)| ArrowField::new(name, kind.arrow(), true)).collect();
+    let arrays = columns
+        .iter()
+        .enumerate()
+        .map(|(at, (_, kind))| array(*kind, &rows.iter().map(|row| &row[at]).collect::<Vec<_>>()))
+        .collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+}
+
+fn array(kind: Kind, cells: &[&Value]) -> ArrayRef {
+    /// The cells as this kind of value; another kind is a mistake.
+    fn of<T>(cells: &[&Value], read: impl Fn(&Value) -> Option<T>) -> Vec<Option<T>> {
+        let read = |cell: &&Value| {
+            (**cell != Value::Null)
+                .then(|| read(cell).unwrap_or_else(|| panic!("{cell:?} in another column")))
+        };
+        cells.iter().map(read).collect()
+    }
+    fn integer<T: TryFrom<i128>>(cells: &[&Value]) -> Vec<Option<T>> {
+        of(cells, |cell| if let Value::Integer(value) = cell { T::try_from(*value).ok() } else { None })
+    }
+    match kind {
+        Kind::Integer => Arc::new(Int64Array::from(integer::<i64>(cells))),
+        Kind::Small => Arc::new(Int32Array::from(integer::<i32>(cells))),
+        Kind::Text => Arc::new(StringArray::from(of(cells, |cell| {
+            if let Value::Text(value) = cell { Some(value.clone()) } else { None }
+        }))),
+        Kind::Decimal(precision, to) => {
+            let values = of(cells, |cell| match cell {
+                Value::Decimal { value, scale } if *scale <= to.into() => {
+                    Some(value * 10_i128.pow(u32::from(to) - scale))
+                }
+                Value::Integer(value) => Some(value * 10_i128.pow(to.into())),
+                _ => None,
+            });
+            let array = Decimal128Array::from(values);
+            Arc::new(array.with_precision_and_scale(precision, i8::try_from(to).unwrap()).unwrap())
+        }
+        Kind::Double => Arc::new(Float64Array::from(of(cells, |cell| {
+            if let Value::Float(value) = cell { Some(*value) } else { None }
+        }))),
+        Kind::Boolean => Arc::new(BooleanArray::from(of(cells, |cell| {
+            if let Value::Boolean(value) = cell { Some(*value) } else { None }
+        }))),
+        Kind::Date => Arc::new(Date32Array::from(of(cells, |cell| {
+            if let Value::Date(value) = cell { Some(*value) } else { None }
+        }))),
+        Kind::Timestamp => Arc::new(TimestampMicrosecondArray::from(of(cells, |cell| {
+            if let Value::Timestamp(value) = cell { Some(*value) } else { None }
+        }))),
+    }
+}

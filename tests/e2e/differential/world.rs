@@ -1,0 +1,121 @@
+//! A world: tables, policies and callers, all from one seed.
+
+use meshgate_tests::mesh::MeshPlan;
+use serde_json::{Value as Json, json};
+
+use super::policy;
+use super::random::Random;
+use super::tables::{DOMAINS, Kind, Table};
+
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) zone: &'static str,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) mesh: Json,
+    /// The owner's document of each domain.
+    pub(crate) policies: Vec<Json>,
+    /// Claims of the callers' tokens.
+    pub(crate) callers: Vec<Json>,
+}
+
+impl World {
+    pub(crate) fn random(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut tables = Vec::new();
+        for domain in DOMAINS {
+            for number in 1..=1 + random.below(3) {
+                let name = format!("{}{number}", &domain[..1]);
+                tables.push(Table::random(&mut random, domain, &name));
+            }
+        }
+        let policies = DOMAINS
+            .iter()
+            .map(|domain| {
+                let own: Vec<&Table> = tables.iter().filter(|table| table.domain == *domain).collect();
+                policy::owner(&mut random, domain, &own)
+            })
+            .collect();
+        let restrictions = policy::operator(&mut random, &tables.iter().collect::<Vec<_>>());
+        let zone = random.pick(&["UTC", "Europe/Berlin", "America/New_York"]);
+        let callers = ["ada", "ben", "cid", "dee"].map(|name| caller(&mut random, name)).to_vec();
+        Self { seed, zone, tables, mesh: mesh(zone, restrictions), policies, callers }
+    }
+
+    pub(crate) fn plan(&self) -> MeshPlan {
+        let mut plan = MeshPlan::new(&text(&self.mesh), &DOMAINS);
+        for (domain, policy) in DOMAINS.iter().zip(&self.policies) {
+            plan = plan.file(&format!("{domain}/policies/{domain}.yaml"), text(policy));
+        }
+        for table in &self.tables {
+            let contract = format!("{}/products/{}.odcs.yaml", table.domain, table.name);
+            plan = plan.file(&contract, text(&table.contract()));
+            for (path, bytes) in table.contents() {
+                plan = plan.file(&path, bytes);
+            }
+        }
+        plan
+    }
+
+    pub(crate) fn kind(&self, domain: &str, table: &str, column: &str) -> Kind {
+        let table = self.tables.iter().find(|own| own.domain == domain && own.name == table).unwrap();
+        table.fields.iter().find(|field| field.name == column).unwrap().kind
+    }
+
+    /// All that decides what callers see.
+    pub(crate) fn documents(&self) -> String {
+        let all = std::iter::once(&self.mesh).chain(&self.policies).cloned();
+        all.chain(self.tables.iter().map(|table| table.contract()["schema"].clone()))
+            .map(|document| text(&document) + "\n")
+            .collect()
+    }
+}
+
+/// JSON is YAML.
+fn text(document: &Json) -> String {
+    serde_json::to_string_pretty(document).unwrap()
+}
+
+fn mesh(zone: &str, restrictions: Vec<Json>) -> Json {
+    json!({
+        "mesh": "random", "timezone": zone,
+        "roles": { "path": "$.roles" }, "groups": { "path": "$.groups" },
+        "claims": {
+            "area": { "path": "$.area", "type": "string" },
+            "path": { "path": "$.inner.path", "type": "string" },
+            "level": { "path": "$.level", "type": "integer" },
+            "staff": { "path": "$.staff", "type": "boolean" },
+            "until": { "path": "$.until", "type": "date" },
+            "areas": { "path": "$.areas", "type": "list<string>" },
+            "numbers": { "path": "$.numbers", "type": "list<integer>" },
+        },
+        "classifications": ["public", "internal", "restricted"],
+        "tags": { "pii": "Identifies a person.", "pci": "Payment data." },
+        "restrictions": restrictions,
+    })
+}
+
+/// Each claim may be missing, or of another type than declared, which is the same.
+fn caller(random: &mut Random, name: &str) -> Json {
+    let mut claims = json!({ "sub": name });
+    let roles = random.below(3);
+    claims["roles"] = json!(random.some(&["reader", "writer", "auditor"], roles));
+    if random.chance(40) {
+        claims["groups"] = json!(["staff"]);
+    }
+    let choices = [
+        ("area", [json!("north"), json!("x"), json!("")]),
+        ("inner", [json!({ "path": "x" }), json!({ "path": "x/" }), json!({ "path": 7 })]),
+        ("level", [json!(2), json!(4), json!("4")]),
+        ("staff", [json!(true), json!(false), json!("true")]),
+        ("until", [json!("2024-01-25"), json!("2024-02-05"), json!(20_240_125)]),
+        ("areas", [json!(["north", "x/y", "A"]), json!([]), json!("north")]),
+        ("numbers", [json!([1, 2, 3, 5, 8]), json!([]), json!([1, 2.5])]),
+    ];
+    for (claim, values) in choices {
+        if random.chance(70) {
+            let which = if random.chance(70) { 0 } else { random.below(3) };
+            claims[claim] = values[which].clone();
+        }
+    }
+    claims
+}
