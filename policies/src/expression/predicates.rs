@@ -4,6 +4,7 @@ use sqlparser::ast as sql;
 
 use super::{
     ComparisonOperator, Expr, ExpressionError, Literal, Parameter,
+    refusals::shown,
     typer::{Operand, Typer, not, repeatable, two},
     types::is_comparable,
 };
@@ -25,6 +26,25 @@ impl Typer<'_> {
     ) -> Result<Operand> {
         let operands = [(self.operand(left)?, left), (self.operand(right)?, right)];
         self.compare_operands(operator, operands)
+    }
+
+    /// IS [NOT] DISTINCT FROM. The parser takes all that follows for the right
+    /// side, `a is distinct from b and c` for `a is distinct from (b and c)`:
+    /// a right side that is a condition must say so with parentheses.
+    pub(super) fn distinct(
+        &mut self,
+        operator: ComparisonOperator,
+        left: &sql::Expr,
+        right: &sql::Expr,
+    ) -> Result<Operand> {
+        if !is_one_value(right) {
+            return Err(ExpressionError::new(format!(
+                "where IS DISTINCT FROM ends is not clear in `{}`",
+                shown(right)
+            ))
+            .hint("put parentheses around the comparison: (a IS DISTINCT FROM b) AND .."));
+        }
+        self.compare(operator, left, right)
     }
 
     pub(super) fn compare_operands(
@@ -138,6 +158,28 @@ impl Typer<'_> {
                 .hint("write `\\\\` for a backslash"));
         }
         Ok(Operand::boolean(Expr::Like { expr, pattern, negated, ignore_case }))
+    }
+}
+
+/// Binds closer than any condition, wherever the parser found its end.
+fn is_one_value(expr: &sql::Expr) -> bool {
+    use sql::BinaryOperator as Op;
+    match expr {
+        sql::Expr::Nested(_)
+        | sql::Expr::Identifier(_)
+        | sql::Expr::Value(_)
+        | sql::Expr::TypedString(_)
+        | sql::Expr::Function(_)
+        | sql::Expr::Case { .. }
+        | sql::Expr::Extract { .. }
+        | sql::Expr::Trim { .. }
+        | sql::Expr::Substring { .. }
+        | sql::Expr::Cast { .. } => true,
+        sql::Expr::UnaryOp { op: sql::UnaryOperator::Minus, expr } => is_one_value(expr),
+        sql::Expr::BinaryOp { op, .. } => {
+            matches!(op, Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::StringConcat)
+        }
+        _ => false,
     }
 }
 

@@ -172,6 +172,33 @@ fn literals_take_the_type_of_the_other_side() {
 }
 
 #[test]
+fn where_is_distinct_from_ends_is_never_guessed() {
+    reads(
+        "active is distinct from (active and total > 1)",
+        "(\"active\" is distinct from and(\"active\", (\"total\" > 100:decimal(12,2))))",
+    );
+    reads(
+        "(region is distinct from note) and active",
+        "and((\"region\" is distinct from \"note\"), \"active\")",
+    );
+    reads(
+        "active and region is distinct from upper(note)",
+        "and(\"active\", (\"region\" is distinct from upper(\"note\")))",
+    );
+    assert!(read("region is not distinct from note || 'x'").is_ok());
+    for text in [
+        "active is distinct from active and total > 1",
+        "active is distinct from active or active",
+        "active is not distinct from active = active",
+        "active is distinct from not active",
+        "active is distinct from active is null",
+        "active is distinct from region in ('DE')",
+    ] {
+        refuses(text, "where IS DISTINCT FROM ends is not clear", "parentheses");
+    }
+}
+
+#[test]
 fn a019_types_are_not_coerced() {
     refuses("region = 5", "does not go together", "single quotes");
     refuses("order_id = '5'", "does not go together", "");

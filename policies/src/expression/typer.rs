@@ -227,9 +227,9 @@ impl<'a> Typer<'a> {
             }
             E::IsNull(inner) => self.is_null(inner, false),
             E::IsNotNull(inner) => self.is_null(inner, true),
-            E::IsDistinctFrom(left, right) => self.compare(ComparisonOperator::DistinctFrom, left, right),
+            E::IsDistinctFrom(left, right) => self.distinct(ComparisonOperator::DistinctFrom, left, right),
             E::IsNotDistinctFrom(left, right) => {
-                self.compare(ComparisonOperator::NotDistinctFrom, left, right)
+                self.distinct(ComparisonOperator::NotDistinctFrom, left, right)
             }
             E::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             E::Between { expr, negated, low, high } => self.between(expr, low, high, *negated),
