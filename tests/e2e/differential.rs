@@ -62,6 +62,9 @@ async fn random_queries_equal_one_engine_over_what_the_oracle_leaves() {
 async fn run_world(seed: u64, counters: &mut Counters, differences: &mut Vec<String>) {
     println!("world {seed}");
     let world = World::random(seed);
+    if number("MESHGATE_DIFFERENTIAL_SEED").is_some() && number("MESHGATE_DIFFERENTIAL_WORLDS").is_none() {
+        println!("{}", world.documents());
+    }
     let mesh = world.plan().start().await;
     let oracle = Oracle::read(mesh.directory.path(), &world);
     let references: Vec<Reference> =

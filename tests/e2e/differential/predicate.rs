@@ -34,7 +34,7 @@ fn simple(random: &mut Random, fields: &[Field]) -> String {
             let same: Vec<&Field> = fields.iter().filter(|other| other.kind == field.kind).collect();
             let other = &random.pick(&same).name;
             let comparison = random.pick(&["=", "<>", "<", "is distinct from", "is not distinct from"]);
-            return format!("{name} {comparison} {other}");
+            return format!("({name} {comparison} {other})");
         }
         _ => {}
     }

@@ -87,7 +87,8 @@ impl Scope {
             2 => format!("{name} in ({}, {})", literal(random, kind), literal(random, kind)),
             3 => format!("{name} not in ({})", literal(random, kind)),
             4 => format!("{name} between {} and {}", literal(random, kind), literal(random, kind)),
-            5 => format!("{name} is distinct from {}", random.pick(&same)),
+            // In parentheses: the parser takes all that follows for the right side.
+            5 => format!("({name} is distinct from {})", random.pick(&same)),
             6 if kind == Kind::Text => {
                 format!("{name} like {}", quoted(random.pick(&["%o%", "x%", "_", "*%", "%1%"])))
             }
