@@ -3,6 +3,7 @@
 //! no file format, no table factory, and no function that the classification
 //! does not allow.
 
+mod pushdown;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
+use self::pushdown::FilterPushdownByName;
 use crate::classification::{Kind, is_allowed};
 use crate::execution::Cooperation;
 use crate::limits::EngineLimits;
@@ -86,9 +88,14 @@ fn allowed<F>(kind: Kind, functions: Vec<Arc<F>>, name: impl Fn(&F) -> String) -
     functions.into_iter().filter(|function| is_allowed(kind, &name(function))).collect()
 }
 
-/// The engine's own rules, and behind them the one that makes plans yield.
+/// The engine's own rules, two of them with a condition, and behind them the one that makes plans yield.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
+    for rule in &mut rules {
+        if rule.name().starts_with(pushdown::NAME) {
+            *rule = Arc::new(FilterPushdownByName(Arc::clone(rule)));
+        }
+    }
     rules.push(Arc::new(Cooperation));
     rules
 }
