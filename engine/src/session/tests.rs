@@ -73,6 +73,8 @@ async fn syntax_that_becomes_functions_works() {
         "SELECT count(*), sum(x) FILTER (WHERE x > 1), first_value(x ORDER BY x) FROM (VALUES (1), (2)) t(x)",
         "SELECT row_number() OVER (ORDER BY x), lag(x) OVER (ORDER BY x) FROM (VALUES (1), (2)) t(x)",
         "SELECT CASE WHEN 1 = 1 THEN coalesce(NULL, 2) END, nullif(1, 1)",
+        "SELECT DISTINCT x FROM (SELECT coalesce(y, true) AS x FROM (VALUES (true), (NULL)) t(y) UNION ALL SELECT true)",
+        "SELECT coalesce(y, true) AS x FROM (VALUES (true), (NULL)) t(y) UNION SELECT true",
         "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT sum(n) FROM t",
     ] {
         if let Err(error) = run(&state, sql).await {
