@@ -3,6 +3,7 @@
 //!
 //! `MESHGATE_DIFFERENTIAL_SEED` and `MESHGATE_DIFFERENTIAL_WORLDS` choose other worlds; a
 //! difference is reported with the seed of its world, which alone shows it again.
+//! `MESHGATE_DIFFERENTIAL_SQL` asks one statement instead of the random ones.
 
 mod answer;
 mod policy;
@@ -62,9 +63,6 @@ async fn random_queries_equal_one_engine_over_what_the_oracle_leaves() {
 async fn run_world(seed: u64, counters: &mut Counters, differences: &mut Vec<String>) {
     println!("world {seed}");
     let world = World::random(seed);
-    if number("MESHGATE_DIFFERENTIAL_SEED").is_some() && number("MESHGATE_DIFFERENTIAL_WORLDS").is_none() {
-        println!("{}", world.documents());
-    }
     let mesh = world.plan().start().await;
     let oracle = Oracle::read(mesh.directory.path(), &world);
     let references: Vec<Reference> =
@@ -74,8 +72,12 @@ async fn run_world(seed: u64, counters: &mut Counters, differences: &mut Vec<Str
         clients.push(mesh.client(claims).await);
     }
     let mut random = Random::new(!seed);
-    for _ in 0..QUERIES {
-        let query = write_query(&mut random, &references);
+    let chosen = std::env::var("MESHGATE_DIFFERENTIAL_SQL").ok();
+    for _ in 0..if chosen.is_some() { 1 } else { QUERIES } {
+        let query = match &chosen {
+            Some(sql) => Query { sql: sql.clone(), is_ordered: false, constructs: Vec::new() },
+            None => write_query(&mut random, &references),
+        };
         for construct in &query.constructs {
             *counters.entry(construct).or_default() += 1;
         }

@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use meshgate_oracle::{Caller, Documents, Row, read_rows, view};
 use serde_json::Value as Json;
@@ -52,11 +55,20 @@ impl Oracle {
             .with_default_catalog_and_schema("mesh", "public")
             .with_target_partitions(1)
             .set_str("datafusion.execution.time_zone", world.zone)
+            .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+        // The rule takes columns of the same name on both sides of a join for the same column.
+        let mut rules = PhysicalOptimizer::new().rules;
+        rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_physical_optimizer_rules(rules)
+            .build();
         let mut reference = Reference {
             visible: Vec::new(),
             hidden: Vec::new(),
-            context: SessionContext::new_with_config(config),
+            context: SessionContext::new_with_state(state),
         };
         for (documents, raw) in &self.domains {
             let caller = Caller::new(&documents.mesh, claims, self.today);
@@ -76,7 +88,9 @@ impl Oracle {
                     .map(|name| (name.clone(), world.kind(domain, &table.name, name)))
                     .collect();
                 let batch = batch(&columns, &seen.rows);
-                let provider = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
+                // An expression that always fails does not fail on no rows, but on an empty batch.
+                let batches = if batch.num_rows() == 0 { Vec::new() } else { vec![batch.clone()] };
+                let provider = MemTable::try_new(batch.schema(), vec![batches]).unwrap();
                 schema.register_table(table.name.clone(), Arc::new(provider)).unwrap();
                 reference.visible.push(Visible { name: full, columns });
             }
@@ -89,15 +103,16 @@ impl Oracle {
 
 impl Reference {
     pub(crate) async fn answer(&self, sql: &str) -> Answer {
-        let frame = match self.context.sql(sql).await {
-            Ok(frame) => frame,
-            Err(error) => return failure(&error),
-        };
-        let schema = Schema::clone(frame.schema().as_arrow());
-        match frame.collect().await {
-            Ok(batches) => Answer::rows(&schema, &batches as &[RecordBatch]),
+        match self.run(sql).await {
+            Ok((schema, batches)) => Answer::rows(&schema, &batches),
             Err(error) => failure(&error),
         }
+    }
+
+    async fn run(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), DataFusionError> {
+        // The optimizer may change the type of a sum, so the physical plan's is the one that counts.
+        let plan = self.context.sql(sql).await?.create_physical_plan().await?;
+        Ok((plan.schema(), collect(plan, self.context.task_ctx()).await?))
     }
 }
 

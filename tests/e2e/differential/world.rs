@@ -65,7 +65,7 @@ impl World {
     pub(crate) fn documents(&self) -> String {
         let all = std::iter::once(&self.mesh).chain(&self.policies).cloned();
         all.chain(self.tables.iter().map(|table| table.contract()["schema"].clone()))
-            .map(|document| text(&document) + "\n")
+            .map(|document| format!("{document}\n"))
             .collect()
     }
 }

@@ -201,11 +201,10 @@ impl Scope<'_> {
                 .find(|value| *value != Value::Null)
                 .unwrap_or(Value::Null),
             "is_under" => match (arg(0), arg(1)) {
-                (Value::Text(path), Value::Text(root)) => Value::Boolean(
-                    path == root
-                        || (!root.is_empty()
-                            && path.starts_with(&format!("{}/", root.trim_end_matches('/')))),
-                ),
+                (Value::Text(path), Value::Text(root)) => {
+                    let below = if root == "/" { root.clone() } else { format!("{root}/") };
+                    Value::Boolean(path == root || (!root.is_empty() && path.starts_with(&below)))
+                }
                 _ => Value::Null,
             },
             "date_trunc" => {
