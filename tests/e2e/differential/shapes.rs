@@ -137,7 +137,7 @@ pub(crate) fn common_table(writer: &mut Writer<'_>) -> String {
     let scope = Scope { from: "c".to_owned(), columns: columns("c") };
     let body = if writer.random.chance(50) {
         writer.hit("with, used twice");
-        format!("select c.e0 as x, count(*) as n from c join c as d on c.e0 = d.e0 group by c.e0")
+        "select c.e0 as x, count(*) as n from c join c as d on c.e0 = d.e0 group by c.e0".to_owned()
     } else {
         group(writer, &scope)
     };
