@@ -8,6 +8,7 @@
 mod context;
 mod domain_query;
 mod exec;
+mod message;
 mod permit;
 mod stream;
 

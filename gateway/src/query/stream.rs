@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use meshgate_proto::v1;
 use prost::Message;
 
-use super::{DomainQuery, QueryContext};
+use super::{DomainQuery, QueryContext, message};
 use crate::status::GatewayError;
 
 /// The rows of `query`. Dropping the stream ends the work of the node.
@@ -58,7 +58,11 @@ impl Answer {
             .await
             .map_err(|_| silent(&query))?
             .map_err(|status| GatewayError::from_domain(&query.domain, &status))?;
-        let messages = response.into_inner().map_err(FlightError::from);
+        let checked = |data| message::check(&data).map(|()| data).map_err(FlightError::protocol);
+        let messages = response
+            .into_inner()
+            .map_err(FlightError::from)
+            .and_then(move |data| std::future::ready(checked(data)));
         let messages = FlightRecordBatchStream::new_from_flight_data(messages);
         Ok(Self { query, context, messages })
     }

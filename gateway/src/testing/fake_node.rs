@@ -7,6 +7,7 @@ use std::{
 
 use arrow::{
     datatypes::{Schema, SchemaRef},
+    ipc::{CompressionType, writer::IpcWriteOptions},
     record_batch::{RecordBatch, RecordBatchOptions},
 };
 use arrow_flight::{
@@ -39,6 +40,10 @@ pub(crate) enum Mood {
     OtherSchema,
     /// Ends well without having sent anything.
     SaysNothing,
+    /// The batch with compressed buffers.
+    Compressed,
+    /// More rows, in no column, than any memory holds values for.
+    EndlessRows,
 }
 
 #[derive(Debug, Default)]
@@ -149,11 +154,24 @@ impl FlightService for FakeNode {
         } else {
             (schema, batch)
         };
+        let (schema, batch) = if matches!(mood, Mood::EndlessRows) {
+            let schema = Arc::new(Schema::empty());
+            let rows = RecordBatchOptions::new().with_row_count(Some(1 << 40));
+            let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), Vec::new(), &rows).unwrap();
+            (schema, batch)
+        } else {
+            (schema, batch)
+        };
+        let compression = matches!(mood, Mood::Compressed).then_some(CompressionType::LZ4_FRAME);
+        let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
         let mut batches: Vec<Result<RecordBatch, FlightError>> = vec![Ok(batch)];
         if let Mood::BreaksOff(status) = mood {
             batches.push(Err(FlightError::from(status)));
         }
-        let messages = FlightDataEncoderBuilder::new().with_schema(schema).build(stream::iter(batches));
+        let messages = FlightDataEncoderBuilder::new()
+            .with_schema(schema)
+            .with_options(options)
+            .build(stream::iter(batches));
         Ok(Response::new(messages.map_err(Status::from).boxed()))
     }
 

@@ -55,6 +55,22 @@ async fn r28_r33_r34_a_broken_answer_is_an_error() {
 }
 
 #[tokio::test]
+async fn r35_r48_what_a_node_claims_of_sizes_is_not_believed() {
+    let bench = Bench::start().await;
+    for (mood, sql) in [
+        (Mood::Compressed, SQL),
+        (Mood::EndlessRows, "select count(*) from sales.orders"),
+        (Mood::EndlessRows, "select 1 from sales.orders where 1 = (select count(*) from sales.orders)"),
+    ] {
+        bench.sales.set_mood(mood.clone());
+        let (code, text) = bench.refusal(&auditor(), sql).await;
+        assert_eq!(code, Code::Unavailable, "{mood:?}: {text}");
+    }
+    bench.sales.set_mood(Mood::Serves);
+    assert!(bench.query(&auditor(), SQL).await.is_ok());
+}
+
+#[tokio::test]
 async fn r37_one_of_two_domains_fails() {
     let bench = Bench::start().await;
     bench.hr.set_mood(Mood::Fails(Status::unavailable("gone")));
