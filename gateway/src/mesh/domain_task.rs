@@ -18,6 +18,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A node has its description at hand: one that does not send it is not well.
 const FIRST_DESCRIPTION_WITHIN: Duration = Duration::from_secs(10);
 
+/// A node that describes its domain without end gets this much of the gateway.
+const BETWEEN_DESCRIPTIONS: Duration = Duration::from_millis(100);
+
 /// Runs until it is dropped.
 pub async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, state: Arc<MeshState>) {
     let domain = config.domain.as_str();
@@ -58,7 +61,11 @@ enum ListenError {
 }
 
 /// Ends well once the node had described its domain and went away.
-async fn listen(domain: &str, connection: Arc<NodeConnection>, state: &MeshState) -> Result<(), ListenError> {
+async fn listen(
+    domain: &str,
+    connection: Arc<NodeConnection>,
+    state: &Arc<MeshState>,
+) -> Result<(), ListenError> {
     let first = async {
         let mut stream = describe(&connection).await?;
         let message = stream.message().await?;
@@ -66,10 +73,11 @@ async fn listen(domain: &str, connection: Arc<NodeConnection>, state: &MeshState
     };
     let (mut stream, first) =
         tokio::time::timeout(FIRST_DESCRIPTION_WITHIN, first).await.map_err(|_| ListenError::Late)??;
-    take(domain, &first.body, &connection, state);
+    take(domain, first.body, &connection, state).await;
     loop {
+        tokio::time::sleep(BETWEEN_DESCRIPTIONS).await;
         match stream.message().await {
-            Ok(Some(next)) => take(domain, &next.body, &connection, state),
+            Ok(Some(next)) => take(domain, next.body, &connection, state).await,
             Ok(None) => break,
             Err(status) => {
                 tracing::warn!(domain, error = %status, "the node went away");
@@ -85,21 +93,32 @@ async fn describe(connection: &NodeConnection) -> Result<Streaming<arrow_flight:
     Ok(connection.describing_client().do_action(action).await?.into_inner())
 }
 
-fn take(domain: &str, body: &[u8], connection: &Arc<NodeConnection>, state: &MeshState) {
-    let described = match v1::Descriptor::decode(body) {
-        Ok(descriptor) => Described::read(domain, descriptor).map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+/// Compiling what a node describes is work of one processor, as long as the
+/// node makes it: not for the threads that serve others. And a mistake in it
+/// costs that node its domain, not the task that listens.
+async fn take(domain: &str, body: bytes::Bytes, connection: &Arc<NodeConnection>, state: &Arc<MeshState>) {
+    let (name, connection, writer) = (domain.to_owned(), Arc::clone(connection), Arc::clone(state));
+    let taken = tokio::task::spawn_blocking(move || understand(&name, &body, connection, &writer)).await;
+    let error = match taken {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(_) => "reading it ended in a mistake of ours".to_owned(),
     };
-    match described {
-        Ok(described) => {
-            tracing::info!(domain, revision = described.revision, "domain described");
-            state.described(domain, described, Arc::clone(connection));
-        }
-        Err(error) => {
-            tracing::error!(domain, %error, "the description of the domain cannot be used: none of its tables is served");
-            state.not_understood(domain);
-        }
-    }
+    tracing::error!(domain, %error, "the description of the domain cannot be used: none of its tables is served");
+    state.not_understood(domain);
+}
+
+fn understand(
+    domain: &str,
+    body: &[u8],
+    connection: Arc<NodeConnection>,
+    state: &MeshState,
+) -> Result<(), String> {
+    let descriptor = v1::Descriptor::decode(body).map_err(|error| error.to_string())?;
+    let described = Described::read(domain, descriptor).map_err(|error| error.to_string())?;
+    tracing::info!(domain, revision = described.revision, "domain described");
+    state.described(domain, described, connection);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,22 +1,29 @@
 //! The present snapshot, and the ways in which it changes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use meshgate_policies::Mesh;
 use tokio::sync::watch;
 
 use super::{Described, DomainView, NodeConnection, Snapshot};
 
-/// Swaps snapshots. Readers get one `Arc` and never wait for a writer's work to end half-way.
+/// Swaps snapshots. Readers get one `Arc` and never wait for a writer's work.
 #[derive(Debug)]
 pub struct MeshState {
     present: watch::Sender<Arc<Snapshot>>,
+    /// Held by the one writer at a time. Readers do not take it: what a node
+    /// sends may take long to compile, and nobody's query waits for that.
+    writing: Mutex<()>,
 }
 
 impl MeshState {
     /// Starts without any domain.
     pub fn new(mesh: Mesh) -> Self {
-        Self { present: watch::Sender::new(Arc::new(Snapshot::new(Arc::new(mesh)))) }
+        let present = watch::Sender::new(Arc::new(Snapshot::new(Arc::new(mesh))));
+        Self { present, writing: Mutex::default() }
     }
 
     /// The present snapshot.
@@ -80,13 +87,31 @@ impl MeshState {
         self.snapshot()
     }
 
-    fn change(&self, change: impl Fn(&Snapshot) -> Option<Snapshot>) {
-        self.present.send_if_modified(|present| match change(present) {
-            Some(changed) => {
-                *present = Arc::new(changed);
-                true
-            }
-            None => false,
+    fn change(&self, change: impl FnOnce(&Snapshot) -> Option<Snapshot>) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(changed) = change(&self.snapshot()) {
+            self.present.send_replace(Arc::new(changed));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::testing::larkfield;
+
+    #[test]
+    fn readers_do_not_wait_for_a_change_that_takes_long() {
+        let state = Arc::new(MeshState::new(larkfield::mesh()));
+        let reader = Arc::clone(&state);
+        let (sender, receiver) = mpsc::channel();
+        state.change(|present| {
+            std::thread::spawn(move || sender.send(reader.snapshot()));
+            let seen = receiver.recv_timeout(Duration::from_secs(10)).expect("a reader gets the present one");
+            assert!(Arc::ptr_eq(&seen.mesh, &present.mesh));
+            None
         });
     }
 }

@@ -42,7 +42,7 @@ async fn a_domain_is_as_its_node_said_last() {
 async fn a_node_that_says_nothing_is_an_error() {
     let (node, channel) = FakeNode::start("sales").await;
     node.description.send_replace(Vec::new());
-    let state = MeshState::new(mesh());
+    let state = Arc::new(MeshState::new(mesh()));
     let listened = listen("sales", Arc::new(NodeConnection::over(channel)), &state).await;
     assert!(matches!(listened, Err(ListenError::Ended)));
     assert!(state.snapshot().domain("sales").is_none());
