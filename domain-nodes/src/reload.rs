@@ -247,8 +247,11 @@ fn file_name(file: &Path) -> String {
 }
 
 fn read_document(file: &Path) -> Result<String, Problem> {
-    let length = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.len();
-    if length > DOCUMENT_BYTES {
+    let metadata = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?;
+    if !metadata.is_file() {
+        return Err(Problem::error(&file.display().to_string(), 0, "this is not a file"));
+    }
+    if metadata.len() > DOCUMENT_BYTES {
         let message = format!("the file is larger than {DOCUMENT_BYTES} bytes");
         return Err(Problem::error(&file.display().to_string(), 0, message));
     }
@@ -259,14 +262,18 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::error(&path.display().to_string(), 0, format!("cannot be read: {error}"))
 }
 
-/// `.yaml` and `.yml` files directly in a folder, sorted by name.
+/// What is called `.yaml` or `.yml` directly in a folder, sorted by name. Also
+/// what cannot be read, such as a link that leads nowhere: a restriction that
+/// is left out silently opens.
 pub(crate) fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let yaml = path.extension().is_some_and(|extension| {
+            extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+        });
         // Editors keep their half-written copies in hidden files.
-        if yaml && !file_name(&path).starts_with('.') && path.is_file() {
+        if yaml && !file_name(&path).starts_with('.') && !path.is_dir() {
             files.push(path);
         }
     }

@@ -77,6 +77,21 @@ async fn a_policy_broken_at_start_denies_everything() {
 }
 
 #[tokio::test]
+async fn a065_a_document_that_is_not_looked_at_is_a_broken_policy() {
+    // What they might restrict would be open if they were left out.
+    let to_nowhere = Domain::new();
+    let link = to_nowhere.path("policies/restrictions.yaml");
+    std::os::unix::fs::symlink("nowhere.txt", link).unwrap();
+    let shouting = Domain::new();
+    shouting.write("policies/RESTRICTIONS.YAML", "restrictions: [ { id: ");
+    for domain in [to_nowhere, shouting] {
+        let node = Running::start(domain).await;
+        node.until_ready("policies").await;
+        assert!(described(&node, |_| true).await.owner_policies.unwrap().unreadable);
+    }
+}
+
+#[tokio::test]
 async fn a_broken_operators_document_is_a_broken_policy() {
     let domain = Domain::new();
     domain.write("mesh.yaml", "mesh: [");
