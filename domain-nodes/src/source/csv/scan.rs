@@ -29,8 +29,6 @@ use crate::source::files::{FileSet, PinnedFile};
 const WAITING_BATCHES: usize = 2;
 /// A batch ends early when the text of its rows is longer than this.
 const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// Of a bad cell's text, for the node's own log.
-const LOGGED_CHARACTERS: usize = 100;
 
 /// A column that is asked for.
 #[derive(Debug, Clone)]
@@ -216,7 +214,7 @@ impl<'a> PartitionReader<'a> {
             if !quoted && text == self.scan.options.null_text {
                 parser.append_null();
             } else if !parser.append(text) {
-                return Err(bad_cell(&self.scan.files, file, column, reader, text));
+                return Err(bad_cell(&self.scan.files, file, column, reader));
             }
         }
         self.rows += 1;
@@ -243,17 +241,11 @@ impl<'a> PartitionReader<'a> {
     }
 }
 
-/// Which cell, for the owner in the node's log; the error has no text.
-fn bad_cell(
-    files: &FileSet,
-    file: &CsvFile,
-    column: &CsvColumn,
-    reader: &RecordReader<File>,
-    text: &str,
-) -> SourceError {
-    let text: String = text.chars().take(LOGGED_CHARACTERS).collect();
+/// Where the cell is, for the owner in the node's log. What is in it is in no
+/// log: its readers may not be the data's.
+fn bad_cell(files: &FileSet, file: &CsvFile, column: &CsvColumn, reader: &RecordReader<File>) -> SourceError {
     let (row, line) = (reader.rows(), reader.line());
     let (table, path, data_type) = (&files.table, file.file.path.display(), &column.data_type);
-    tracing::error!(table, column = column.name, %path, row, line, %data_type, ?text, "a cell is not of its type");
+    tracing::error!(table, column = column.name, %path, row, line, %data_type, "a cell is not of its type");
     SourceError::BadCell { table: table.clone(), column: column.name.clone(), row }
 }
