@@ -48,6 +48,7 @@ pub(crate) fn compile(
         known_masks: vec![HashMap::new(); tables.len()],
     };
     compiler.add_redact();
+    compiler.check_contract_words();
     for rules in owner {
         for grant in rules.grants {
             compiler.grant(grant, rules.own_masks);

@@ -69,7 +69,7 @@ impl Compiler<'_> {
         own: &BTreeMap<String, Sql>,
     ) -> Option<GrantOnTable> {
         let source = *self.tables.get(table)?;
-        let lists = columns::select(source, &grant.columns);
+        let lists = columns::select(source, &grant.columns, &self.mesh.words);
         let mut masks = Vec::with_capacity(lists.len());
         for (index, (column, listed)) in source.columns.iter().zip(&lists).enumerate() {
             let written = if *listed { self.mask_for(&column.name, &grant.masks, &grant.at) } else { None };
@@ -148,11 +148,11 @@ impl Compiler<'_> {
                 Some((RuleKind::Rows, TableAction::Rows(Condition { expr, needs })))
             }
             Action::Hide(selection) => {
-                let hidden = columns::select(source, selection);
+                let hidden = columns::select(source, selection, &self.mesh.words);
                 hidden.contains(&true).then_some((RuleKind::Hide, TableAction::Hide(hidden)))
             }
             Action::Mask(selection, mask) => {
-                let selected = columns::select(source, selection);
+                let selected = columns::select(source, selection, &self.mesh.words);
                 let mut masks = Vec::with_capacity(selected.len());
                 for (index, selected) in selected.iter().enumerate() {
                     let mask = (mask, restriction.at.line);

@@ -283,6 +283,23 @@ fn a037_a_column_added_later_is_hidden_until_granted() {
 }
 
 #[test]
+fn a037_words_of_contracts_that_nobody_declared_open_nothing() {
+    let mut fixture = grants(&[ALL]).operator("  - { id: u, columns: { unclassified: true }, hide: true }");
+    assert!(names(fixture.decide()).contains(&"card".to_owned()));
+    fixture.tables[0].columns[2].classification = Some("Restricted".into());
+    fixture.tables[0].columns[2].tags = vec!["PII".into(), "gdpr-art-6".into()];
+    assert!(!names(fixture.decide()).contains(&"card".to_owned()));
+    let (_, warnings) = fixture.load().unwrap();
+    let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        texts.iter().any(|text| text.contains("`Restricted`") && text.contains("`restricted`")),
+        "{texts:?}"
+    );
+    assert!(texts.iter().any(|text| text.contains("`PII`") && text.contains("`pii`")), "{texts:?}");
+    assert!(!texts.iter().any(|text| text.contains("gdpr")), "{texts:?}");
+}
+
+#[test]
 fn a065_without_documents_nothing_exists() {
     let mut fixture = grants(&[ALL]);
     assert!(!is_absent(&fixture.decide()));
