@@ -9,6 +9,7 @@
     reason = "tests stop at the first thing that is not as it must be"
 )]
 
+mod attacks;
 mod commands;
 mod demo;
 mod differential;

@@ -134,11 +134,18 @@ pub fn value(array: &dyn Array, row: usize) -> Value {
         types::DataType::UInt64 => {
             Value::Integer(array.as_primitive::<types::UInt64Type>().value(row).into())
         }
+        types::DataType::UInt8 => Value::Integer(array.as_primitive::<types::UInt8Type>().value(row).into()),
+        types::DataType::UInt32 => {
+            Value::Integer(array.as_primitive::<types::UInt32Type>().value(row).into())
+        }
+        types::DataType::Int8 => Value::Integer(array.as_primitive::<types::Int8Type>().value(row).into()),
+        types::DataType::Int16 => Value::Integer(array.as_primitive::<types::Int16Type>().value(row).into()),
         types::DataType::Int32 => Value::Integer(array.as_primitive::<types::Int32Type>().value(row).into()),
         types::DataType::Int64 => Value::Integer(array.as_primitive::<types::Int64Type>().value(row).into()),
         types::DataType::Float64 => Value::Float(array.as_primitive::<types::Float64Type>().value(row)),
         types::DataType::Date32 => Value::Date(array.as_primitive::<types::Date32Type>().value(row)),
         types::DataType::Utf8 => Value::text(array.as_string::<i32>().value(row)),
+        types::DataType::LargeUtf8 => Value::text(array.as_string::<i64>().value(row)),
         types::DataType::Utf8View => Value::text(array.as_string_view().value(row)),
         types::DataType::Timestamp(types::TimeUnit::Microsecond, _) => {
             Value::Timestamp(array.as_primitive::<types::TimestampMicrosecondType>().value(row))
