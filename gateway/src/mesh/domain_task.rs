@@ -98,7 +98,12 @@ async fn describe(connection: &NodeConnection) -> Result<Streaming<arrow_flight:
 /// costs that node its domain, not the task that listens.
 async fn take(domain: &str, body: bytes::Bytes, connection: &Arc<NodeConnection>, state: &Arc<MeshState>) {
     let (name, connection, writer) = (domain.to_owned(), Arc::clone(connection), Arc::clone(state));
-    let taken = tokio::task::spawn_blocking(move || understand(&name, &body, connection, &writer)).await;
+    // Work that began goes on when this task is ended: it must not bring a domain back that has left.
+    let listening = Arc::new(());
+    let wanted = Arc::downgrade(&listening);
+    let work = move || understand(&name, &body, connection, &writer, &|| wanted.strong_count() > 0);
+    let taken = tokio::task::spawn_blocking(work).await;
+    drop(listening);
     let error = match taken {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error,
@@ -113,11 +118,12 @@ fn understand(
     body: &[u8],
     connection: Arc<NodeConnection>,
     state: &MeshState,
+    is_wanted: &dyn Fn() -> bool,
 ) -> Result<(), String> {
     let descriptor = v1::Descriptor::decode(body).map_err(|error| error.to_string())?;
     let described = Described::read(domain, descriptor).map_err(|error| error.to_string())?;
     tracing::info!(domain, revision = described.revision, "domain described");
-    state.described(domain, described, connection);
+    state.described_while(domain, described, connection, is_wanted);
     Ok(())
 }
 

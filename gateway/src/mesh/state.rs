@@ -33,17 +33,22 @@ impl MeshState {
 
     /// A node described its domain.
     pub fn described(&self, domain: &str, described: Described, connection: Arc<NodeConnection>) {
+        self.described_while(domain, described, connection, &|| true);
+    }
+
+    /// The same, unless the description is not wanted any more once it is compiled.
+    pub(super) fn described_while(
+        &self,
+        domain: &str,
+        described: Described,
+        connection: Arc<NodeConnection>,
+        is_wanted: &dyn Fn() -> bool,
+    ) {
         let described = Arc::new(described);
         self.change(|snapshot| {
             let generation = snapshot.domain(domain).map_or(0, |view| view.generation) + 1;
-            let view = DomainView::new(
-                domain,
-                Arc::clone(&described),
-                &snapshot.mesh,
-                Some(Arc::clone(&connection)),
-                generation,
-            );
-            Some(snapshot.with_domain(view))
+            let view = DomainView::new(domain, described, &snapshot.mesh, Some(connection), generation);
+            is_wanted().then(|| snapshot.with_domain(view))
         });
     }
 
@@ -113,5 +118,19 @@ mod tests {
             assert!(Arc::ptr_eq(&seen.mesh, &present.mesh));
             None
         });
+    }
+
+    #[test]
+    fn a_description_that_is_not_wanted_any_more_changes_nothing() {
+        let state = MeshState::new(larkfield::mesh());
+        let descriptor = larkfield::descriptor("sales", larkfield::SALES_POLICY);
+        let described = || Described::read("sales", descriptor.clone()).unwrap();
+        let channel = || tonic::transport::Channel::from_static("http://127.0.0.1:1").connect_lazy();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let connection = runtime.block_on(async { Arc::new(NodeConnection::over(channel())) });
+        state.described_while("sales", described(), Arc::clone(&connection), &|| false);
+        assert!(state.snapshot().domain("sales").is_none());
+        state.described("sales", described(), connection);
+        assert!(state.snapshot().domain("sales").is_some());
     }
 }
