@@ -14,9 +14,10 @@ use super::{Moved, QUERY_BYTES, Refusal, schema};
 use crate::state::{ServedTable, State};
 use crate::status::QueryError;
 
-/// How far a statement's instant may lie behind now, in microseconds: the time
-/// for which the gateway's tickets are good. Rules see it as `today()`.
-const OLDEST_INSTANT: i64 = 24 * 3600 * 1_000_000;
+/// How far a statement's instant may lie behind now, in microseconds: a plan
+/// may ask a domain late in its life, but rules see the instant as `today()`,
+/// and a grant that has ended must not be had by an old one.
+const OLDEST_INSTANT: i64 = 3600 * 1_000_000;
 
 /// A domain query that may be executed: one table as one principal gets it.
 #[derive(Debug)]
