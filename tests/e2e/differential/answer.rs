@@ -48,6 +48,11 @@ impl Answer {
                 types == other_types && same
             }
             (Self::Refused(_), Self::Refused(_)) | (Self::Failed(_), Self::Failed(_)) => true,
+            // `t1.area` with a column `t1` in reach is a field of a text: the engine says so while it
+            // plans, in the class of failures, and looks at that before it looks for the tables.
+            (Self::Failed(text), Self::Refused(_)) | (Self::Refused(_), Self::Failed(text)) => {
+                text.contains("Cannot access field")
+            }
             _ => false,
         }
     }
