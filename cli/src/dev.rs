@@ -106,9 +106,7 @@ fn domain_name(text: &str) -> Result<DomainName, Failure> {
         Some((domain, certificate)) => (domain, certificate.to_owned()),
         None => (text, format!("{text}.mesh.localhost")),
     };
-    let starts_well = domain.starts_with(|first: char| first.is_ascii_lowercase());
-    let is_name = domain.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !starts_well || !is_name || domain.len() > 63 {
+    if !meshgate_policies::names::is_name(domain) {
         return Err(Failure::Usage(format!(
             "`{domain}` is not a domain: write [a-z][a-z0-9_]*, such as `sales`"
         )));

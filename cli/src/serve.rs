@@ -15,7 +15,7 @@ pub(crate) struct ServeArguments {
     /// The configuration file.
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub(crate) configuration: PathBuf,
-    /// Read and check everything, then end without serving.
+    /// Check the configuration, then end without serving.
     #[arg(long)]
     pub(crate) check: bool,
     /// Print the addresses as one JSON line on standard output, and end when standard input closes.

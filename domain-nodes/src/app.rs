@@ -8,19 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
+use meshgate_engine::audit_file::AuditError;
+use meshgate_engine::listener::connections;
 use meshgate_engine::{Engine, EngineLimits};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 
-use crate::audit::{AuditError, AuditLog};
+use crate::audit::AuditLog;
 use crate::config::{NodeConfig, NodeLimits};
 use crate::describe::Identity;
 use crate::flight::Service;
 use crate::http;
 use crate::keys::{self, KeysError};
-use crate::listener::connections;
 use crate::node::{self, Node, Phase};
 use crate::readiness::{Readiness, Trouble};
 use crate::reload::Loader;

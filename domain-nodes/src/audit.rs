@@ -3,43 +3,18 @@
 //! A query is refused while the file cannot be written, and a result is
 //! complete only once its record is: the stream says OK after the line is out.
 
-use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
 
+use meshgate_engine::audit_file::{AuditError, AuditFile};
 use serde_json::{Value, json};
 
 use crate::readiness::{Readiness, Trouble};
 
-/// Records that wait for a file that can be written again. Queries are refused
-/// meanwhile, so no more can come than were running.
-const BACKLOG: usize = 10_000;
-
 /// The audit file.
 #[derive(Debug)]
 pub(crate) struct AuditLog {
-    path: PathBuf,
+    file: AuditFile,
     readiness: Readiness,
-    writer: Mutex<Writer>,
-}
-
-#[derive(Debug)]
-struct Writer {
-    file: Option<File>,
-    waiting: VecDeque<Vec<u8>>,
-    /// The last write may have left half a line behind.
-    torn: bool,
-}
-
-/// Why there can be no record.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write the audit file `{}`", path.display())]
-pub struct AuditError {
-    path: PathBuf,
-    source: io::Error,
 }
 
 /// What is recorded of one domain query.
@@ -83,82 +58,26 @@ pub(crate) enum Outcome {
 impl AuditLog {
     /// Opens the file for appending; makes its folder if it is not there.
     pub(crate) fn open(path: &Path, readiness: Readiness) -> Result<Self, AuditError> {
-        let fail = |source| AuditError { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(fail)?;
+            std::fs::create_dir_all(folder).map_err(|source| AuditError::new(path, source))?;
         }
-        let file = append(path).map_err(fail)?;
-        let writer = Writer { file: Some(file), waiting: VecDeque::new(), torn: false };
-        Ok(Self { path: path.to_owned(), readiness, writer: Mutex::new(writer) })
+        Ok(Self { file: AuditFile::open(path)?, readiness })
     }
 
-    /// Asked before a query reads anything. Follows a file that was rotated away.
+    /// Asked before a query reads anything.
     pub(crate) fn ensure_writable(&self) -> Result<(), AuditError> {
-        let mut writer = self.lock();
-        let result = writer.reopen_if_moved(&self.path).and_then(|()| writer.flush_waiting());
-        self.report(result)
+        self.report(self.file.ensure_writable())
     }
 
     /// Appends the record. One that cannot be written now is kept and written before any other query runs.
     pub(crate) fn write(&self, record: &Record, outcome: Outcome) -> Result<(), AuditError> {
-        let mut line = record.to_json(outcome).to_string().into_bytes();
-        line.push(b'\n');
-        let mut writer = self.lock();
-        if writer.waiting.len() >= BACKLOG {
-            let full = io::Error::other("too many records wait for the file");
-            return self.report(Err(full));
-        }
-        writer.waiting.push_back(line);
-        let result = writer.flush_waiting();
-        self.report(result)
+        self.report(self.file.append(record.to_json(outcome).to_string().into_bytes()))
     }
 
-    fn report(&self, result: io::Result<()>) -> Result<(), AuditError> {
+    fn report(&self, result: Result<(), AuditError>) -> Result<(), AuditError> {
         self.readiness.set(Trouble::Audit, result.is_err());
-        result.map_err(|source| AuditError { path: self.path.clone(), source })
+        result
     }
-
-    fn lock(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Writer {
-    fn reopen_if_moved(&mut self, path: &Path) -> io::Result<()> {
-        let same = match (&self.file, std::fs::metadata(path)) {
-            (Some(file), Ok(there)) => {
-                let open = file.metadata()?;
-                (open.dev(), open.ino()) == (there.dev(), there.ino())
-            }
-            (None, _) | (_, Err(_)) => false,
-        };
-        if !same {
-            self.file = None;
-            self.file = Some(append(path)?);
-            self.torn = false;
-        }
-        Ok(())
-    }
-
-    fn flush_waiting(&mut self) -> io::Result<()> {
-        let Some(file) = &mut self.file else {
-            return Err(io::Error::other("the file is not open"));
-        };
-        while let Some(line) = self.waiting.front() {
-            if self.torn {
-                file.write_all(b"\n")?;
-            }
-            self.torn = true;
-            file.write_all(line)?;
-            self.torn = false;
-            self.waiting.pop_front();
-        }
-        file.flush()
-    }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 impl Record {

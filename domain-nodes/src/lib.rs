@@ -15,7 +15,6 @@ mod describe;
 mod flight;
 mod http;
 mod keys;
-mod listener;
 mod node;
 mod query;
 mod readiness;
@@ -36,7 +35,6 @@ mod tls;
 mod watch;
 
 pub use app::{NodeServer, StartError};
-pub use audit::AuditError;
 pub use config::NodeConfig;
 pub use keys::KeysError;
 pub use tls::{TlsError, TlsFiles};

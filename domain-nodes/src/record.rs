@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use meshgate_engine::audit_file::AuditError;
 use meshgate_policies::decision::RuleRef;
 use meshgate_policies::{Table, TableDecision};
 use meshgate_proto::v1::{Permit, PermittedTable};
 use tonic::Status;
 
-use crate::audit::{AuditError, AuditLog, Outcome, PolicyVersions, Record};
+use crate::audit::{AuditLog, Outcome, PolicyVersions, Record};
 use crate::state::State;
 use crate::status::QueryError;
 

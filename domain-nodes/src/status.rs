@@ -5,6 +5,7 @@
 use std::error::Error;
 
 use datafusion::error::DataFusionError;
+use meshgate_engine::audit_file::AuditError;
 use meshgate_engine::permit::PermitError;
 use meshgate_engine::{EngineFailure, classify};
 use meshgate_proto::v1::DomainError;
@@ -12,7 +13,7 @@ use meshgate_proto::v1::domain_error::Class;
 use prost::Message;
 use tonic::{Code, Status};
 
-use crate::audit::{AuditError, Outcome};
+use crate::audit::Outcome;
 use crate::request::{Moved, Refusal};
 use crate::secured::{ReadError, SecureError};
 use crate::source::SourceError;

@@ -1,10 +1,13 @@
 //! DataFusion as both servers use it: bounded sessions, allow-lists, own
 //! runtimes, and the translation between policy's types and expressions and
-//! the engine's. Nothing about the wire and nothing about who may see what.
+//! the engine's. Beside it what else both servers must do in the same way:
+//! permits, connections, the files of audit logs. Nothing about who may see what.
 
+pub mod audit_file;
 pub mod classification;
 pub mod data_type;
 pub mod failure;
+pub mod listener;
 pub mod lower;
 pub mod permit;
 pub mod plan_check;

@@ -41,12 +41,7 @@ pub enum PlanError {
 
 /// Is `plan` a query that may run? Looks into subqueries.
 pub fn check(plan: &LogicalPlan) -> Result<(), PlanError> {
-    check_with_extensions(plan, &[])
-}
-
-/// The same for plans that may hold extension nodes of these names.
-pub fn check_with_extensions(plan: &LogicalPlan, extensions: &[&str]) -> Result<(), PlanError> {
-    let mut walk = Walk { extensions, ..Walk::default() };
+    let mut walk = Walk::default();
     walk.depth(plan)?;
     let mut refusal = None;
     let walked = plan.apply_with_subqueries(|node| {
@@ -66,13 +61,12 @@ pub fn check_with_extensions(plan: &LogicalPlan, extensions: &[&str]) -> Result<
 }
 
 #[derive(Default)]
-struct Walk<'a> {
-    extensions: &'a [&'a str],
+struct Walk {
     operators: usize,
     expressions: usize,
 }
 
-impl Walk<'_> {
+impl Walk {
     /// Without recursion, so that it can go before everything that recurses.
     fn depth(&self, plan: &LogicalPlan) -> Result<(), PlanError> {
         let mut level = vec![plan];
@@ -114,9 +108,6 @@ impl Walk<'_> {
             | LogicalPlan::Distinct(_)
             | LogicalPlan::Unnest(_)
             | LogicalPlan::RecursiveQuery(_) => return Ok(()),
-            LogicalPlan::Extension(extension) if self.extensions.contains(&extension.node.name()) => {
-                return Ok(());
-            }
             LogicalPlan::Extension(_) => "an extension",
             LogicalPlan::Statement(_) => "a statement about the session",
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => "EXPLAIN",

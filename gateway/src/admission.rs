@@ -18,7 +18,7 @@ type Who = (String, String);
 
 /// Counts what runs.
 #[derive(Debug)]
-pub struct Admission {
+pub(crate) struct Admission {
     all_max: usize,
     per_principal_max: usize,
     running: Mutex<Running>,
@@ -32,14 +32,14 @@ struct Running {
 
 /// A statement that may run. Dropping it makes room for another.
 #[derive(Debug)]
-pub struct Admitted {
+pub(crate) struct Admitted {
     admission: Arc<Admission>,
     who: Who,
 }
 
 impl Admission {
     /// Admits within `limits`.
-    pub fn new(limits: &Limits) -> Arc<Self> {
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             all_max: limits.queries,
             per_principal_max: limits.per_principal,
@@ -48,7 +48,7 @@ impl Admission {
     }
 
     /// Makes room for a statement of `principal`.
-    pub fn admit(self: &Arc<Self>, principal: &Principal) -> Result<Admitted, GatewayError> {
+    pub(crate) fn admit(self: &Arc<Self>, principal: &Principal) -> Result<Admitted, GatewayError> {
         let who = (principal.issuer.clone(), principal.subject.clone());
         let mut running = self.running();
         if running.all >= self.all_max {

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use meshgate_engine::{Engine, EngineLimits, statement::StatementLimits};
+use meshgate_engine::{
+    Engine, EngineLimits, audit_file::AuditError, listener::connections, statement::StatementLimits,
+};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -12,12 +14,11 @@ use tonic::transport::Server;
 
 use crate::{
     admission::Admission,
-    audit::{AuditError, AuditLog},
+    audit::AuditLog,
     config::{GatewayConfig, Limits},
     flight::{FlightSql, SqlInfoTable},
     http::{self, Readiness, ReadinessProblem},
     identity::{Authenticator, Clock, KeySetError},
-    listener::connections,
     mesh::{DomainFiles, MeshFile, MeshFileError, MeshState},
     planner::{FunctionNames, Planner},
     query::{PermitIssuer, PermitIssuerError},
@@ -39,7 +40,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What every call works with.
 #[derive(Debug)]
-pub struct Gateway {
+pub(crate) struct Gateway {
     pub(crate) authenticator: Authenticator,
     pub(crate) mesh: Arc<MeshState>,
     pub(crate) planner: Planner,

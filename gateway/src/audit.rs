@@ -1,29 +1,18 @@
 //! One line of JSON per query and per refusal: who, what, under which rules,
 //! with which outcome.
 //!
-//! What cannot be recorded does not run: a record that could not be written is
-//! kept and written before anything else, and until then every query is
-//! refused. No cell, no token and no policy text is ever part of a record.
+//! What cannot be recorded does not run. No cell, no token and no policy text is
+//! ever part of a record.
 
-use std::{
-    collections::VecDeque,
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use meshgate_engine::audit_file::{AuditError, AuditFile};
 use serde::Serialize;
-
-/// Most records that wait for a log that cannot be written. Queries are refused
-/// from the first one on, so only those that were running then can add to it.
-const WAITING_MAX: usize = 10_000;
 
 /// One record.
 #[derive(Debug, Clone, Serialize)]
-pub struct AuditRecord {
+pub(crate) struct AuditRecord {
     /// When the query ended, or was refused.
     #[serde(serialize_with = "as_text")]
     pub time: DateTime<Utc>,
@@ -49,14 +38,14 @@ pub struct AuditRecord {
 
 /// Who asked.
 #[derive(Debug, Clone, Serialize)]
-pub struct AuditPrincipal {
+pub(crate) struct AuditPrincipal {
     pub issuer: String,
     pub subject: String,
 }
 
 /// Under which documents a domain's tables were decided.
 #[derive(Debug, Clone, Serialize)]
-pub struct PolicyVersion {
+pub(crate) struct PolicyVersion {
     pub domain: String,
     /// Hexadecimal digests.
     pub owner: String,
@@ -66,7 +55,7 @@ pub struct PolicyVersion {
 /// How a query ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Ok,
     /// Not allowed, or not understood: nothing was read.
     Refused,
@@ -75,101 +64,26 @@ pub enum Outcome {
     Cancelled,
 }
 
-/// The log cannot be written.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the audit log `{}` cannot be written", path.display())]
-pub struct AuditError {
-    path: PathBuf,
-    source: Arc<io::Error>,
-}
-
-impl AuditError {
-    fn new(path: &Path, source: impl Into<io::Error>) -> Self {
-        Self { path: path.to_owned(), source: Arc::new(source.into()) }
-    }
-}
-
 /// The gateway's audit log.
 #[derive(Debug)]
-pub struct AuditLog {
-    path: PathBuf,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    file: File,
-    /// Lines that could not be written yet.
-    waiting: VecDeque<Vec<u8>>,
-    /// The last write may have left a part of a line.
-    torn: bool,
-}
+pub(crate) struct AuditLog(AuditFile);
 
 impl AuditLog {
     /// Opens the log for appending and creates it if it is not there.
-    pub fn open(path: &Path) -> Result<Self, AuditError> {
-        let file = append_to(path).map_err(|source| AuditError::new(path, source))?;
-        let state = State { file, waiting: VecDeque::new(), torn: false };
-        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+    pub(crate) fn open(path: &Path) -> Result<Self, AuditError> {
+        AuditFile::open(path).map(Self)
     }
 
     /// Makes sure that the log can be written: to be asked before a query reads anything.
-    pub fn ready(&self) -> Result<(), AuditError> {
-        let mut state = self.state();
-        self.write_waiting(&mut state)
+    pub(crate) fn ready(&self) -> Result<(), AuditError> {
+        self.0.ensure_writable()
     }
 
     /// Writes one record. An error means that the query must not end well.
-    pub fn record(&self, record: &AuditRecord) -> Result<(), AuditError> {
-        let mut line = serde_json::to_vec(record).map_err(|error| AuditError::new(&self.path, error))?;
-        line.push(b'\n');
-        let mut state = self.state();
-        if state.waiting.len() < WAITING_MAX {
-            state.waiting.push_back(line);
-        }
-        self.write_waiting(&mut state)
+    pub(crate) fn record(&self, record: &AuditRecord) -> Result<(), AuditError> {
+        let line = serde_json::to_vec(record).map_err(|error| AuditError::new(self.0.path(), error))?;
+        self.0.append(line)
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write_waiting(&self, state: &mut State) -> Result<(), AuditError> {
-        state.follow_rotation(&self.path).map_err(|source| AuditError::new(&self.path, source))?;
-        while let Some(line) = state.waiting.front() {
-            let bytes = if state.torn { [b"\n", line.as_slice()].concat() } else { line.clone() };
-            // One write per record: replicas may share the file.
-            let written = state.file.write_all(&bytes).and_then(|()| state.file.flush());
-            state.torn = written.is_err();
-            written.map_err(|source| AuditError::new(&self.path, source))?;
-            state.waiting.pop_front();
-        }
-        Ok(())
-    }
-}
-
-impl State {
-    /// Opens the file anew if it was moved away or removed: otherwise records
-    /// would go where nobody looks.
-    fn follow_rotation(&mut self, path: &Path) -> io::Result<()> {
-        use std::os::unix::fs::MetadataExt;
-        let open = self.file.metadata()?;
-        let same = match std::fs::metadata(path) {
-            Ok(named) => named.dev() == open.dev() && named.ino() == open.ino(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        if !same {
-            self.file = append_to(path)?;
-            self.torn = false;
-        }
-        Ok(())
-    }
-}
-
-fn append_to(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
 fn as_text<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {

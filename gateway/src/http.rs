@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 /// What keeps the gateway from being ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReadinessProblem {
+pub(crate) enum ReadinessProblem {
     /// No node of a domain answers.
     DomainUnavailable,
     /// A domain denies everything because its policies cannot be read.
@@ -30,7 +30,7 @@ pub enum ReadinessProblem {
 
 /// State of the gateway as `/readyz` tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     pub domains_total: usize,
     pub domains_ready: usize,
     /// How often each problem is there.
@@ -38,7 +38,7 @@ pub struct Readiness {
 }
 
 /// Asked at every `/readyz`; must be cheap.
-pub type ReadinessProbe = Arc<dyn Fn() -> Readiness + Send + Sync>;
+pub(crate) type ReadinessProbe = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
 #[derive(Serialize)]
 struct Body {
@@ -54,7 +54,7 @@ struct Domains {
 }
 
 /// Serves until `shutdown` completes.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     probe: ReadinessProbe,
     shutdown: impl Future<Output = ()> + Send + 'static,

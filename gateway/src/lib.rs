@@ -4,21 +4,20 @@
 //! It decides in order to plan; every domain's node decides again in order to
 //! enforce. It holds no data and no state that a restart could lose.
 
-pub mod admission;
-pub mod app;
-pub mod audit;
-pub mod catalog;
+mod admission;
+mod app;
+mod audit;
+mod catalog;
 pub mod config;
-pub mod flight;
-pub mod http;
-pub mod identity;
-mod listener;
-pub mod mesh;
-pub mod planner;
-pub mod query;
-pub mod status;
-pub mod ticket;
-pub mod tls;
+mod flight;
+mod http;
+mod identity;
+mod mesh;
+mod planner;
+mod query;
+mod status;
+mod ticket;
+mod tls;
 
 pub use app::{GatewayServer, StartError};
 

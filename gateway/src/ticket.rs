@@ -11,14 +11,14 @@ use prost::Message;
 use crate::config::SealingKey;
 
 /// Longest sealed value that is looked at.
-pub const SEALED_BYTES_MAX: usize = 256 << 10;
+pub(crate) const SEALED_BYTES_MAX: usize = 256 << 10;
 
 const FORMAT: u8 = 1;
 const KEY_ID_BYTES_MAX: usize = 64;
 
 /// What a sealed value is for. Bound as associated data: a handle never opens as a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TicketKind {
+pub(crate) enum TicketKind {
     /// Ticket of a statement's result.
     Statement,
     /// Ticket of a metadata command's result.
@@ -29,7 +29,7 @@ pub enum TicketKind {
 
 /// Content of a sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     pub kind: TicketKind,
     /// The SQL text; for metadata the packed command.
     pub content: Vec<u8>,
@@ -46,15 +46,15 @@ pub struct Ticket {
 /// The one answer to every sealed value that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the ticket or handle cannot be used: run the statement again")]
-pub struct InvalidTicket;
+pub(crate) struct InvalidTicket;
 
 /// A ticket could not be sealed: it is too long, or the random source failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the ticket cannot be sealed")]
-pub struct SealError;
+pub(crate) struct SealError;
 
 /// Seals and opens with the keys that the replicas share.
-pub struct Sealer {
+pub(crate) struct Sealer {
     mesh: String,
     /// The first one seals.
     keys: Vec<(String, RandomizedNonceKey)>,
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Sealer {
 
 impl Sealer {
     /// A sealer for one mesh. The first key is the current one.
-    pub fn new(mesh: &str, keys: &[SealingKey]) -> Result<Self, SealError> {
+    pub(crate) fn new(mesh: &str, keys: &[SealingKey]) -> Result<Self, SealError> {
         let keys = keys
             .iter()
             .map(|key| {
@@ -84,7 +84,7 @@ impl Sealer {
     }
 
     /// Seals `ticket` for `principal`.
-    pub fn seal(&self, ticket: &Ticket, principal: &Principal) -> Result<Vec<u8>, SealError> {
+    pub(crate) fn seal(&self, ticket: &Ticket, principal: &Principal) -> Result<Vec<u8>, SealError> {
         let (key_id, cipher) = self.keys.first().ok_or(SealError)?;
         let mut sealed = Body::new(ticket, principal, &self.mesh).encode_to_vec();
         let nonce = cipher
@@ -101,7 +101,7 @@ impl Sealer {
 
     /// Opens what was sealed as `kind` for this principal, before it expires.
     /// `now` is in microseconds since the epoch.
-    pub fn open(
+    pub(crate) fn open(
         &self,
         kind: TicketKind,
         sealed: &[u8],
@@ -198,7 +198,7 @@ impl Body {
 }
 
 /// A random id for a ticket.
-pub fn random_id() -> Result<[u8; 16], SealError> {
+pub(crate) fn random_id() -> Result<[u8; 16], SealError> {
     let mut id = [0; 16];
     aws_lc_rs::rand::fill(&mut id).map_err(|_| SealError)?;
     Ok(id)

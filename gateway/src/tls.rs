@@ -55,21 +55,21 @@ pub enum TlsError {
 }
 
 /// TLS of the Flight listener. Fails if the key is not the certificate's.
-pub fn server(files: &ServerTlsFiles) -> Result<ServerTlsConfig, TlsError> {
+pub(crate) fn server(files: &ServerTlsFiles) -> Result<ServerTlsConfig, TlsError> {
     let identity = identity(&files.certificate, &files.key)?;
     Ok(ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIME))
 }
 
 /// How the gateway connects to nodes.
 #[derive(Debug, Clone)]
-pub struct NodesTls {
+pub(crate) struct NodesTls {
     identity: Identity,
     verifier: Arc<NodeVerifier>,
 }
 
 impl NodesTls {
     /// Reads the CA and the gateway's own certificate.
-    pub fn load(files: &NodesTlsFiles) -> Result<Self, TlsError> {
+    pub(crate) fn load(files: &NodesTlsFiles) -> Result<Self, TlsError> {
         let identity = identity(&files.certificate, &files.key)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
@@ -82,7 +82,7 @@ impl NodesTls {
 
     /// An endpoint for a node at `address` whose certificate must carry the DNS
     /// name `certificate` and the role `node`.
-    pub fn endpoint(&self, address: &Uri, certificate: &str) -> Result<Endpoint, TlsError> {
+    pub(crate) fn endpoint(&self, address: &Uri, certificate: &str) -> Result<Endpoint, TlsError> {
         // The scheme is ours (`grpc+tls`); HTTP knows it as https.
         let authority = address.authority().map(ToString::to_string).unwrap_or_default();
         let tls = ClientTlsConfig::new()

@@ -8,6 +8,7 @@ use crate::{
     digest::DigestBuilder,
     document::OwnerDocument,
     expression::Caller,
+    names,
     yaml::Problem,
 };
 
@@ -15,8 +16,6 @@ use crate::{
 const MAX_DOCUMENTS: usize = 1_000;
 /// Most rules of a domain.
 const MAX_RULES: usize = 10_000;
-/// Names that no domain can have: SQL gives them another meaning.
-const RESERVED_DOMAINS: [&str; 3] = ["information_schema", "public", "system"];
 
 /// A policy document as it lies in the owner's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +44,7 @@ impl DomainPolicy {
         tables: &[Table],
     ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let mut problems = Vec::new();
-        if RESERVED_DOMAINS.contains(&domain) {
+        if names::is_reserved_domain(domain) {
             problems.push(Problem::error("", 0, format!("`{domain}` is reserved and cannot name a domain")));
         }
         if documents.len() > MAX_DOCUMENTS {

@@ -18,6 +18,7 @@ mod documentation;
 mod domain_policy;
 pub mod expression;
 mod mesh;
+pub mod names;
 pub mod principal;
 mod statement;
 pub mod yaml;

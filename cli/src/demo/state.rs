@@ -115,6 +115,7 @@ pub(crate) fn forget(directory: &Path) {
 }
 
 /// In the user's own state folder; never in one that others can write.
+#[expect(clippy::disallowed_methods, reason = "the binary is who reads the environment")]
 fn pointer_file() -> Option<PathBuf> {
     let from_state = std::env::var_os("XDG_STATE_HOME").filter(|value| !value.is_empty());
     let base = match from_state {

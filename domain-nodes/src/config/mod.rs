@@ -1,10 +1,10 @@
 //! node.yaml: text and environment in, a complete and checked configuration
 //! out. Opens no socket and starts nothing; `docs/node.md` describes each key.
 
+mod limits;
 mod references;
 #[cfg(test)]
 mod tests;
-mod units;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,14 +12,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use meshgate_policies::names::{MAX_NAME_BYTES, is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
 
 use crate::tls::TlsFiles;
 use references::Lookup;
-
-/// SQL schemas that are ours or the standard's.
-const RESERVED_DOMAINS: [&str; 3] = ["system", "information_schema", "public"];
-const NAME_BYTES: usize = 63;
 
 /// Everything a node needs to know to start.
 #[derive(Debug, Clone)]
@@ -121,7 +118,7 @@ impl NodeConfig {
     fn read(file: &str, text: &str, lookup: &Lookup<'_>) -> Result<Self, Vec<Problem>> {
         let mut root = yaml::parse(file, text).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
-        references::expand_all(file, &mut root, lookup, &mut problems);
+        yaml::expand_all(file, &mut root, &|reference| lookup.resolve(reference), &mut problems);
         let mut reader = Reader::new(file, &root, &mut problems);
         let config = read_root(&mut reader, lookup);
         reader.finish(UnknownKeys::Error);
@@ -178,13 +175,11 @@ fn read_version(reader: &mut Reader<'_, '_>) {
 fn read_domain(reader: &mut Reader<'_, '_>) -> Option<String> {
     let domain = reader.required_text("domain")?;
     let line = reader.line_of("domain");
-    if RESERVED_DOMAINS.contains(&domain.as_str()) {
+    if is_reserved_domain(&domain) {
         reader.error(line, format!("the domain name `{domain}` is reserved"), None);
         return None;
     }
-    let shape = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let starts_well = domain.starts_with(|first: char| first.is_ascii_lowercase());
-    if !starts_well || !domain.chars().all(shape) || domain.len() > NAME_BYTES {
+    if !is_name(&domain) {
         let hint = "a lower-case letter, then lower-case letters, digits or `_`, 63 at most";
         reader.error(line, format!("`{domain}` is not a domain name"), Some(hint.into()));
         return None;
@@ -197,7 +192,7 @@ fn read_node_name(reader: &mut Reader<'_, '_>, domain: Option<&str>) -> Option<S
         return Some(format!("{}-1", domain?));
     }
     let name = reader.text("node")?;
-    if name.len() > NAME_BYTES || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+    if name.len() > MAX_NAME_BYTES || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         let line = reader.line_of("node");
         let hint = "letters, digits, `-`, `_` and `.`, 63 at most";
         reader.error(line, "`node` is not a node's name", Some(hint.into()));
@@ -310,13 +305,13 @@ fn read_limits(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> NodeLimits {
     let Some(mut reader) = reader.mapping("limits") else {
         return limits;
     };
-    units::read_duration(&mut reader, "query_time", &mut limits.query_time);
-    units::read_bytes(&mut reader, "memory", &mut limits.memory);
-    units::read_bytes(&mut reader, "query_memory", &mut limits.query_memory);
-    units::read_bytes(&mut reader, "spill", &mut limits.spill);
-    units::read_count(&mut reader, "concurrent_queries", &mut limits.concurrent_queries);
-    units::read_count(&mut reader, "connections", &mut limits.connections);
-    units::read_duration(&mut reader, "shutdown_grace", &mut limits.shutdown_grace);
+    limits::read_duration(&mut reader, "query_time", &mut limits.query_time);
+    limits::read_bytes(&mut reader, "memory", &mut limits.memory);
+    limits::read_bytes(&mut reader, "query_memory", &mut limits.query_memory);
+    limits::read_bytes(&mut reader, "spill", &mut limits.spill);
+    limits::read_count(&mut reader, "concurrent_queries", &mut limits.concurrent_queries);
+    limits::read_count(&mut reader, "connections", &mut limits.connections);
+    limits::read_duration(&mut reader, "shutdown_grace", &mut limits.shutdown_grace);
     if reader.has("spill_folder")
         && let Some(folder) = reader.text("spill_folder")
     {

@@ -6,10 +6,12 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use meshgate_policies::names::{is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Node, Problem};
 
+use super::Product;
 use super::document::{Document, Setting, read_document};
-use super::{Product, names};
+use super::proposal::propose_name;
 
 /// Most contracts that one folder may hold.
 const MAX_CONTRACTS: usize = 10_000;
@@ -57,15 +59,15 @@ pub fn load_folder(
 }
 
 fn check_domain_name(folder: &str, domain: &str) -> Option<Problem> {
-    if !names::fits(domain) {
+    if !is_name(domain) {
         let message = format!(
             "`{domain}` cannot be the name of a domain: names are `[a-z][a-z0-9_]*`, at most 63 long"
         );
         return Some(
-            Problem::error(folder, 0, message).with_hint(format!("write `{}`", names::proposal(domain))),
+            Problem::error(folder, 0, message).with_hint(format!("write `{}`", propose_name(domain))),
         );
     }
-    names::is_reserved_domain(domain).then(|| {
+    is_reserved_domain(domain).then(|| {
         Problem::error(folder, 0, format!("`{domain}` is reserved and cannot be the name of a domain"))
             .with_hint("choose another name")
     })

@@ -9,7 +9,7 @@ mod document;
 #[cfg(test)]
 mod documentation;
 mod folder;
-mod names;
+mod proposal;
 mod quality;
 mod read;
 mod server;

@@ -1,9 +1,10 @@
 //! What contracts need on top of the YAML reader: keys that may be left empty,
 //! keys that are known but not used, names that must fit.
 
+use meshgate_policies::names::is_name;
 use meshgate_policies::yaml::{Node, Reader};
 
-use super::names;
+use super::proposal::propose_name;
 
 /// A text that may be absent or left empty, as templates leave it.
 pub(super) fn optional_text(reader: &mut Reader<'_, '_>, key: &str) -> Option<String> {
@@ -53,12 +54,12 @@ pub(super) fn accept(reader: &mut Reader<'_, '_>, keys: &[&str]) {
 /// The name under `key`; one that does not fit is an error with a proposal.
 pub(super) fn required_name(reader: &mut Reader<'_, '_>, key: &str, what: &str) -> Option<String> {
     let name = reader.required_text(key)?;
-    if names::fits(&name) {
+    if is_name(&name) {
         return Some(name);
     }
     let line = reader.line_of(key);
     let message =
         format!("`{name}` cannot be the name of a {what}: names are `[a-z][a-z0-9_]*`, at most 63 long");
-    reader.error(line, message, Some(format!("write `{key}: {}`", names::proposal(&name))));
+    reader.error(line, message, Some(format!("write `{key}: {}`", propose_name(&name))));
     None
 }

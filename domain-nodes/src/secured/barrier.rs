@@ -44,7 +44,7 @@ use super::{
 /// What the barrier knows of its table; the same for all its partitions.
 #[derive(Debug)]
 pub(super) struct BarrierTable {
-    /// For log and EXPLAIN.
+    /// For logs and rendered plans.
     pub(super) name: String,
     /// The requested columns, as the principal sees them.
     pub(super) schema: SchemaRef,

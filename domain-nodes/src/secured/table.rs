@@ -30,7 +30,7 @@ use super::{
 
 /// A table as one principal gets it.
 pub struct SecuredTable {
-    /// For log and EXPLAIN.
+    /// For logs and rendered plans.
     name: String,
     /// The visible columns, with the contract's types and the decision's nullability.
     schema: SchemaRef,

@@ -104,12 +104,6 @@ pub fn is_allowed(kind: Kind, name: &str) -> bool {
     function(kind, name).is_some_and(|known| known.offer == Offer::Allowed)
 }
 
-/// Does this function have a result for all values, and may a query use it?
-pub fn is_infallible(kind: Kind, name: &str) -> bool {
-    let allowed = Classification { behaviour: Behaviour::Infallible, offer: Offer::Allowed };
-    function(kind, name) == Some(allowed)
-}
-
 /// Digest of names and offers: two servers with the same one understand the same functions.
 pub fn function_set() -> meshgate_policies::Digest {
     let mut names: Vec<String> = functions::all()

@@ -65,10 +65,9 @@ fn unknown_functions_and_other_kinds_are_refused() {
         (Kind::HigherOrder, "array_transform"),
     ] {
         assert!(!is_allowed(kind, name), "{name}");
-        assert!(!is_infallible(kind, name), "{name}");
     }
-    assert!(is_infallible(Kind::Scalar, "lower"));
-    assert!(!is_infallible(Kind::Scalar, "abs"));
+    assert_eq!(function(Kind::Scalar, "lower").unwrap().behaviour, Behaviour::Infallible);
+    assert_eq!(function(Kind::Scalar, "abs").unwrap().behaviour, Behaviour::Fallible);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::{Between, Case, Cast, TryCast};
 use meshgate_policies::DataType;
 use meshgate_policies::data_type::TimeUnit;
+use meshgate_policies::expression::{IntegerType, integer_type};
 
 use super::{LowerError, literal};
 use crate::data_type::to_arrow;
@@ -55,11 +56,11 @@ fn range(from: &DataType, to: &DataType) -> Range {
         | (DataType::Decimal { .. }, DataType::Text | DataType::Float32 | DataType::Float64)
         | (DataType::Float32, DataType::Float64)
         | (DataType::Text, DataType::Binary) => true,
-        (DataType::Boolean, to) => integer(to).is_some(),
+        (DataType::Boolean, to) => integer_type(to).is_some(),
         (DataType::Decimal { precision, scale }, DataType::Decimal { precision: to, scale: to_scale }) => {
             decimal_widens((*precision, *scale), (*to, *to_scale))
         }
-        (from, to) => match integer(from) {
+        (from, to) => match integer_type(from) {
             Some(integer) => integer_widens(integer, to),
             None => return calendar(from, to),
         },
@@ -112,46 +113,11 @@ fn within_calendar(expr: Expr, data_type: &DataType) -> Result<Expr, LowerError>
     Ok(Expr::Case(Case::new(None, vec![(Box::new(inside), Box::new(expr))], None)))
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Integer {
-    signed: bool,
-    bits: u8,
-}
-
-fn integer(data_type: &DataType) -> Option<Integer> {
-    let (signed, bits) = match data_type {
-        DataType::Int8 => (true, 8),
-        DataType::Int16 => (true, 16),
-        DataType::Int32 => (true, 32),
-        DataType::Int64 => (true, 64),
-        DataType::UInt8 => (false, 8),
-        DataType::UInt16 => (false, 16),
-        DataType::UInt32 => (false, 32),
-        DataType::UInt64 => (false, 64),
-        _ => return None,
-    };
-    Some(Integer { signed, bits })
-}
-
-fn integer_widens(from: Integer, to: &DataType) -> bool {
+fn integer_widens(from: IntegerType, to: &DataType) -> bool {
     match to {
         DataType::Text | DataType::Float32 | DataType::Float64 => true,
-        DataType::Decimal { precision, scale } => digits(from) <= precision.saturating_sub(*scale),
-        to => integer(to).is_some_and(|to| match (from.signed, to.signed) {
-            (true, false) => false,
-            (false, true) => to.bits > from.bits,
-            _ => to.bits >= from.bits,
-        }),
-    }
-}
-
-fn digits(integer: Integer) -> u8 {
-    match (integer.bits, integer.signed) {
-        (8, _) => 3,
-        (16, _) => 5,
-        (32, _) => 10,
-        (_, true) => 19,
-        (_, false) => 20,
+        DataType::Decimal { precision, scale } => from.digits() <= precision.saturating_sub(*scale),
+        to => integer_type(to).is_some_and(|to| from.widens_to(to)),
     }
 }
 

@@ -4,7 +4,7 @@ use datafusion::functions::{core, datetime, math, string, unicode};
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::{Expr, Operator, ScalarUDF, lit};
 use meshgate_policies::DataType;
-use meshgate_policies::expression::{DateUnit, Expr as PolicyExpr, Function};
+use meshgate_policies::expression::{Expr as PolicyExpr, Function};
 use std::sync::Arc;
 
 use super::cast::{exact, or_null};
@@ -61,7 +61,7 @@ fn unary(
         }
         Function::DateTrunc(unit) => invoke(date_trunc::function(*unit), vec![argument]),
         Function::DatePart(unit) => {
-            exact(invoke(datetime::date_part(), vec![lit(unit_name(*unit)), argument]), ArrowType::Int64)
+            exact(invoke(datetime::date_part(), vec![lit(unit.name()), argument]), ArrowType::Int64)
         }
         Function::AddDays(days) => add_days(argument, *days),
         Function::Abs => absolute(argument, argument_type, data_type)?,
@@ -163,17 +163,4 @@ fn is_under(path: Expr, root: Expr) -> Expr {
         binary(binary(root.clone(), Operator::Eq, lit("/")), Operator::And, starts_with(lit("/")));
     let inside = binary(binary(root, Operator::NotEq, lit("")), Operator::And, starts_with(below));
     binary(same, Operator::Or, binary(everything, Operator::Or, inside))
-}
-
-fn unit_name(unit: DateUnit) -> &'static str {
-    match unit {
-        DateUnit::Year => "year",
-        DateUnit::Quarter => "quarter",
-        DateUnit::Month => "month",
-        DateUnit::Week => "week",
-        DateUnit::Day => "day",
-        DateUnit::Hour => "hour",
-        DateUnit::Minute => "minute",
-        DateUnit::Second => "second",
-    }
 }

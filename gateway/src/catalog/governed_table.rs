@@ -20,25 +20,25 @@ use crate::query::{DomainQuery, DomainQueryExec, QueriedTable};
 
 /// A table of a domain under the decision for one principal.
 #[derive(Debug)]
-pub struct GovernedTable {
+pub(crate) struct GovernedTable {
     table: Arc<VisibleTable>,
     statement: Statement,
 }
 
 impl GovernedTable {
     /// `table`, as a statement scans it.
-    pub fn new(table: Arc<VisibleTable>, statement: Statement) -> Self {
+    pub(crate) fn new(table: Arc<VisibleTable>, statement: Statement) -> Self {
         Self { table, statement }
     }
 
     /// The table with its decision.
-    pub fn table(&self) -> &Arc<VisibleTable> {
+    pub(crate) fn table(&self) -> &Arc<VisibleTable> {
         &self.table
     }
 
     /// The smallest domain query that gives the columns at `projection`. Of
     /// `filters` it takes what may leave the gateway; the planner applies all of them again.
-    pub fn domain_query(
+    pub(crate) fn domain_query(
         &self,
         projection: Option<&[usize]>,
         filters: &[Expr],

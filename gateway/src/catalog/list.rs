@@ -16,11 +16,11 @@ use crate::status::GatewayError;
 
 /// The list that holds the catalog `mesh` alone.
 #[derive(Debug)]
-pub struct MeshCatalogList(Arc<PrincipalCatalog>);
+pub(crate) struct MeshCatalogList(Arc<PrincipalCatalog>);
 
 impl MeshCatalogList {
     /// The list of one principal.
-    pub fn new(catalog: Arc<PrincipalCatalog>) -> Self {
+    pub(crate) fn new(catalog: Arc<PrincipalCatalog>) -> Self {
         Self(catalog)
     }
 }

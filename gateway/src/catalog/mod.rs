@@ -18,19 +18,19 @@ use meshgate_policies::{Principal, Statement};
 
 use crate::mesh::Snapshot;
 
-pub use governed_table::GovernedTable;
-pub use list::MeshCatalogList;
-pub use visible_table::VisibleTable;
-pub use whoami::{WHO_AM_I, WhoAmITable, who_am_i_schema};
+pub(crate) use governed_table::GovernedTable;
+pub(crate) use list::MeshCatalogList;
+pub(crate) use visible_table::VisibleTable;
+pub(crate) use whoami::{WHO_AM_I, WhoAmITable, who_am_i_schema};
 
 /// The one SQL catalog.
-pub const CATALOG: &str = "mesh";
+pub(crate) const CATALOG: &str = "mesh";
 /// The schema of the gateway's own tables.
-pub const SYSTEM_SCHEMA: &str = "system";
+pub(crate) const SYSTEM_SCHEMA: &str = "system";
 
 /// What one principal sees, for one statement.
 #[derive(Debug)]
-pub struct PrincipalCatalog {
+pub(crate) struct PrincipalCatalog {
     pub snapshot: Arc<Snapshot>,
     pub principal: Arc<Principal>,
     pub statement: Statement,
@@ -40,13 +40,13 @@ pub struct PrincipalCatalog {
 
 impl PrincipalCatalog {
     /// The catalog of `principal` at `instant` (microseconds since the epoch).
-    pub fn new(snapshot: Arc<Snapshot>, principal: Arc<Principal>, instant: i64) -> Self {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, principal: Arc<Principal>, instant: i64) -> Self {
         let statement = snapshot.statement(instant);
         Self { snapshot, principal, statement, named: Mutex::default() }
     }
 
     /// A table by name, if it exists for the principal.
-    pub fn table(&self, domain: &str, table: &str) -> Option<Arc<VisibleTable>> {
+    pub(crate) fn table(&self, domain: &str, table: &str) -> Option<Arc<VisibleTable>> {
         let key = (domain.to_owned(), table.to_owned());
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = named.get(&key) {
@@ -58,12 +58,12 @@ impl PrincipalCatalog {
     }
 
     /// The tables that were named and exist.
-    pub fn named(&self) -> Vec<Arc<VisibleTable>> {
+    pub(crate) fn named(&self) -> Vec<Arc<VisibleTable>> {
         self.named.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Every table that exists for the principal, by domain and name.
-    pub fn all(&self) -> Vec<VisibleTable> {
+    pub(crate) fn all(&self) -> Vec<VisibleTable> {
         let mut tables: Vec<_> = self
             .snapshot
             .domains()

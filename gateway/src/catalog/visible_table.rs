@@ -11,7 +11,7 @@ use crate::mesh::{DescribedTable, DomainView};
 
 /// A table that exists for a principal, with the decision that says so.
 #[derive(Debug)]
-pub struct VisibleTable {
+pub(crate) struct VisibleTable {
     pub domain: String,
     pub name: String,
     /// The domain at the moment of the decision.
@@ -55,22 +55,22 @@ impl VisibleTable {
     }
 
     /// `domain.table`.
-    pub fn qualified_name(&self) -> String {
+    pub(crate) fn qualified_name(&self) -> String {
         format!("{}.{}", self.domain, self.name)
     }
 
     /// May predicates on this column be evaluated by the domain's node?
-    pub fn is_plain(&self, column: &str) -> bool {
+    pub(crate) fn is_plain(&self, column: &str) -> bool {
         self.decision.columns.iter().any(|decided| decided.name == column && decided.plain)
     }
 
     /// Does this column show something else than the raw value?
-    pub fn is_masked(&self, position: usize) -> bool {
+    pub(crate) fn is_masked(&self, position: usize) -> bool {
         self.decision.columns.get(position).is_some_and(|column| matches!(column.cell, Cell::Computed(_)))
     }
 
     /// The schema with what clients show beside a column.
-    pub fn schema_with_metadata(&self) -> Schema {
+    pub(crate) fn schema_with_metadata(&self) -> Schema {
         let fields: Vec<Field> = self
             .schema
             .fields()

@@ -17,7 +17,7 @@ use datafusion::{
 use meshgate_policies::{ClaimValue, Principal};
 
 /// Name of the table in the schema `system`.
-pub const WHO_AM_I: &str = "whoami";
+pub(crate) const WHO_AM_I: &str = "whoami";
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let texts = || DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
@@ -32,17 +32,17 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 });
 
 /// The table's columns. `claims` is a JSON object.
-pub fn who_am_i_schema() -> SchemaRef {
+pub(crate) fn who_am_i_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
 /// One row: the caller.
 #[derive(Debug)]
-pub struct WhoAmITable(Arc<Principal>);
+pub(crate) struct WhoAmITable(Arc<Principal>);
 
 impl WhoAmITable {
     /// The table of one principal.
-    pub fn new(principal: Arc<Principal>) -> Self {
+    pub(crate) fn new(principal: Arc<Principal>) -> Self {
         Self(principal)
     }
 

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use meshgate_policies::names::{is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
 use rustls::pki_types::DnsName;
 use tonic::transport::Uri;
 
-/// Names of ours, which no domain may have.
-const RESERVED: [&str; 3] = ["system", "information_schema", "public"];
 /// Most domains of a mesh, and nodes of a domain.
 const DOMAINS_MAX: usize = 10_000;
 const NODES_MAX: usize = 100;
@@ -81,19 +80,16 @@ fn load(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<DomainCo
 fn domain(reader: &mut Reader<'_, '_>) -> Option<String> {
     let domain = reader.required_text("domain")?;
     let line = reader.line_of("domain");
-    if RESERVED.contains(&domain.as_str()) {
+    if is_reserved_domain(&domain) {
         reader.error(line, format!("`{domain}` is a reserved name"), Some("choose another name".to_owned()));
         return None;
     }
-    let mut characters = domain.chars();
-    let good = characters.next().is_some_and(|first| first.is_ascii_lowercase())
-        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && domain.len() <= 63;
-    if !good {
+    if !is_name(&domain) {
         let hint = "write at most 63 lower-case letters, digits and `_`, beginning with a letter".to_owned();
         reader.error(line, format!("`{domain}` cannot be the name of a domain"), Some(hint));
+        return None;
     }
-    good.then_some(domain)
+    Some(domain)
 }
 
 fn nodes(reader: &mut Reader<'_, '_>) -> Option<Vec<Uri>> {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use meshgate_policies::yaml::{Reader, UnknownKeys};
-
-use super::units;
+use meshgate_policies::yaml::{Reader, UnknownKeys, units};
 
 /// Bounds of the gateway; each has a finite default.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use meshgate_policies::yaml::{self, Node, Problem, Reader, Reference, UnknownKeys, Value};
+use meshgate_policies::yaml::{self, Node, Problem, Reader, Reference, UnknownKeys};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 use super::{
@@ -45,7 +45,11 @@ impl GatewayConfig {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut root = yaml::parse(&file, &text).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
-        expand_all(&file, &mut root, folder, environment, &mut problems);
+        let lookup = |reference: Reference<'_>| match reference {
+            Reference::Variable(name) => environment(name),
+            Reference::File(path) => referenced_file(&folder.join(path)),
+        };
+        yaml::expand_all(&file, &mut root, &lookup, &mut problems);
         let config = read(&file, &root, folder, &mut problems);
         match config {
             Some(config) if !problems.iter().any(Problem::is_error) => Ok(config),
@@ -54,46 +58,11 @@ impl GatewayConfig {
     }
 }
 
-fn expand_all(
-    file: &str,
-    node: &mut Node,
-    folder: &Path,
-    environment: &Environment<'_>,
-    problems: &mut Vec<Problem>,
-) {
-    match &mut node.value {
-        Value::Scalar { text, quoted } => {
-            let lookup = |reference: Reference<'_>| match reference {
-                Reference::Variable(name) => environment(name),
-                Reference::File(path) => referenced_file(&folder.join(path)),
-            };
-            match yaml::expand(text, &lookup) {
-                Ok(expanded) if expanded != *text => {
-                    *text = expanded;
-                    *quoted = true;
-                }
-                Ok(_) => {}
-                Err(error) => problems.push(Problem::error(file, node.line, error.to_string())),
-            }
-        }
-        Value::Sequence(items) => {
-            for item in items {
-                expand_all(file, item, folder, environment, problems);
-            }
-        }
-        Value::Mapping(entries) => {
-            for entry in entries {
-                expand_all(file, &mut entry.value, folder, environment, problems);
-            }
-        }
-    }
-}
-
 fn referenced_file(path: &Path) -> Option<String> {
     let mut text = String::new();
     let read = File::open(path).ok()?.take(REFERENCED_BYTES_MAX + 1).read_to_string(&mut text).ok()?;
     // The line break at the end of a file is not part of a key.
-    (read as u64 <= REFERENCED_BYTES_MAX).then(|| text.trim_end().to_owned())
+    (read as u64 <= REFERENCED_BYTES_MAX).then(|| text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Every part is read, so that every problem is found, before the first one that is missing ends it.

@@ -8,7 +8,6 @@ mod domain;
 mod limits;
 mod load;
 mod secret;
-mod units;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -26,6 +26,7 @@ use arrow_flight::{
     HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
     encode::FlightDataEncoderBuilder,
     flight_service_server::{FlightService, FlightServiceServer},
+    sql::Any,
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use tonic::{Request, Response, Status, Streaming, async_trait, metadata::MetadataValue};
@@ -39,7 +40,7 @@ use crate::{
 use authenticate::{Authenticated, Caller};
 use command::{MetadataCommand, WRITING, Wanted};
 
-pub use sql_info::SqlInfoTable;
+pub(crate) use sql_info::SqlInfoTable;
 
 /// Longest request message. Statements and handles are far shorter.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -61,7 +62,7 @@ const ACTIONS: [(&str, &str); 5] = [
 
 /// The service as the server runs it: nothing reaches it without authentication.
 #[derive(Debug, Clone)]
-pub struct FlightSql {
+pub(crate) struct FlightSql {
     gateway: Arc<Gateway>,
 }
 
@@ -140,19 +141,13 @@ impl FlightSql {
     ) -> Result<Response<BoxStream<'static, Result<FlightData, Status>>>, GatewayError> {
         // Some clients send a packed command as a ticket.
         if let Some(any) = command::packed(ticket) {
-            return match command::of_packed(any)? {
-                Wanted::Metadata(command) => self.metadata_result(&caller, command),
-                Wanted::Statement(_) | Wanted::Prepared(_) => Err(GatewayError::InvalidTicket),
-            };
+            return self.metadata_result(&caller, any);
         }
         let now = self.gateway.clock.now();
         let open = |kind| self.gateway.sealer.open(kind, ticket, &caller.principal, now);
         if let Ok(sealed) = open(TicketKind::Metadata) {
             let any = command::packed(&sealed.content).ok_or(GatewayError::InvalidTicket)?;
-            return match command::of_packed(any)? {
-                Wanted::Metadata(command) => self.metadata_result(&caller, command),
-                Wanted::Statement(_) | Wanted::Prepared(_) => Err(GatewayError::InvalidTicket),
-            };
+            return self.metadata_result(&caller, any);
         }
         let sealed = open(TicketKind::Statement)?;
         let result = statement::run(&self.gateway, caller, metadata, sealed).await?;
@@ -166,8 +161,12 @@ impl FlightSql {
     fn metadata_result(
         &self,
         caller: &Caller,
-        command: MetadataCommand,
+        packed: Any,
     ) -> Result<Response<BoxStream<'static, Result<FlightData, Status>>>, GatewayError> {
+        let command = match command::of_packed(packed)? {
+            Wanted::Metadata(command) => command,
+            Wanted::Statement(_) | Wanted::Prepared(_) => return Err(GatewayError::InvalidTicket),
+        };
         let batch = self.metadata(caller, command)?;
         let query_id = caller.query_id.clone();
         let messages = FlightDataEncoderBuilder::new()

@@ -30,7 +30,7 @@ const CODES_END: u32 = 1_000;
 const NO_CODE: u32 = u32::MAX;
 
 /// The answers to `GetSqlInfo`.
-pub struct SqlInfoTable {
+pub(crate) struct SqlInfoTable {
     /// What an empty list of codes asks for.
     common: SqlInfoData,
     /// With what is only told to who asks for it by number.
@@ -45,7 +45,7 @@ impl std::fmt::Debug for SqlInfoTable {
 
 impl SqlInfoTable {
     /// The table for a server with these functions.
-    pub fn new(functions: &FunctionNames) -> Result<Self, FlightError> {
+    pub(crate) fn new(functions: &FunctionNames) -> Result<Self, FlightError> {
         let mut complete = common(functions);
         complete.append(SqlInfo::FlightSqlServerBulkIngestion, false);
         complete.append(SqlInfo::FlightSqlServerIngestTransactionsSupported, false);
@@ -53,7 +53,7 @@ impl SqlInfoTable {
     }
 
     /// The rows of the wanted codes; all common ones if none is named.
-    pub fn rows(&self, wanted: &[u32]) -> Result<RecordBatch, FlightError> {
+    pub(crate) fn rows(&self, wanted: &[u32]) -> Result<RecordBatch, FlightError> {
         if wanted.is_empty() {
             return self.common.record_batch([]);
         }

@@ -18,25 +18,25 @@ use crate::config::{IdentityConfig, Secret};
 use key_set::KeySet;
 use token::{Token, VerifiedClaims};
 
-pub use key_set::KeySetError;
+pub(crate) use key_set::KeySetError;
 
 /// The present, in microseconds since the epoch (UTC).
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+pub(crate) struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
 
 impl Clock {
     /// A clock that reads the time from `now`.
-    pub fn new(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
     /// The computer's clock.
-    pub fn system() -> Self {
+    pub(crate) fn system() -> Self {
         Self::new(|| chrono::Utc::now().timestamp_micros())
     }
 
     /// Microseconds since the epoch.
-    pub fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         (self.0)()
     }
 }
@@ -49,7 +49,7 @@ impl fmt::Debug for Clock {
 
 /// A caller whose token was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authenticated {
+pub(crate) struct Authenticated {
     pub principal: Principal,
     /// When the token expires, microseconds since the epoch.
     pub expires_at: i64,
@@ -63,7 +63,7 @@ pub struct Authenticated {
 #[error(
     "authentication failed: send the header `authorization: Bearer <token>` with a valid JWT of an issuer that this gateway accepts"
 )]
-pub struct Unauthenticated(Reason);
+pub(crate) struct Unauthenticated(Reason);
 
 impl Unauthenticated {
     /// Refuses for `reason`, which goes to the log.
@@ -72,15 +72,16 @@ impl Unauthenticated {
         Self(reason)
     }
 
-    /// Why: for the log only.
-    pub fn reason(self) -> Reason {
+    /// Why: for tests; the log has it already.
+    #[cfg(test)]
+    pub(crate) fn reason(self) -> Reason {
         self.0
     }
 }
 
 /// Why credentials were refused. Holds nothing of the credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
+pub(crate) enum Reason {
     #[error("no authorization header")]
     Missing,
     #[error("more than one authorization header")]
@@ -129,7 +130,7 @@ pub enum Reason {
 
 /// Verifies credentials against the configured issuers.
 #[derive(Debug)]
-pub struct Authenticator {
+pub(crate) struct Authenticator {
     issuers: Vec<KeySet>,
     token_bytes: usize,
     header_bytes: usize,
@@ -138,7 +139,7 @@ pub struct Authenticator {
 
 impl Authenticator {
     /// Reads every issuer's key set; one that cannot be used is an error at start.
-    pub fn new(config: &IdentityConfig, clock: Clock) -> Result<Self, KeySetError> {
+    pub(crate) fn new(config: &IdentityConfig, clock: Clock) -> Result<Self, KeySetError> {
         let issuers = config
             .issuers
             .iter()
@@ -149,7 +150,7 @@ impl Authenticator {
 
     /// The caller of a request with `authorization: Bearer <JWT>`, with roles,
     /// groups and claims as `mesh` maps them.
-    pub fn authenticate(
+    pub(crate) fn authenticate(
         &self,
         metadata: &MetadataMap,
         mesh: &Mesh,
@@ -162,7 +163,7 @@ impl Authenticator {
     /// The caller of a Handshake: as [`Self::authenticate`], and in addition
     /// `Basic` with the JWT as password (the user name means nothing). Also
     /// returns the token, which the client is to use as Bearer from then on.
-    pub fn authenticate_handshake(
+    pub(crate) fn authenticate_handshake(
         &self,
         metadata: &MetadataMap,
         mesh: &Mesh,
@@ -177,7 +178,7 @@ impl Authenticator {
 
     /// How many issuers' key set files cannot be used at present, so that
     /// their last good keys are in use.
-    pub fn broken_key_sets(&self) -> usize {
+    pub(crate) fn broken_key_sets(&self) -> usize {
         let now = self.clock.now();
         self.issuers.iter().filter(|issuer| issuer.is_broken(now)).count()
     }

@@ -5,21 +5,17 @@
 
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
-use meshgate_policies::{Column, DataType, Digest, Document, POLICY_LANGUAGE, Table};
+use meshgate_policies::{Column, DataType, Digest, Document, POLICY_LANGUAGE, Table, names};
 use meshgate_proto::v1;
 
 /// Most tables that one domain may have.
 const TABLES_MAX: usize = 20_000;
 /// Most columns that one table may have.
 const COLUMNS_MAX: usize = 4_096;
-/// Longest name of a domain, table or column.
-const NAME_BYTES_MAX: usize = 63;
-/// Schemas of ours, and names that clients give a meaning of their own.
-const RESERVED_DOMAINS: [&str; 3] = ["system", "information_schema", "public"];
 
 /// A domain as its node describes it.
 #[derive(Debug)]
-pub struct Described {
+pub(crate) struct Described {
     /// Whom permits for this node must name as audience.
     pub node: String,
     pub revision: u64,
@@ -32,7 +28,7 @@ pub struct Described {
 
 /// One table of a domain.
 #[derive(Debug)]
-pub struct DescribedTable {
+pub(crate) struct DescribedTable {
     pub table: Arc<Table>,
     /// Digest of `table`, as permits name it.
     pub contract_version: Digest,
@@ -42,7 +38,7 @@ pub struct DescribedTable {
 
 /// Why a description cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DescriptorError {
+pub(crate) enum DescriptorError {
     #[error("the node describes the domain `{0}`")]
     OtherDomain(String),
     #[error("`{0}` is reserved and cannot be a domain")]
@@ -65,12 +61,12 @@ pub enum DescriptorError {
 
 impl Described {
     /// Reads what a node of `domain` says.
-    pub fn read(domain: &str, descriptor: v1::Descriptor) -> Result<Self, DescriptorError> {
+    pub(crate) fn read(domain: &str, descriptor: v1::Descriptor) -> Result<Self, DescriptorError> {
         if descriptor.domain != domain {
             return Err(DescriptorError::OtherDomain(shorten(&descriptor.domain)));
         }
         check_name(domain)?;
-        if RESERVED_DOMAINS.contains(&domain) {
+        if names::is_reserved_domain(domain) {
             return Err(DescriptorError::ReservedDomain(domain.to_owned()));
         }
         if descriptor.node.is_empty() {
@@ -98,7 +94,7 @@ impl Described {
     }
 
     /// All tables, as policy sees them.
-    pub fn contracts(&self) -> Vec<Table> {
+    pub(crate) fn contracts(&self) -> Vec<Table> {
         self.tables.iter().map(|table| table.table.as_ref().clone()).collect()
     }
 }
@@ -153,15 +149,11 @@ fn read_column(table: &str, column: v1::Column) -> Result<Column, DescriptorErro
 
 /// Names stand in SQL, in paths and in errors: nothing but plain words.
 fn check_name(name: &str) -> Result<(), DescriptorError> {
-    let mut characters = name.chars();
-    let plain = characters.next().is_some_and(|first| first.is_ascii_lowercase())
-        && characters.all(|other| other.is_ascii_lowercase() || other.is_ascii_digit() || other == '_')
-        && name.len() <= NAME_BYTES_MAX;
-    if plain { Ok(()) } else { Err(DescriptorError::Name(shorten(name))) }
+    if names::is_name(name) { Ok(()) } else { Err(DescriptorError::Name(shorten(name))) }
 }
 
 fn shorten(name: &str) -> String {
-    name.chars().filter(|character| !character.is_control()).take(NAME_BYTES_MAX).collect()
+    name.chars().filter(|character| !character.is_control()).take(names::MAX_NAME_BYTES).collect()
 }
 
 #[cfg(test)]

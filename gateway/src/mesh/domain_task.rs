@@ -22,7 +22,7 @@ const FIRST_DESCRIPTION_WITHIN: Duration = Duration::from_secs(10);
 const BETWEEN_DESCRIPTIONS: Duration = Duration::from_millis(100);
 
 /// Runs until it is dropped.
-pub async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, state: Arc<MeshState>) {
+pub(crate) async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, state: Arc<MeshState>) {
     let domain = config.domain.as_str();
     let mut pause = FIRST_PAUSE;
     // Never empty, as the configuration checks; without a node there is nothing to do.

@@ -36,19 +36,19 @@ fn list(problems: &[Problem]) -> String {
 
 /// The operator's document on disk.
 #[derive(Debug)]
-pub struct MeshFile {
+pub(crate) struct MeshFile {
     path: PathBuf,
     broken: AtomicBool,
 }
 
 impl MeshFile {
     /// The file at `path`.
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, broken: AtomicBool::new(false) }
     }
 
     /// Reads the file.
-    pub fn read(&self) -> Result<Mesh, MeshFileError> {
+    pub(crate) fn read(&self) -> Result<Mesh, MeshFileError> {
         let path = self.path.display().to_string();
         let text = read_bounded(&self.path)
             .map_err(|source| MeshFileError::Unreadable { path: path.clone(), source })?
@@ -61,12 +61,12 @@ impl MeshFile {
     }
 
     /// Is the file on disk broken, so that the last good one is in use?
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
     }
 
     /// Takes over every change of the file. Runs until it is dropped.
-    pub async fn watch(self: Arc<Self>, state: Arc<MeshState>) {
+    pub(crate) async fn watch(self: Arc<Self>, state: Arc<MeshState>) {
         let mut settling = Settling::new(stamp(&self.path));
         loop {
             tokio::time::sleep(LOOK_EVERY).await;

@@ -12,10 +12,10 @@ mod settling;
 mod snapshot;
 mod state;
 
-pub use descriptor::{Described, DescribedTable, DescriptorError};
-pub use domain_files::DomainFiles;
-pub use domain_task::keep_described;
-pub use mesh_file::{MeshFile, MeshFileError};
-pub use node_connection::NodeConnection;
-pub use snapshot::{DomainView, Snapshot};
-pub use state::MeshState;
+pub(crate) use descriptor::{Described, DescribedTable};
+pub(crate) use domain_files::DomainFiles;
+pub(crate) use domain_task::keep_described;
+pub(crate) use mesh_file::{MeshFile, MeshFileError};
+pub(crate) use node_connection::NodeConnection;
+pub(crate) use snapshot::{DomainView, Snapshot};
+pub(crate) use state::MeshState;

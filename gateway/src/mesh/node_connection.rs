@@ -20,13 +20,13 @@ const FRAME_BYTES: u32 = 256 << 10;
 
 /// A connection that opens itself when it is first used, and again when it broke.
 #[derive(Debug, Clone)]
-pub struct NodeConnection {
+pub(crate) struct NodeConnection {
     channel: Channel,
 }
 
 impl NodeConnection {
     /// A connection to a node that must prove to be `certificate_name`.
-    pub fn open(node: &Uri, certificate_name: &str, tls: &NodesTls) -> Result<Self, TlsError> {
+    pub(crate) fn open(node: &Uri, certificate_name: &str, tls: &NodesTls) -> Result<Self, TlsError> {
         let endpoint = tls
             .endpoint(node, certificate_name)?
             .tcp_nodelay(true)
@@ -40,12 +40,13 @@ impl NodeConnection {
     }
 
     /// A connection over a channel that is there already.
-    pub fn over(channel: Channel) -> Self {
+    #[cfg(test)]
+    pub(crate) fn over(channel: Channel) -> Self {
         Self { channel }
     }
 
     /// For domain queries.
-    pub fn client(&self) -> FlightServiceClient<Channel> {
+    pub(crate) fn client(&self) -> FlightServiceClient<Channel> {
         FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(RESULT_MESSAGE_BYTES_MAX)
     }
 

@@ -12,7 +12,7 @@ use super::{Described, DescribedTable, NodeConnection};
 
 /// The mesh at one moment.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// The operator's document.
     pub mesh: Arc<Mesh>,
     /// The domains that have described themselves since the gateway started.
@@ -22,7 +22,7 @@ pub struct Snapshot {
 /// A domain at one moment. What a domain said last is kept when it goes away:
 /// who may see its tables is told that it is unavailable.
 #[derive(Debug, Clone)]
-pub struct DomainView {
+pub(crate) struct DomainView {
     pub name: String,
     /// Owner's and operator's documents, compiled for the domain's tables.
     pub policy: Arc<DomainPolicy>,
@@ -39,28 +39,28 @@ pub struct DomainView {
 
 impl Snapshot {
     /// A mesh in which no domain has described itself yet.
-    pub fn new(mesh: Arc<Mesh>) -> Self {
+    pub(crate) fn new(mesh: Arc<Mesh>) -> Self {
         Self { mesh, domains: BTreeMap::new() }
     }
 
     /// A domain by name.
-    pub fn domain(&self, name: &str) -> Option<&Arc<DomainView>> {
+    pub(crate) fn domain(&self, name: &str) -> Option<&Arc<DomainView>> {
         self.domains.get(name)
     }
 
     /// All domains, by name.
-    pub fn domains(&self) -> impl Iterator<Item = &Arc<DomainView>> {
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &Arc<DomainView>> {
         self.domains.values()
     }
 
     /// The moment of a statement in this mesh.
-    pub fn statement(&self, instant: i64) -> Statement {
+    pub(crate) fn statement(&self, instant: i64) -> Statement {
         Statement { instant, zone: self.mesh.time_zone() }
     }
 
     /// The same mesh with another state of one domain.
     #[must_use]
-    pub fn with_domain(&self, domain: DomainView) -> Self {
+    pub(crate) fn with_domain(&self, domain: DomainView) -> Self {
         let mut changed = self.clone();
         changed.domains.insert(domain.name.clone(), Arc::new(domain));
         changed
@@ -76,7 +76,7 @@ impl Snapshot {
 
     /// The same domains under another document of the operator.
     #[must_use]
-    pub fn with_mesh(&self, mesh: Arc<Mesh>) -> Self {
+    pub(crate) fn with_mesh(&self, mesh: Arc<Mesh>) -> Self {
         let domains =
             self.domains.iter().map(|(name, domain)| (name.clone(), Arc::new(domain.under(&mesh)))).collect();
         Self { mesh, domains }
@@ -85,7 +85,7 @@ impl Snapshot {
 
 impl DomainView {
     /// The domain as `described`, decided under `mesh`.
-    pub fn new(
+    pub(crate) fn new(
         name: &str,
         described: Arc<Described>,
         mesh: &Mesh,
@@ -102,22 +102,27 @@ impl DomainView {
     }
 
     /// Whom permits for the domain's node must name.
-    pub fn node(&self) -> &str {
+    pub(crate) fn node(&self) -> &str {
         &self.described.node
     }
 
     /// All tables, whoever may see them.
-    pub fn tables(&self) -> &[DescribedTable] {
+    pub(crate) fn tables(&self) -> &[DescribedTable] {
         &self.described.tables
     }
 
     /// A table, whoever may see it.
-    pub fn table(&self, name: &str) -> Option<&DescribedTable> {
+    pub(crate) fn table(&self, name: &str) -> Option<&DescribedTable> {
         self.described.tables.get(*self.positions.get(name)?)
     }
 
     /// The table as one principal gets it. `None`: it does not exist for this principal.
-    pub fn decide(&self, table: &str, principal: &Principal, statement: &Statement) -> Option<TableDecision> {
+    pub(crate) fn decide(
+        &self,
+        table: &str,
+        principal: &Principal,
+        statement: &Statement,
+    ) -> Option<TableDecision> {
         match self.policy.decide(table, principal, statement) {
             Decision::Visible(decision) => Some(decision),
             Decision::Absent { .. } => None,
@@ -126,7 +131,7 @@ impl DomainView {
 
     /// The same domain without a node that answers.
     #[must_use]
-    pub fn unavailable(&self) -> Self {
+    pub(crate) fn unavailable(&self) -> Self {
         Self { connection: None, ..self.clone() }
     }
 

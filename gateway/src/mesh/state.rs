@@ -12,7 +12,7 @@ use super::{Described, DomainView, NodeConnection, Snapshot};
 
 /// Swaps snapshots. Readers get one `Arc` and never wait for a writer's work.
 #[derive(Debug)]
-pub struct MeshState {
+pub(crate) struct MeshState {
     present: watch::Sender<Arc<Snapshot>>,
     /// Held by the one writer at a time. Readers do not take it: what a node
     /// sends may take long to compile, and nobody's query waits for that.
@@ -21,18 +21,18 @@ pub struct MeshState {
 
 impl MeshState {
     /// Starts without any domain.
-    pub fn new(mesh: Mesh) -> Self {
+    pub(crate) fn new(mesh: Mesh) -> Self {
         let present = watch::Sender::new(Arc::new(Snapshot::new(Arc::new(mesh))));
         Self { present, writing: Mutex::default() }
     }
 
     /// The present snapshot.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.present.borrow())
     }
 
     /// A node described its domain.
-    pub fn described(&self, domain: &str, described: Described, connection: Arc<NodeConnection>) {
+    pub(crate) fn described(&self, domain: &str, described: Described, connection: Arc<NodeConnection>) {
         self.described_while(domain, described, connection, &|| true);
     }
 
@@ -54,7 +54,7 @@ impl MeshState {
 
     /// A node described its domain in a way that cannot be used: what is not
     /// understood is not there.
-    pub fn not_understood(&self, domain: &str) {
+    pub(crate) fn not_understood(&self, domain: &str) {
         let nothing =
             Arc::new(Described { node: String::new(), revision: 0, tables: Vec::new(), documents: None });
         self.change(|snapshot| {
@@ -65,7 +65,7 @@ impl MeshState {
     }
 
     /// No node of the domain answers any more.
-    pub fn unavailable(&self, domain: &str) {
+    pub(crate) fn unavailable(&self, domain: &str) {
         self.change(|snapshot| {
             let view = snapshot.domain(domain).filter(|view| view.connection.is_some())?;
             Some(snapshot.with_domain(view.unavailable()))
@@ -78,13 +78,13 @@ impl MeshState {
     }
 
     /// The operator's document changed.
-    pub fn mesh_changed(&self, mesh: Mesh) {
+    pub(crate) fn mesh_changed(&self, mesh: Mesh) {
         let mesh = Arc::new(mesh);
         self.change(|snapshot| Some(snapshot.with_mesh(Arc::clone(&mesh))));
     }
 
     /// Waits until something changed against `seen`, or until the time is over.
-    pub async fn changed_since(&self, seen: &Arc<Snapshot>, within: Duration) -> Arc<Snapshot> {
+    pub(crate) async fn changed_since(&self, seen: &Arc<Snapshot>, within: Duration) -> Arc<Snapshot> {
         let mut receiver = self.present.subscribe();
         let changed = receiver.wait_for(|present| !Arc::ptr_eq(present, seen));
         // Both ways of not seeing a change leave the present snapshot, which is then tried again.

@@ -9,7 +9,7 @@ use meshgate_engine::{Engine, QuerySettings};
 
 /// Names of functions by the groups of `GetSqlInfo`, each sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FunctionNames {
+pub(crate) struct FunctionNames {
     pub numeric: Vec<String>,
     pub string: Vec<String>,
     pub system: Vec<String>,
@@ -18,7 +18,7 @@ pub struct FunctionNames {
 
 impl FunctionNames {
     /// The functions of the engine's sessions.
-    pub fn of(engine: &Engine) -> Result<Self> {
+    pub(crate) fn of(engine: &Engine) -> Result<Self> {
         let settings = QuerySettings { query_id: String::new(), instant: 0, zone: "UTC".to_owned() };
         let session = engine.session(settings, Arc::new(EmptyCatalogProviderList))?;
         let mut names = Self::default();

@@ -33,12 +33,12 @@ use crate::{
 use cut::{CutPlan, DomainQueryPlanner};
 use thread::PlanningThreads;
 
-pub use functions::FunctionNames;
-pub use notice::Notice;
+pub(crate) use functions::FunctionNames;
+pub(crate) use notice::Notice;
 
 /// Plans statements.
 #[derive(Debug)]
-pub struct Planner {
+pub(crate) struct Planner {
     engine: Arc<Engine>,
     limits: StatementLimits,
     threads: PlanningThreads,
@@ -46,7 +46,7 @@ pub struct Planner {
 
 /// A statement that can run.
 #[derive(Debug)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// Of the result.
     pub schema: SchemaRef,
     pub notice: Notice,
@@ -56,12 +56,12 @@ pub struct Planned {
 
 impl Planner {
     /// A planner for sessions of `engine`.
-    pub fn new(engine: Arc<Engine>, limits: StatementLimits) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, limits: StatementLimits) -> Self {
         Self { engine, limits, threads: PlanningThreads::new() }
     }
 
     /// Plans `sql` for the principal of `catalog`.
-    pub async fn plan(
+    pub(crate) async fn plan(
         &self,
         sql: String,
         catalog: Arc<PrincipalCatalog>,
@@ -159,6 +159,7 @@ fn unknown_table(reference: &TableReference) -> GatewayError {
     GatewayError::UnknownTable(ShownName::new(&parts.into_iter().flatten().collect::<Vec<_>>().join(".")))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place in which plans of callers become operators")]
 async fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<Planned, GatewayError> {
     let planning = |error| GatewayError::from_planning(&error);
     let plan = scalar_subquery::allow_null(plan).map_err(planning)?;

@@ -9,7 +9,7 @@ use crate::catalog::VisibleTable;
 
 /// Rules and masks of the tables and columns that a plan reads.
 #[derive(Debug, Clone, Default)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// How many rules can leave rows out, by table.
     row_rules: BTreeMap<String, usize>,
     masked_columns: BTreeSet<(String, usize)>,
@@ -41,7 +41,7 @@ impl Notice {
     }
 
     /// The notice as clients get it with a result.
-    pub fn to_json(&self, query_id: &str) -> String {
+    pub(crate) fn to_json(&self, query_id: &str) -> String {
         let policies = PoliciesJson {
             row_rules: self.row_rules.values().sum(),
             masked_columns: self.masked_columns.len(),

@@ -12,7 +12,7 @@ use crate::{mesh::Snapshot, status::GatewayError};
 
 /// Lies in the session of one query as an extension.
 #[derive(Debug)]
-pub struct QueryContext {
+pub(crate) struct QueryContext {
     pub query_id: String,
     pub principal: Arc<Principal>,
     /// The mesh that the query was planned against.
@@ -27,7 +27,7 @@ pub struct QueryContext {
 
 impl QueryContext {
     /// The context of a query that has not begun.
-    pub fn new(
+    pub(crate) fn new(
         query_id: String,
         principal: Arc<Principal>,
         snapshot: Arc<Snapshot>,
@@ -40,13 +40,13 @@ impl QueryContext {
 
     /// Keeps the first failure of a domain query: operators above wrap errors
     /// in ways that lose their type.
-    pub fn fail(&self, error: &GatewayError) {
+    pub(crate) fn fail(&self, error: &GatewayError) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert_with(|| error.clone());
     }
 
     /// The first failure of a domain query.
-    pub fn failure(&self) -> Option<GatewayError> {
+    pub(crate) fn failure(&self) -> Option<GatewayError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

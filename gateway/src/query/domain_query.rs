@@ -11,7 +11,7 @@ use prost::Message;
 
 /// A query for one domain.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DomainQuery {
+pub(crate) struct DomainQuery {
     pub domain: String,
     /// The exact bytes of a `meshgate.v1.DomainQuery`; permits hold their digest.
     pub bytes: Bytes,
@@ -25,7 +25,7 @@ pub struct DomainQuery {
 
 /// A table of a domain query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct QueriedTable {
+pub(crate) struct QueriedTable {
     pub table: String,
     pub contract_version: Digest,
     pub decision_digest: Digest,
@@ -34,11 +34,11 @@ pub struct QueriedTable {
 /// A domain query cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("the schema of a domain query cannot be encoded")]
-pub struct DomainQueryError(#[from] arrow::error::ArrowError);
+pub(crate) struct DomainQueryError(#[from] arrow::error::ArrowError);
 
 impl DomainQuery {
     /// A query in the form `Scan`.
-    pub fn scan(
+    pub(crate) fn scan(
         domain: &str,
         scan: v1::Scan,
         schema: SchemaRef,

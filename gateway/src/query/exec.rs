@@ -19,14 +19,14 @@ use super::{DomainQuery, QueryContext, stream};
 /// A leaf that gives the rows of one domain query, in one partition. It tells
 /// the planner nothing about them: no statistics, no order.
 #[derive(Debug)]
-pub struct DomainQueryExec {
+pub(crate) struct DomainQueryExec {
     query: Arc<DomainQuery>,
     properties: Arc<PlanProperties>,
 }
 
 impl DomainQueryExec {
     /// Reads the answer to `query`.
-    pub fn new(query: Arc<DomainQuery>) -> Self {
+    pub(crate) fn new(query: Arc<DomainQuery>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&query.schema)),
             Partitioning::UnknownPartitioning(1),
@@ -38,7 +38,8 @@ impl DomainQueryExec {
     }
 
     /// What is asked.
-    pub fn query(&self) -> &Arc<DomainQuery> {
+    #[cfg(test)]
+    pub(crate) fn query(&self) -> &Arc<DomainQuery> {
         &self.query
     }
 }

@@ -12,7 +12,7 @@ mod message;
 mod permit;
 mod stream;
 
-pub use context::QueryContext;
-pub use domain_query::{DomainQuery, DomainQueryError, QueriedTable};
-pub use exec::DomainQueryExec;
-pub use permit::{PermitIssuer, PermitIssuerError};
+pub(crate) use context::QueryContext;
+pub(crate) use domain_query::{DomainQuery, QueriedTable};
+pub(crate) use exec::DomainQueryExec;
+pub(crate) use permit::{PermitIssuer, PermitIssuerError};

@@ -16,7 +16,7 @@ const ID_BYTES: usize = 16;
 
 /// Issues permits under the gateway's name and key.
 #[derive(Debug)]
-pub struct PermitIssuer {
+pub(crate) struct PermitIssuer {
     gateway: String,
     signer: PermitSigner,
     clock: Clock,
@@ -29,7 +29,7 @@ pub struct PermitIssuerError;
 
 impl PermitIssuer {
     /// Issues as `gateway` with the configured key.
-    pub fn new(gateway: &str, key: &PermitKeyConfig, clock: Clock) -> Result<Self, PermitIssuerError> {
+    pub(crate) fn new(gateway: &str, key: &PermitKeyConfig, clock: Clock) -> Result<Self, PermitIssuerError> {
         let signer = PermitSigner::from_pem(&key.id, key.key.expose()).map_err(|_| PermitIssuerError)?;
         Ok(Self { gateway: gateway.to_owned(), signer, clock })
     }

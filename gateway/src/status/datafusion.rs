@@ -27,12 +27,12 @@ enum Phase {
 
 impl GatewayError {
     /// An error of planning or optimizing a statement.
-    pub fn from_planning(error: &DataFusionError) -> Self {
+    pub(crate) fn from_planning(error: &DataFusionError) -> Self {
         from_datafusion(error, Phase::Planning, DEPTH_MAX)
     }
 
     /// An error of executing a plan in the gateway.
-    pub fn from_execution(error: &DataFusionError) -> Self {
+    pub(crate) fn from_execution(error: &DataFusionError) -> Self {
         from_datafusion(error, Phase::Execution, DEPTH_MAX)
     }
 }

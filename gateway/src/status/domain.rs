@@ -10,7 +10,7 @@ use super::{ExpressionFault, GatewayError, Limit, ShownName};
 
 impl GatewayError {
     /// The error that `status` of a node of `domain` stands for.
-    pub fn from_domain(domain: &str, status: &Status) -> Self {
+    pub(crate) fn from_domain(domain: &str, status: &Status) -> Self {
         match DomainError::decode(status.details()) {
             Ok(error) if error.class() != Class::Unspecified => from_error(domain, &error, status),
             _ => from_code(domain, status),

@@ -11,18 +11,19 @@ mod name;
 
 use std::fmt;
 
+use meshgate_engine::audit_file::AuditError;
 use tonic::{Code, Status, metadata::MetadataValue};
 
-use crate::{audit::AuditError, identity::Unauthenticated, ticket::InvalidTicket};
+use crate::{identity::Unauthenticated, ticket::InvalidTicket};
 
-pub use name::ShownName;
+pub(crate) use name::ShownName;
 
 /// Response header, and key of the status metadata, with the query id.
-pub const QUERY_ID_HEADER: &str = "x-query-id";
+pub(crate) const QUERY_ID_HEADER: &str = "x-query-id";
 
 /// Why a request failed.
 #[derive(Debug, Clone)]
-pub enum GatewayError {
+pub(crate) enum GatewayError {
     Unauthenticated(Unauthenticated),
     /// The text is not a statement that is accepted; the sentence is made of the caller's own text.
     Statement(String),
@@ -68,7 +69,7 @@ pub enum GatewayError {
 
 /// What does not fit in a statement, beyond names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlanningFault {
+pub(crate) enum PlanningFault {
     /// A selected column is neither grouped nor aggregated.
     Grouping,
     /// Types of operands or arguments do not fit.
@@ -83,7 +84,7 @@ pub enum PlanningFault {
 
 /// How an expression failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExpressionFault {
+pub(crate) enum ExpressionFault {
     DivisionByZero,
     Overflow,
     Conversion,
@@ -95,7 +96,7 @@ pub enum ExpressionFault {
 
 /// A bound that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
+pub(crate) enum Limit {
     QueryTime,
     IdleTime,
     ResultRows,
@@ -104,7 +105,6 @@ pub enum Limit {
     /// Memory of all queries.
     Memory,
     Spill,
-    StatementBytes,
     /// Queries of the gateway at the same time.
     Queries,
     /// Queries of one principal at the same time.
@@ -117,7 +117,7 @@ pub enum Limit {
 
 impl GatewayError {
     /// The gRPC status of this error.
-    pub fn status(&self, query_id: &str) -> Status {
+    pub(crate) fn status(&self, query_id: &str) -> Status {
         let (code, class) = self.code_and_class();
         self.log(query_id, class);
         let mut status = Status::new(code, format!("{self} (query {query_id})"));
@@ -128,7 +128,7 @@ impl GatewayError {
     }
 
     /// The class of the error, for audit records and logs.
-    pub fn class(&self) -> &'static str {
+    pub(crate) fn class(&self) -> &'static str {
         self.code_and_class().1
     }
 
@@ -308,12 +308,9 @@ impl Limit {
             Self::QueryTime | Self::IdleTime => Code::DeadlineExceeded,
             // It helps to try again.
             Self::Memory | Self::Queries | Self::PerPrincipal | Self::DomainBusy => Code::Unavailable,
-            Self::ResultRows
-            | Self::ResultBytes
-            | Self::QueryMemory
-            | Self::Spill
-            | Self::StatementBytes
-            | Self::Domain => Code::InvalidArgument,
+            Self::ResultRows | Self::ResultBytes | Self::QueryMemory | Self::Spill | Self::Domain => {
+                Code::InvalidArgument
+            }
         }
     }
 }
@@ -336,7 +333,6 @@ impl fmt::Display for Limit {
             Self::Spill => {
                 "the query needs more disk space than is allowed: join, sort or aggregate fewer rows"
             }
-            Self::StatementBytes => "the statement is longer than is allowed: shorten it",
             Self::Queries => "the gateway runs as many queries as it can: try again in a moment",
             Self::PerPrincipal => {
                 "you run as many queries as are allowed at the same time: wait until one ends"

@@ -7,11 +7,11 @@ const SHOWN_CHARS_MAX: usize = 128;
 /// A name that a caller typed. Shown in backticks if it is harmless; a name
 /// with control characters, marks or line breaks is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShownName(Option<String>);
+pub(crate) struct ShownName(Option<String>);
 
 impl ShownName {
     /// The name, if it is harmless.
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let harmless = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '$' | '#' | ' ');
         let short = name.chars().count() <= SHOWN_CHARS_MAX;
         Self((!name.is_empty() && short && name.chars().all(harmless)).then(|| name.to_owned()))

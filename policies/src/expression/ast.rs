@@ -302,3 +302,19 @@ pub enum DateUnit {
     Minute,
     Second,
 }
+
+impl DateUnit {
+    /// As SQL writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Quarter => "quarter",
+            Self::Month => "month",
+            Self::Week => "week",
+            Self::Day => "day",
+            Self::Hour => "hour",
+            Self::Minute => "minute",
+            Self::Second => "second",
+        }
+    }
+}

@@ -29,7 +29,7 @@ pub use ast::{
 };
 pub use error::ExpressionError;
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};
-pub use types::{cast_cannot_fail, try_cast_exists};
+pub use types::{IntegerType, cast_cannot_fail, integer_type, try_cast_exists};
 
 pub(crate) use bind::{Caller, claims_of};
 pub(crate) use fold::{can_be_computed, truth};

@@ -1,10 +1,9 @@
-//! The canonical text of an expression: what digests are made of, and what
-//! EXPLAIN shows. Complete and unambiguous: two texts are equal exactly if the
+//! The canonical text of an expression: what digests are made of. Complete and unambiguous: two texts are equal exactly if the
 //! expressions are. Part of the policy language version.
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{ArithmeticOperator, ComparisonOperator, DateUnit, Expr, Function, Literal, Parameter};
+use super::{ArithmeticOperator, ComparisonOperator, Expr, Function, Literal, Parameter};
 use crate::DataType;
 
 impl Display for Expr {
@@ -148,24 +147,11 @@ fn call(f: &mut Formatter<'_>, function: &Function, args: &[Expr]) -> fmt::Resul
         Function::Substring { start, length: None } => write!(f, ", {start}")?,
         Function::Substring { start, length: Some(length) } => write!(f, ", {start}, {length}")?,
         Function::Replace { from, to } => write!(f, ", {}, {}", Quoted(from), Quoted(to))?,
-        Function::DateTrunc(unit) | Function::DatePart(unit) => write!(f, ", {}", unit_name(*unit))?,
+        Function::DateTrunc(unit) | Function::DatePart(unit) => write!(f, ", {}", unit.name())?,
         Function::AddDays(days) => write!(f, ", {days}")?,
         _ => {}
     }
     f.write_str(")")
-}
-
-fn unit_name(unit: DateUnit) -> &'static str {
-    match unit {
-        DateUnit::Year => "year",
-        DateUnit::Quarter => "quarter",
-        DateUnit::Month => "month",
-        DateUnit::Week => "week",
-        DateUnit::Day => "day",
-        DateUnit::Hour => "hour",
-        DateUnit::Minute => "minute",
-        DateUnit::Second => "second",
-    }
 }
 
 fn symbol(operator: ComparisonOperator) -> &'static str {

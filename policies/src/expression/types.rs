@@ -5,13 +5,13 @@ use crate::data_type::{DataType, TimeUnit};
 
 /// Number of bits and signedness of an integer type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct IntegerType {
-    pub(crate) signed: bool,
-    pub(crate) bits: u8,
+pub struct IntegerType {
+    pub signed: bool,
+    pub bits: u8,
 }
 
 /// What kind of integer a type is, if it is one.
-pub(crate) fn integer_type(data_type: &DataType) -> Option<IntegerType> {
+pub fn integer_type(data_type: &DataType) -> Option<IntegerType> {
     let (signed, bits) = match data_type {
         DataType::Int8 => (true, 8),
         DataType::Int16 => (true, 16),
@@ -28,7 +28,7 @@ pub(crate) fn integer_type(data_type: &DataType) -> Option<IntegerType> {
 
 impl IntegerType {
     /// Decimal digits that hold every value.
-    fn digits(self) -> u8 {
+    pub fn digits(self) -> u8 {
         match (self.bits, self.signed) {
             (8, _) => 3,
             (16, _) => 5,
@@ -55,7 +55,8 @@ impl IntegerType {
         if self.signed && wrapped >= span / 2 { wrapped - span } else { wrapped }
     }
 
-    fn widens_to(self, to: Self) -> bool {
+    /// Does `to` hold every value of this type?
+    pub fn widens_to(self, to: Self) -> bool {
         match (self.signed, to.signed) {
             (true, false) => false,
             (false, true) => to.bits > self.bits,

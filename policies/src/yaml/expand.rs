@@ -2,6 +2,8 @@
 //! `${file:path}`; `$${` is a literal `${`. What they stand for is looked up by
 //! the caller. A looked-up text is not expanded again.
 
+use super::{Node, Problem, Value};
+
 /// What a `${..}` refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reference<'a> {
@@ -20,6 +22,38 @@ pub enum ExpandError {
     Unset(String),
     #[error("the file `{0}` cannot be read")]
     Unreadable(String),
+}
+
+/// Replaces the references in all values of `root`. Done on the tree, so that
+/// what a variable holds can never become a key or a list.
+pub fn expand_all(
+    file: &str,
+    root: &mut Node,
+    lookup: &dyn Fn(Reference<'_>) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) {
+    let line = root.line;
+    match &mut root.value {
+        Value::Scalar { text, quoted } => {
+            if !text.contains("${") {
+                return;
+            }
+            match expand(text, lookup) {
+                Ok(expanded) => (*text, *quoted) = (expanded, true),
+                Err(error) => problems.push(Problem::error(file, line, error.to_string())),
+            }
+        }
+        Value::Sequence(items) => {
+            for item in items {
+                expand_all(file, item, lookup, problems);
+            }
+        }
+        Value::Mapping(entries) => {
+            for entry in entries {
+                expand_all(file, &mut entry.value, lookup, problems);
+            }
+        }
+    }
 }
 
 /// Replaces the references in `text`.

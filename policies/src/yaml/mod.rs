@@ -11,8 +11,9 @@ mod reader;
 mod suggest;
 #[cfg(test)]
 mod tests;
+pub mod units;
 
-pub use expand::{ExpandError, Reference, expand};
+pub use expand::{ExpandError, Reference, expand, expand_all};
 pub use parse::{Entry, MAX_BYTES, MAX_DEPTH, Node, Value, parse};
 pub use problem::{Problem, Severity};
 pub use reader::{Reader, UnknownKeys};

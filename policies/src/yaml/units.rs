@@ -1,9 +1,10 @@
-//! Times and sizes as people write them: `10m`, `2GiB`, `50_000_000`.
+//! Times, sizes and counts as people write them in configuration files:
+//! `10m`, `2GiB`, `50_000_000`.
 
 use std::time::Duration;
 
 /// A time such as `250ms`, `30s`, `10m`, `2h`, `7d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let milliseconds = match unit {
         "ms" => 1,
@@ -17,7 +18,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// A size such as `64KiB`, `2GiB`, `500MB` or plain bytes.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let factor = match unit {
         "" | "B" => 1,
@@ -35,7 +36,7 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
 }
 
 /// A count such as `50000000` or `50_000_000`.
-pub(super) fn count(text: &str) -> Option<u64> {
+pub fn count(text: &str) -> Option<u64> {
     match split(text)? {
         (number, "") => Some(number),
         _ => None,
@@ -60,6 +61,7 @@ mod tests {
         assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(duration("10m"), Some(Duration::from_secs(600)));
         assert_eq!(duration(" 2 h "), Some(Duration::from_secs(7200)));
+        assert_eq!(duration("500 ms"), Some(Duration::from_millis(500)));
         for wrong in
             ["", "10", "m", "-1s", "1.5h", "10 min", "99999999999999999999s", "18446744073709551615d"]
         {
@@ -73,7 +75,7 @@ mod tests {
         assert_eq!(bytes("500MB"), Some(500_000_000));
         assert_eq!(bytes("4096"), Some(4096));
         assert_eq!(count("50_000_000"), Some(50_000_000));
-        for wrong in ["", "GiB", "2Gi", "1e9", "-5", "18446744073709551615KiB"] {
+        for wrong in ["", "GiB", "2Gi", "1e9", "-5", "1.5GiB", "18446744073709551615KiB"] {
             assert_eq!(bytes(wrong), None, "{wrong}");
         }
         assert_eq!(count("8 queries"), None);

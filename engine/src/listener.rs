@@ -1,5 +1,5 @@
-//! Accepting connections with a bound: a fixed number at a time, and an accept
-//! error never ends the server.
+//! Accepting connections with a bound: a fixed number at a time, an accept
+//! error never ends the server, and the peer's certificate stays readable.
 
 use std::io;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use tonic::transport::server::{Connected, TcpConnectInfo};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections of `listener`, at most `limit` at a time; the others wait in the kernel's backlog.
-pub(crate) fn connections(listener: TcpListener, limit: usize) -> impl Stream<Item = io::Result<Connection>> {
+pub fn connections(listener: TcpListener, limit: usize) -> impl Stream<Item = io::Result<Connection>> {
     let slots = Arc::new(Semaphore::new(limit));
     futures::stream::unfold((listener, slots), |(listener, slots)| async move {
         let slot = slots.clone().acquire_owned().await.ok()?;
@@ -46,7 +46,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 /// A TCP connection that holds one of the listener's slots while it lives.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     _slot: OwnedSemaphorePermit,
 }
