@@ -73,15 +73,16 @@ pub(crate) fn rows(batch: &RecordBatch) -> Result<Vec<Vec<Option<String>>>, Fail
     let formatters = batch
         .columns()
         .iter()
-        .map(|column| ArrayFormatter::try_new(column, &options).map(|formatter| (column, formatter)))
-        .collect::<Result<Vec<_>, _>>()
+        // Logical: a column that is nothing but `null` has no validity of its own.
+        .map(|column| Ok((column.logical_nulls(), ArrayFormatter::try_new(column, &options)?)))
+        .collect::<Result<Vec<_>, ArrowError>>()
         .map_err(unprintable)?;
     (0..batch.num_rows())
         .map(|row| {
             formatters
                 .iter()
-                .map(|(column, formatter)| {
-                    if column.is_null(row) {
+                .map(|(nulls, formatter)| {
+                    if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                         return Ok(None);
                     }
                     formatter.value(row).try_to_string().map(Some).map_err(unprintable)
@@ -162,6 +163,14 @@ pub(crate) mod tests {
             "order_id,note,total,day\n1001,\"a,\"\"b\"\"\",120.00,2024-10-04\n1002,\"\",,\n"
         );
         assert_eq!(printed(Format::Csv, &[]), "order_id,note,total,day\n");
+    }
+
+    #[test]
+    fn a_null_without_a_type_is_null() {
+        let schema = Schema::new(vec![Field::new("n", DataType::Null, true)]);
+        let column: ArrayRef = Arc::new(arrow::array::NullArray::new(1));
+        let batch = RecordBatch::try_new(Arc::new(schema), vec![column]).unwrap();
+        assert_eq!(rows(&batch).unwrap(), [[None]]);
     }
 
     #[test]
