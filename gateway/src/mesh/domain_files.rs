@@ -24,7 +24,7 @@ use crate::{
 
 /// The folder of the domains' files.
 #[derive(Debug)]
-pub struct DomainFiles {
+pub(crate) struct DomainFiles {
     folder: PathBuf,
     domains: AtomicUsize,
     broken: AtomicBool,
@@ -40,23 +40,23 @@ struct Listeners {
 
 impl DomainFiles {
     /// The files in `folder`, from which this many domains were read at start.
-    pub fn new(folder: PathBuf, domains: usize) -> Self {
+    pub(crate) fn new(folder: PathBuf, domains: usize) -> Self {
         Self { folder, domains: AtomicUsize::new(domains), broken: AtomicBool::new(false) }
     }
 
     /// How many domains take part in the mesh.
-    pub fn domains(&self) -> usize {
+    pub(crate) fn domains(&self) -> usize {
         self.domains.load(Ordering::Relaxed)
     }
 
     /// Is a file on disk broken, so that the last good ones are in use?
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
     }
 
     /// Listens to the nodes of `domains`, and takes over every change of the
     /// files. Runs until it is dropped.
-    pub async fn watch(
+    pub(crate) async fn watch(
         self: Arc<Self>,
         domains: Vec<DomainConfig>,
         tls: Arc<NodesTls>,

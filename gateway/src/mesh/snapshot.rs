@@ -68,7 +68,7 @@ impl Snapshot {
 
     /// The same mesh without one domain.
     #[must_use]
-    pub fn without_domain(&self, domain: &str) -> Self {
+    pub(crate) fn without_domain(&self, domain: &str) -> Self {
         let mut changed = self.clone();
         changed.domains.remove(domain);
         changed

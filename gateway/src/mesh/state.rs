@@ -73,7 +73,7 @@ impl MeshState {
     }
 
     /// The domain does not take part in the mesh any more.
-    pub fn left(&self, domain: &str) {
+    pub(crate) fn left(&self, domain: &str) {
         self.change(|snapshot| snapshot.domain(domain).map(|_| snapshot.without_domain(domain)));
     }
 
