@@ -32,6 +32,7 @@ impl MeshState {
     }
 
     /// A node described its domain.
+    #[cfg(test)]
     pub(crate) fn described(&self, domain: &str, described: Described, connection: Arc<NodeConnection>) {
         self.described_while(domain, described, connection, &|| true);
     }
