@@ -66,8 +66,12 @@ const EXECUTION_PLAN: &[&str] = &[
 /// Folders of the crates that this build uses.
 fn crate_folders() -> BTreeMap<String, PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // Of this platform only: crates for others need not be on this machine.
+    let compiler = Command::new("rustc").arg("-vV").output().unwrap();
+    let about = String::from_utf8(compiler.stdout).unwrap();
+    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", host])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
