@@ -15,6 +15,7 @@ mod describe;
 mod flight;
 mod http;
 mod keys;
+mod lookups;
 mod node;
 mod query;
 mod readiness;

@@ -17,6 +17,7 @@ use prost::Message;
 use tokio::time::Instant;
 use tonic::Status;
 
+use crate::lookups::Lookups;
 use crate::node::{self, Node, Phase};
 use crate::record::OpenRecord;
 use crate::request::{CheckedQuery, Refusal, TICKET_BYTES, check_query, same_promise};
@@ -70,7 +71,7 @@ struct Begun<S> {
 
 async fn begin(
     node: &Node,
-    state: &State,
+    state: &Arc<State>,
     permit: &Permit,
     query: &[u8],
     now: i64,
@@ -96,7 +97,9 @@ async fn begin(
     let catalogs = Arc::new(MemoryCatalogProviderList::new());
     let session = node.engine.session(settings, catalogs).map_err(engine)?;
     let context = session.task_ctx();
-    let planning = plan(session, checked.clone());
+    let (state, most_keys) = (Arc::clone(state), node.limits.lookup_keys);
+    let lookups = Lookups::new(state, session.clone(), &checked.decision.lookups, most_keys);
+    let planning = plan(session, checked.clone(), lookups);
     let planned = node.engine.run(async { Ok(planning.await) }, deadline.into_std()).await;
     let physical = planned.map_err(engine)??;
     let batches = node.engine.execute(physical, context, deadline.into_std()).map_err(engine)?;
@@ -107,6 +110,7 @@ async fn begin(
 async fn plan(
     session: SessionState,
     checked: Arc<CheckedQuery>,
+    lookups: Arc<Lookups>,
 ) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
     let unavailable = |fault: TableFault| QueryError::unavailable(checked.table.name(), fault);
     let engine = |error| QueryError::engine(checked.table.name(), error);
@@ -114,7 +118,8 @@ async fn plan(
     let raw = source.open(&session).await.map_err(|error| unavailable(error.into()))?;
     let contract = checked.table.contract().clone();
     let secured = SecuredTable::new(&checked.decision, contract, raw.provider)
-        .map_err(|error| unavailable(error.into()))?;
+        .map_err(|error| unavailable(error.into()))?
+        .with_lookups(lookups);
     let logical = logical_plan(secured, &checked).map_err(engine)?;
     #[expect(clippy::disallowed_methods, reason = "our own plan over one secured table, after all checks")]
     let physical = session.create_physical_plan(&logical).await.map_err(engine)?;

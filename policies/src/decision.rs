@@ -5,6 +5,7 @@ use crate::{DataType, Digest, expression::Expr};
 /// Outcome of a decision.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly always a visible one")]
 pub enum Decision {
     /// The table does not exist for this principal. Why is for logs and the
     /// owner only: callers cannot tell it from a table that is not there.
@@ -27,9 +28,24 @@ pub struct TableDecision {
     /// Positions in `rules` of those that can leave rows out for this
     /// principal; empty exactly if `rows` is `None`.
     pub row_rules: Vec<usize>,
+    /// The sets that `rows` and the cells test membership in, each behind
+    /// those that it needs itself.
+    pub lookups: Vec<DecidedLookup>,
     /// Visible columns with types and nullability, plain columns, ids and
     /// parsed forms of matching rules: what gateway and node compare.
     pub digest: Digest,
+}
+
+/// A set of keys, as one principal's rules see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecidedLookup {
+    /// Unique in the domain.
+    pub name: String,
+    /// The table of the same domain that holds the keys.
+    pub table: String,
+    /// That table as the lookup reads it: the key alone, raw, of the rows that
+    /// count. Lookups of its own stand in the list before this one.
+    pub keys: TableDecision,
 }
 
 /// A visible column.

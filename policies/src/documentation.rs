@@ -32,6 +32,7 @@ fn tables() -> Vec<Table> {
     let timestamp = DataType::Timestamp { unit: TimeUnit::Microsecond, zone: None };
     let columns = vec![
         ("region", DataType::Text, "internal", ""),
+        ("store", DataType::Text, "internal", ""),
         ("note", DataType::Text, "confidential", "pii"),
         ("card", DataType::Text, "restricted", "pci"),
         ("total", DataType::Decimal { precision: 12, scale: 2 }, "internal", ""),
@@ -49,6 +50,10 @@ fn tables() -> Vec<Table> {
     };
     vec![
         table("orders", columns.into_iter().map(column).collect()),
+        table(
+            "stores",
+            ["store", "path"].map(|name| column((name, DataType::Text, "internal", ""))).to_vec(),
+        ),
         table("order_lines", vec![column(("sku", DataType::Text, "public", ""))]),
     ]
 }
@@ -75,14 +80,20 @@ fn documents_of_the_documentation_load() {
     let Decision::Visible(decision) = policy.decide("orders", &principal, &statement) else {
         panic!("sven is a controller");
     };
-    assert_eq!(decision.columns.len(), 7);
+    assert_eq!(decision.columns.len(), 8);
 }
 
 #[test]
 fn expressions_of_the_documentation_read() {
     let (mesh, tables) = (mesh(), tables());
-    let scope =
-        Scope { columns: &tables[0].columns, claims: &mesh.claims, zone: mesh.time_zone(), cell: None };
+    let lookups = [("my_stores".to_owned(), DataType::Text)].into();
+    let scope = Scope {
+        columns: &tables[0].columns,
+        claims: &mesh.claims,
+        lookups: Some(&lookups),
+        zone: mesh.time_zone(),
+        cell: None,
+    };
     let lines: Vec<&str> = blocks("sql").into_iter().flat_map(str::lines).collect();
     assert!(lines.len() > 20);
     for line in lines {

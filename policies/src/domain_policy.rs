@@ -1,10 +1,12 @@
 //! The policy of one domain, compiled for its tables.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Decision, Digest, Mesh, Principal, Statement, Table,
-    compile::{Rules, TablePolicy, compile},
+    compile::{Compiled, Rules, compile},
+    decide::{OpenTables, decide},
+    decision_cache::DecisionCache,
     digest::DigestBuilder,
     document::OwnerDocument,
     expression::Caller,
@@ -31,7 +33,9 @@ pub struct Document {
 pub struct DomainPolicy {
     owner_version: Digest,
     operator_version: Digest,
-    tables: HashMap<String, TablePolicy>,
+    rules: Compiled,
+    open: OpenTables,
+    decisions: DecisionCache,
     no_claims: BTreeSet<String>,
 }
 
@@ -69,7 +73,9 @@ impl DomainPolicy {
         let policy = Self {
             owner_version: owner_version(&sorted),
             operator_version: mesh.version(),
-            tables: compiled.into_iter().map(|table| (table.name.clone(), table)).collect(),
+            open: OpenTables::new(compiled.tables.values()),
+            decisions: DecisionCache::new(compiled.moment()),
+            rules: compiled,
             no_claims: BTreeSet::new(),
         };
         Ok((policy, problems))
@@ -81,7 +87,9 @@ impl DomainPolicy {
         Self {
             owner_version: version,
             operator_version: version,
-            tables: HashMap::new(),
+            rules: Compiled::default(),
+            open: OpenTables::default(),
+            decisions: DecisionCache::default(),
             no_claims: BTreeSet::new(),
         }
     }
@@ -98,15 +106,23 @@ impl DomainPolicy {
 
     /// What policy says for one principal and one table. An unknown table is absent.
     pub fn decide(&self, table: &str, principal: &Principal, statement: &Statement) -> Decision {
-        match self.tables.get(table) {
-            Some(policy) => policy.decide(&Caller { principal, statement }),
-            None => Decision::Absent { rules: Vec::new() },
+        if !self.rules.tables.contains_key(table) {
+            return Decision::Absent { rules: Vec::new() };
         }
+        self.decisions.decision(table, principal, statement, || {
+            decide(&self.rules, table, &Caller { principal, statement })
+        })
+    }
+
+    /// The tables that may exist for a principal, sorted: a grant on them names
+    /// one of its roles or groups, itself, or everyone.
+    pub fn open_tables(&self, principal: &Principal) -> Vec<&str> {
+        self.open.of(principal)
     }
 
     /// The claims that rules of a table read: only these travel in its permits.
     pub fn claims_read(&self, table: &str) -> &BTreeSet<String> {
-        self.tables.get(table).map_or(&self.no_claims, |policy| &policy.claims_read)
+        self.rules.tables.get(table).map_or(&self.no_claims, |policy| &policy.claims_read)
     }
 }
 
@@ -117,7 +133,12 @@ fn in_order(documents: &[Document]) -> Vec<&Document> {
 }
 
 fn rules_of(document: &OwnerDocument) -> Rules<'_> {
-    Rules { own_masks: &document.masks, grants: &document.grants, restrictions: &document.restrictions }
+    Rules {
+        lookups: &document.lookups,
+        own_masks: &document.masks,
+        grants: &document.grants,
+        restrictions: &document.restrictions,
+    }
 }
 
 /// Ids are unique in the domain: audit and tests name rules by them.

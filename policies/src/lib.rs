@@ -11,6 +11,7 @@ pub mod data_type;
 mod data_type_text;
 mod decide;
 pub mod decision;
+mod decision_cache;
 pub mod digest;
 mod document;
 #[cfg(test)]
@@ -35,4 +36,4 @@ pub use statement::Statement;
 
 /// Version of the expression language and of the cell rule. Gateway and node
 /// must agree on it before their decisions can be compared.
-pub const POLICY_LANGUAGE: u32 = 1;
+pub const POLICY_LANGUAGE: u32 = 2;

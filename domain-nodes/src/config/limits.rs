@@ -18,12 +18,14 @@ pub(super) fn read_bytes<T: TryFrom<u64>>(reader: &mut Reader<'_, '_>, key: &str
 }
 
 pub(super) fn read_count(reader: &mut Reader<'_, '_>, key: &str, value: &mut usize) {
+    read_count_up_to(reader, key, value, 1_000_000);
+}
+
+pub(super) fn read_count_up_to(reader: &mut Reader<'_, '_>, key: &str, value: &mut usize, most: u64) {
     let parsed = |text: &str| {
-        units::count(text)
-            .filter(|count| (1..=1_000_000).contains(count))
-            .and_then(|count| count.try_into().ok())
+        units::count(text).filter(|count| (1..=most).contains(count)).and_then(|count| count.try_into().ok())
     };
-    read(reader, key, value, parsed, "a number from 1 to 1000000");
+    read(reader, key, value, parsed, &format!("a number from 1 to {most}"));
 }
 
 fn read<T>(

@@ -68,6 +68,8 @@ pub struct NodeLimits {
     pub spill: u64,
     pub spill_folder: PathBuf,
     pub concurrent_queries: usize,
+    /// Different keys of one lookup.
+    pub lookup_keys: usize,
     pub connections: usize,
     /// Time that running queries get to finish when the node shuts down.
     pub shutdown_grace: Duration,
@@ -82,6 +84,7 @@ impl Default for NodeLimits {
             spill: 16 << 30,
             spill_folder: std::env::temp_dir().join("meshgate-node-spill"),
             concurrent_queries: 64,
+            lookup_keys: 1_000_000,
             connections: 256,
             shutdown_grace: Duration::from_secs(10),
         }
@@ -310,6 +313,7 @@ fn read_limits(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> NodeLimits {
     limits::read_bytes(&mut reader, "query_memory", &mut limits.query_memory);
     limits::read_bytes(&mut reader, "spill", &mut limits.spill);
     limits::read_count(&mut reader, "concurrent_queries", &mut limits.concurrent_queries);
+    limits::read_count_up_to(&mut reader, "lookup_keys", &mut limits.lookup_keys, 100_000_000);
     limits::read_count(&mut reader, "connections", &mut limits.connections);
     limits::read_duration(&mut reader, "shutdown_grace", &mut limits.shutdown_grace);
     if reader.has("spill_folder")

@@ -4,6 +4,7 @@ use datafusion::error::DataFusionError;
 use uuid::Uuid;
 
 use super::scrub::ScrubError;
+use crate::lookups::LookupError;
 use crate::source::SourceError;
 
 /// Why a decision cannot be enforced on a table. For the node's log: some
@@ -98,6 +99,10 @@ pub(super) fn withhold(table: &str, failure: &Failure) -> ReadError {
 
 fn classify(failure: &Failure, id: Uuid) -> (ReadError, &'static str) {
     match failure {
+        Failure::Below(DataFusionError::External(external)) if external.is::<LookupError>() => {
+            let lookup = external.downcast_ref::<LookupError>();
+            (lookup.map_or(ReadError::Unavailable { id }, |lookup| lookup.seen_above(id)), "lookup")
+        }
         Failure::Below(below) => classify_below(below.find_root(), id),
         Failure::PromiseBroken { .. } => (ReadError::Unavailable { id }, "promise_broken"),
         Failure::Scrub { .. } | Failure::Shape(_) => (ReadError::Unavailable { id }, "inconsistent_data"),

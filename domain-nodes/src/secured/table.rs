@@ -19,7 +19,11 @@ use datafusion::{
         projection::{ProjectionExec, ProjectionExpr},
     },
 };
-use meshgate_engine::{data_type, lower::lower, predicate::is_leak_proof};
+use meshgate_engine::{
+    data_type,
+    lower::{lower, with_keys},
+    predicate::is_leak_proof,
+};
 use meshgate_policies::{Cell, DecidedColumn, Table, TableDecision};
 
 use super::{
@@ -27,6 +31,7 @@ use super::{
     error::{Failure, SecureError, withhold},
     walker::Fingerprint,
 };
+use crate::lookups::Lookups;
 
 /// A table as one principal gets it.
 pub struct SecuredTable {
@@ -40,6 +45,16 @@ pub struct SecuredTable {
     rows: Option<Expr>,
     /// Has exactly the contract's columns, all nullable.
     raw: Arc<dyn TableProvider>,
+    /// Where expressions get the keys of their lookups from.
+    lookups: Option<Arc<Lookups>>,
+}
+
+/// A requested column.
+struct Output<'a> {
+    name: &'a str,
+    column: &'a SecuredColumn,
+    /// As in the column, with the keys of its lookups.
+    computed: Option<Expr>,
 }
 
 #[derive(Debug)]
@@ -75,7 +90,22 @@ impl SecuredTable {
             columns,
             rows: decision.rows.as_ref().map(lowered).transpose()?,
             raw,
+            lookups: None,
         })
+    }
+
+    #[must_use]
+    pub(crate) fn with_lookups(self, lookups: Arc<Lookups>) -> Self {
+        Self { lookups: Some(lookups), ..self }
+    }
+
+    /// An expression as it is computed, with the keys of its lookups.
+    async fn complete(&self, expression: Option<&Expr>) -> Result<Option<Expr>> {
+        let Some(expression) = expression.cloned() else { return Ok(None) };
+        Ok(Some(match &self.lookups {
+            Some(lookups) => lookups.complete(expression).await?,
+            None => with_keys(expression, &|_| None)?,
+        }))
     }
 
     fn accepts(&self, filter: &Expr) -> bool {
@@ -94,14 +124,15 @@ impl SecuredTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let outputs = self.outputs(projection)?;
-        let predicates = self.predicates(filters)?;
+        let outputs = self.outputs(projection).await?;
+        let rows = self.complete(self.rows.as_ref()).await?;
+        let predicates = self.predicates(rows.as_ref(), filters)?;
         let needed = self.needed(&outputs, &predicates);
         let raw = self.raw_scan(state, &needed, &predicates, limit).await?;
         let scope = Scope::new(state, &raw)?;
 
         let mut required = Vec::new();
-        for predicate in self.rows.iter().cloned().flat_map(split_conjunction_owned) {
+        for predicate in rows.into_iter().flat_map(split_conjunction_owned) {
             required.push(scope.expression(predicate)?);
         }
         let mut accepted = Vec::with_capacity(filters.len());
@@ -112,17 +143,17 @@ impl SecuredTable {
 
         let mut cells = Vec::with_capacity(outputs.len());
         let mut plain = Vec::new();
-        for (field, column) in &outputs {
-            let cell = match &column.computed {
+        for output in &outputs {
+            let cell = match &output.computed {
                 Some(expression) => scope.expression(expression.clone())?,
-                None => scope.column(field)?,
+                None => scope.column(output.name)?,
             };
-            if column.computed.is_some() {
+            if output.computed.is_some() {
                 required.push(Arc::clone(&cell));
-            } else if column.plain {
+            } else if output.column.plain {
                 plain.push(Arc::clone(&cell));
             }
-            cells.push(ProjectionExpr { expr: cell, alias: field.clone() });
+            cells.push(ProjectionExpr { expr: cell, alias: output.name.to_owned() });
         }
         for filter in filters {
             for column in filter.column_refs() {
@@ -132,9 +163,9 @@ impl SecuredTable {
         let table = BarrierTable {
             name: self.name.clone(),
             schema: self.projected_schema(projection)?,
-            plain: outputs.iter().map(|(_, column)| column.plain).collect(),
+            plain: outputs.iter().map(|output| output.column.plain).collect(),
             // All that a plain column of an unfiltered table holds is visible.
-            scrubbed: outputs.iter().map(|(_, column)| self.rows.is_some() || !column.plain).collect(),
+            scrubbed: outputs.iter().map(|output| self.rows.is_some() || !output.column.plain).collect(),
             all_rows: self.rows.is_none(),
             fingerprint: Fingerprint::new(&raw, &required, &accepted, &plain)?,
         };
@@ -142,17 +173,18 @@ impl SecuredTable {
         Ok(Arc::new(BarrierExec::try_new(Arc::new(table), Arc::new(masked))?))
     }
 
-    fn outputs(&self, projection: Option<&Vec<usize>>) -> Result<Vec<(String, &SecuredColumn)>> {
-        let output = |index: usize| {
-            let field = self.schema.fields().get(index);
-            let column = self.columns.get(index);
-            field.zip(column).map(|(field, column)| (field.name().clone(), column))
-        };
-        let found: Option<Vec<_>> = match projection {
-            Some(projection) => projection.iter().map(|index| output(*index)).collect(),
-            None => (0..self.columns.len()).map(output).collect(),
-        };
-        found.ok_or_else(|| DataFusionError::Plan("no such column".to_owned()))
+    async fn outputs(&self, projection: Option<&Vec<usize>>) -> Result<Vec<Output<'_>>> {
+        let everything: Vec<usize> = (0..self.columns.len()).collect();
+        let mut outputs = Vec::new();
+        for index in projection.unwrap_or(&everything) {
+            let field = self.schema.fields().get(*index);
+            let (Some(field), Some(column)) = (field, self.columns.get(*index)) else {
+                return Err(DataFusionError::Plan("no such column".to_owned()));
+            };
+            let computed = self.complete(column.computed.as_ref()).await?;
+            outputs.push(Output { name: field.name(), column, computed });
+        }
+        Ok(outputs)
     }
 
     fn projected_schema(&self, projection: Option<&Vec<usize>>) -> Result<SchemaRef> {
@@ -164,26 +196,26 @@ impl SecuredTable {
 
     /// The row predicate and the accepted filters. A filter that was not
     /// accepted must not have come here.
-    fn predicates(&self, filters: &[Expr]) -> Result<Vec<Expr>> {
+    fn predicates(&self, rows: Option<&Expr>, filters: &[Expr]) -> Result<Vec<Expr>> {
         if !filters.iter().all(|filter| self.accepts(filter)) {
             return Err(DataFusionError::Plan(
                 "a secured table got a filter that it did not accept".to_owned(),
             ));
         }
-        let own = self.rows.iter().cloned();
+        let own = rows.into_iter().cloned();
         let users = filters.iter().map(|filter| unnormalize_col(filter.clone()));
         Ok(own.chain(users).flat_map(split_conjunction_owned).collect())
     }
 
     /// Raw columns that outputs and predicates read, in contract order.
-    fn needed(&self, outputs: &[(String, &SecuredColumn)], predicates: &[Expr]) -> Vec<usize> {
+    fn needed(&self, outputs: &[Output<'_>], predicates: &[Expr]) -> Vec<usize> {
         let raw = self.raw.schema();
         let position = |name: &str| raw.index_of(name).ok();
         let mut needed = BTreeSet::new();
-        for (_, column) in outputs {
-            match &column.computed {
+        for output in outputs {
+            match &output.computed {
                 None => {
-                    needed.insert(column.index);
+                    needed.insert(output.column.index);
                 }
                 Some(expression) => {
                     let read = expression.column_refs();

@@ -1,6 +1,7 @@
 //! A real node on a free port, called as a gateway calls it.
 
 mod describing;
+mod lookups;
 mod peers;
 mod permits;
 mod queries;

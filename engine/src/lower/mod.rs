@@ -7,9 +7,11 @@
 //! nothing is coerced: types are those of the policy language.
 
 mod cast;
+mod coarse;
 mod date_trunc;
 mod function;
 mod literal;
+mod lookup;
 #[cfg(test)]
 mod tests;
 mod type_of;
@@ -25,6 +27,8 @@ use meshgate_policies::expression::{ArithmeticOperator, ComparisonOperator, Expr
 use crate::data_type::to_arrow;
 use crate::junction::balanced;
 use type_of::type_of;
+
+pub use lookup::{lookups_in, with_keys};
 
 /// Why a policy expression has no counterpart that cannot fail. Names types
 /// and functions only.
@@ -46,7 +50,8 @@ pub enum LowerError {
     Arguments { function: String },
 }
 
-/// Lowers a bound expression. Columns become unqualified columns by name.
+/// Lowers a bound expression. Columns become unqualified columns by name;
+/// lookups get their keys by [`with_keys`].
 pub fn lower(expr: &PolicyExpr) -> Result<Expr, LowerError> {
     Ok(match expr {
         PolicyExpr::Column { name, .. } => Expr::Column(Column::new_unqualified(name)),
@@ -63,6 +68,7 @@ pub fn lower(expr: &PolicyExpr) -> Result<Expr, LowerError> {
         PolicyExpr::IsNull { expr, negated: true } => Expr::IsNotNull(Box::new(lower(expr)?)),
         PolicyExpr::IsTrue(inner) => Expr::IsTrue(Box::new(lower(inner)?)),
         PolicyExpr::InList { expr, list, negated } => in_list(expr, list, *negated)?,
+        PolicyExpr::InLookup { lookup, expr } => lookup::without_keys(lookup, lower(expr)?),
         PolicyExpr::Like { expr, pattern, negated, ignore_case } => Expr::Like(Like::new(
             *negated,
             Box::new(lower(expr)?),

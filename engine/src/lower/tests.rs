@@ -485,6 +485,7 @@ fn functions_of_text() {
         Function::KeepLast(1000),
         Function::KeepFirst(0),
         Function::KeepFirst(1000),
+        Function::EmailDomain,
     ] {
         unary(function, DataType::Text);
     }
@@ -550,6 +551,49 @@ fn kept_characters_and_stars() {
     }
     assert_eq!(mask(Function::KeepLast(4), None), None);
     assert_eq!(mask(Function::KeepFirst(4), None), None);
+}
+
+#[test]
+fn domains_of_addresses() {
+    let mask = |value: Option<&str>| {
+        let expr = call(Function::EmailDomain, vec![column(&DataType::Text)], DataType::Text);
+        texts(&of_text(&expr, &[value])).remove(0)
+    };
+    for (address, shown) in [
+        ("greta@winter.example", "***@winter.example"),
+        ("\"a@b\"@c.example", "***@c.example"),
+        ("@c", "***@c"),
+        ("a@", "***"),
+        ("@", "***"),
+        ("greta", "***"),
+        ("", "***"),
+    ] {
+        assert_eq!(mask(Some(address)).as_deref(), Some(shown), "{address}");
+    }
+    assert_eq!(mask(None), None);
+}
+
+#[test]
+fn coarse_numbers_of_every_type() {
+    let mut types = vec![DataType::Float32, DataType::Float64];
+    types.extend(SIGNED.into_iter().chain(UNSIGNED).chain(decimals()));
+    for data_type in types {
+        for function in [
+            Function::Bucket(1),
+            Function::Bucket(10),
+            Function::Bucket(u64::MAX),
+            Function::Round(-18),
+            Function::Round(-1),
+            Function::Round(0),
+            Function::Round(18),
+        ] {
+            let result =
+                evaluate(&call(function, vec![column(&data_type)], data_type.clone()), &edges(&data_type));
+            assert_eq!(result.len(), edges(&data_type).len());
+        }
+    }
+    let wrong = call(Function::Bucket(10), vec![column(&DataType::Int32)], DataType::Int64);
+    assert!(lower(&wrong).is_err());
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(super) fn type_of(expr: &Expr) -> DataType {
         | Expr::IsTrue(_)
         | Expr::InList { .. }
         | Expr::InClaim { .. }
+        | Expr::InLookup { .. }
         | Expr::Like { .. } => DataType::Boolean,
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Mask, MaskId, Needs, PolicyColumn, TablePolicy,
+    Compiled, Lookup, Mask, MaskId, Needs, PolicyColumn, TablePolicy,
     mask::{MaskCompiler, redact},
 };
 use crate::{
-    Mesh, Table,
-    document::{Grant, MaskSpec, Pattern, Restriction, Sql, Where},
-    expression::{Expr, Scope, claims_of},
+    DataType, Mesh, Table,
+    document::{Grant, LookupSpec, MaskSpec, Pattern, Restriction, Sql, Where},
+    expression::{Expr, Scope, claims_of, lookups_of},
     principal::ClaimType,
     yaml::Problem,
 };
@@ -17,6 +17,7 @@ use crate::{
 /// A rule of the owner and the masks of its document.
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
+    pub(crate) lookups: &'a [LookupSpec],
     pub(crate) own_masks: &'a BTreeMap<String, Sql>,
     pub(crate) grants: &'a [Grant],
     pub(crate) restrictions: &'a [Restriction],
@@ -27,6 +28,9 @@ pub(super) struct Compiler<'a> {
     pub(super) mesh: &'a Mesh,
     pub(super) tables: &'a [&'a Table],
     pub(super) policies: Vec<TablePolicy>,
+    /// Types of the keys of lookups that rules can use.
+    pub(super) lookup_keys: BTreeMap<String, DataType>,
+    pub(super) lookups: BTreeMap<String, Lookup>,
     pub(super) problems: Vec<Problem>,
     /// Positions of masks by their canonical text, for each table.
     known_masks: Vec<HashMap<String, MaskId>>,
@@ -38,17 +42,21 @@ pub(crate) fn compile(
     mesh: &Mesh,
     tables: &[&Table],
     owner: &[Rules<'_>],
-) -> (Vec<TablePolicy>, Vec<Problem>) {
+) -> (Compiled, Vec<Problem>) {
     let mut compiler = Compiler {
         domain,
         mesh,
         tables,
         policies: tables.iter().map(|table| empty(table)).collect(),
+        lookup_keys: BTreeMap::new(),
+        lookups: BTreeMap::new(),
         problems: Vec::new(),
         known_masks: vec![HashMap::new(); tables.len()],
     };
     compiler.add_redact();
     compiler.check_contract_words();
+    let lookups: Vec<&LookupSpec> = owner.iter().flat_map(|rules| rules.lookups).collect();
+    compiler.lookups(&lookups);
     for rules in owner {
         for grant in rules.grants {
             compiler.grant(grant, rules.own_masks);
@@ -59,6 +67,8 @@ pub(crate) fn compile(
             compiler.restriction(restriction, rules.own_masks, false);
         }
     }
+    // The operator's rules are for all domains: lookups are none of their words.
+    compiler.lookup_keys.clear();
     let no_masks = BTreeMap::new();
     for restriction in &mesh.restrictions {
         compiler.restriction(restriction, &no_masks, true);
@@ -66,7 +76,9 @@ pub(crate) fn compile(
     for policy in &mut compiler.policies {
         policy.claims_read = claims_read(policy);
     }
-    (compiler.policies, compiler.problems)
+    compiler.finish_lookups(&lookups);
+    let tables = compiler.policies.into_iter().map(|policy| (policy.name.clone(), policy)).collect();
+    (Compiled { tables, lookups: compiler.lookups }, compiler.problems)
 }
 
 fn empty(table: &Table) -> TablePolicy {
@@ -156,6 +168,7 @@ impl Compiler<'_> {
         Scope {
             columns: table.map_or(&[], |table| table.columns.as_slice()),
             claims: &self.mesh.claims,
+            lookups: table.map(|_| &self.lookup_keys),
             zone: self.mesh.time_zone(),
             cell: None,
         }
@@ -164,9 +177,19 @@ impl Compiler<'_> {
     pub(super) fn needs_of<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> Needs {
         let mut names = BTreeSet::new();
         for expr in exprs {
-            claims_of(expr, &mut names);
+            self.read_by(expr, &mut names);
         }
         self.needs(names)
+    }
+
+    /// The claims that an expression reads, those of its lookups included.
+    pub(super) fn read_by(&self, expr: &Expr, claims: &mut BTreeSet<String>) {
+        claims_of(expr, claims);
+        let mut lookups = BTreeSet::new();
+        lookups_of(expr, &mut lookups);
+        for lookup in lookups.into_iter().filter_map(|name| self.lookups.get(name)) {
+            claims.extend(lookup.needs.0.keys().cloned());
+        }
     }
 
     pub(super) fn needs(&self, names: BTreeSet<String>) -> Needs {

@@ -3,24 +3,47 @@
 
 mod columns;
 mod compiler;
+mod lookups;
 mod mask;
 mod rules;
 mod tables;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 pub(crate) use compiler::{Rules, compile};
+pub(crate) use lookups::Lookup;
 
 use crate::{
     DataType, Digest, Principal,
     decision::RuleRef,
+    decision_cache::Moment,
     document::Matcher,
-    expression::{Caller, Expr, truth},
+    expression::{Caller, Expr, Parameter, truth},
     principal::ClaimType,
 };
+
+/// The rules of a domain, by the tables that they apply to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Compiled {
+    pub(crate) tables: HashMap<String, TablePolicy>,
+    pub(crate) lookups: BTreeMap<String, Lookup>,
+}
+
+impl Compiled {
+    /// What of a statement's instant its decisions can depend on.
+    pub(crate) fn moment(&self) -> Moment {
+        let lookups = self.lookups.values().filter_map(|lookup| lookup.rows.as_ref());
+        let exact = self.tables.values().flat_map(TablePolicy::exprs).chain(lookups).any(reads_now);
+        if exact { Moment::Instant } else { Moment::Day }
+    }
+}
+
+fn reads_now(expr: &Expr) -> bool {
+    expr.any(&mut |expr| matches!(expr, Expr::Parameter { parameter: Parameter::Now, .. }))
+}
 
 /// Everything that can apply to one table.
 #[derive(Debug, Clone)]
@@ -43,6 +66,23 @@ pub(crate) struct PolicyColumn {
     pub(crate) name: String,
     pub(crate) data_type: DataType,
     pub(crate) required: bool,
+}
+
+impl TablePolicy {
+    /// Every expression that a decision on the table can read.
+    pub(crate) fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        let grants =
+            self.grants.iter().flat_map(|grant| grant.when.iter().map(|when| &when.expr).chain(&grant.rows));
+        let restrictions = self.restrictions.iter().flat_map(|restriction| {
+            let rows = match &restriction.action {
+                TableAction::Rows(rows) => Some(rows),
+                TableAction::Mask(_) | TableAction::Hide(_) | TableAction::Deny => None,
+            };
+            let unless = restriction.unless.iter().filter_map(|exception| exception.when.as_ref());
+            restriction.when.iter().chain(unless).chain(rows).map(|condition| &condition.expr)
+        });
+        grants.chain(restrictions).chain(self.masks.iter().map(|mask| &mask.expr))
+    }
 }
 
 /// A position in `TablePolicy::masks`.

@@ -15,7 +15,7 @@ use crate::{
     decision::{RuleKind, RuleRef},
     digest::DigestBuilder,
     document::{Action, Exception, Grant, Matcher, Restriction, RowsSpec, Sql, Where},
-    expression::{self, Expr, can_be_computed, claims_of},
+    expression::{self, Expr, can_be_computed},
     yaml::Problem,
 };
 
@@ -84,11 +84,11 @@ impl Compiler<'_> {
     fn grant_needs(&self, when: Option<&Condition>, parts: &[GrantOnTable]) -> Needs {
         let mut names = BTreeSet::new();
         if let Some(when) = when {
-            claims_of(&when.expr, &mut names);
+            self.read_by(&when.expr, &mut names);
         }
         for part in parts {
             if let Some(rows) = &part.rows {
-                claims_of(rows, &mut names);
+                self.read_by(rows, &mut names);
             }
             for id in part.masks.iter().flatten() {
                 names.extend(self.mask_needs(part.table, *id));
@@ -245,11 +245,13 @@ impl Compiler<'_> {
     fn grant_digest(&self, grant: &Grant, when: Option<&Condition>, part: &GrantOnTable) -> Digest {
         let builder = DigestBuilder::new("meshgate-grant-v1").part(grant.id.as_bytes());
         let builder = caller_parts(builder, &grant.to, when, grant.purpose.as_deref());
+        let masks = part.masks.iter().filter_map(|mask| self.mask_expr(part.table, *mask));
         builder
             .parts(grant.until.iter().map(|day| day.to_be_bytes()))
             .parts(part.lists.iter().map(|listed| [u8::from(*listed)]))
             .parts(part.masks.iter().map(|mask| self.mask_text(part.table, *mask)))
             .parts(part.rows.iter().map(ToString::to_string))
+            .parts(self.lookup_digests(part.rows.iter().chain(masks)).iter().map(Digest::as_bytes))
             .finish()
     }
 
@@ -277,20 +279,30 @@ impl Compiler<'_> {
         }
         let builder = match action {
             TableAction::Deny => builder.part(b"deny"),
-            TableAction::Rows(rows) => builder.part(b"rows").part(rows.expr.to_string().as_bytes()),
+            TableAction::Rows(rows) => builder
+                .part(b"rows")
+                .part(rows.expr.to_string().as_bytes())
+                .parts(self.lookup_digests([&rows.expr]).iter().map(Digest::as_bytes)),
             TableAction::Hide(hidden) => {
                 builder.part(b"hide").parts(hidden.iter().map(|hidden| [u8::from(*hidden)]))
             }
             TableAction::Mask(masks) => {
-                builder.part(b"mask").parts(masks.iter().map(|mask| self.mask_text(table, *mask)))
+                let exprs = masks.iter().filter_map(|mask| self.mask_expr(table, *mask));
+                builder
+                    .part(b"mask")
+                    .parts(masks.iter().map(|mask| self.mask_text(table, *mask)))
+                    .parts(self.lookup_digests(exprs).iter().map(Digest::as_bytes))
             }
         };
         builder.finish()
     }
 
     fn mask_text(&self, table: usize, mask: Option<MaskId>) -> String {
-        let mask = mask.and_then(|id| self.policies.get(table)?.masks.get(id.0));
-        mask.map(|mask| mask.expr.to_string()).unwrap_or_default()
+        self.mask_expr(table, mask).map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn mask_expr(&self, table: usize, mask: Option<MaskId>) -> Option<&Expr> {
+        self.policies.get(table)?.masks.get(mask?.0).map(|mask| &mask.expr)
     }
 }
 

@@ -5,13 +5,16 @@
 //! how a cell is shown is decided per column in `cell`.
 
 mod cell;
+mod index;
+mod lookups;
 #[cfg(test)]
 mod tests;
 
 use self::cell::{Listing, Shown};
+pub(crate) use self::index::OpenTables;
 use crate::{
     Cell, DataType, DecidedColumn, Decision, POLICY_LANGUAGE, TableDecision,
-    compile::{MaskId, TableAction, TableException, TableGrant, TablePolicy, TableRestriction},
+    compile::{Compiled, MaskId, TableAction, TableException, TableGrant, TablePolicy, TableRestriction},
     decision::RuleRef,
     digest::DigestBuilder,
     expression::{Caller, Expr, Literal, truth},
@@ -31,8 +34,18 @@ struct Matched<'a> {
     rows: Rows,
 }
 
+/// What the rules of a domain say about one of its tables.
+pub(crate) fn decide(rules: &Compiled, table: &str, caller: &Caller<'_>) -> Decision {
+    let Some(policy) = rules.tables.get(table) else { return Decision::Absent { rules: Vec::new() } };
+    match policy.decide(caller) {
+        Decision::Visible(decision) => Decision::Visible(lookups::complete(decision, rules, caller)),
+        absent @ Decision::Absent { .. } => absent,
+    }
+}
+
 impl TablePolicy {
-    pub(crate) fn decide(&self, caller: &Caller<'_>) -> Decision {
+    /// The decision but for the lookups in it.
+    fn decide(&self, caller: &Caller<'_>) -> Decision {
         let grants: Vec<Matched<'_>> = self
             .grants
             .iter()
@@ -63,7 +76,7 @@ impl TablePolicy {
         }
         let digest = self.digest(&columns, &grants, &restrictions);
         let (rows, row_rules) = visible_rows(&grants, &restrictions, caller);
-        Decision::Visible(TableDecision { columns, rows, rules, row_rules, digest })
+        Decision::Visible(TableDecision { columns, rows, rules, row_rules, lookups: Vec::new(), digest })
     }
 
     fn decided_columns(
@@ -275,13 +288,7 @@ fn add_term(terms: &mut Vec<Expr>, expr: Expr) {
 
 impl Rows {
     fn of(rows: Option<&Expr>, caller: &Caller<'_>) -> Self {
-        let Some(rows) = rows else { return Self::All };
-        let bound = caller.bind(rows);
-        match truth(&bound) {
-            None => Self::Some(bound),
-            Some(Some(true)) => Self::All,
-            Some(_) => Self::Never,
-        }
+        Self::from_predicate(rows.map(|rows| caller.bind(rows)))
     }
 }
 

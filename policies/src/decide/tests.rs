@@ -3,6 +3,7 @@
 mod documents;
 mod fixture;
 mod formula;
+mod lookups;
 mod rules;
 
 use fixture::{Fixture, cells, visible};

@@ -4,12 +4,14 @@
 //! Nothing here decides. `compile` makes rules of tables out of it.
 
 mod keys;
+mod lookup;
 mod mask;
 mod owner;
 mod pattern;
 mod rule;
 
 pub(crate) use keys::Keys;
+pub(crate) use lookup::{LookupSpec, Rights};
 pub(crate) use mask::{Constant, MaskSpec, TypeGroup};
 pub(crate) use owner::OwnerDocument;
 pub(crate) use pattern::Pattern;

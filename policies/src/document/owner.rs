@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Grant, Keys, MaskSpec, Restriction, Sql, Vocabulary, read_restrictions};
+use super::{
+    Grant, Keys, LookupSpec, MaskSpec, Restriction, Sql, Vocabulary, lookup::read_lookups, read_restrictions,
+};
 use crate::yaml::{self, Problem, Reader, UnknownKeys};
 
 /// One document of a domain's owner.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnerDocument {
+    pub(crate) lookups: Vec<LookupSpec>,
     pub(crate) masks: BTreeMap<String, Sql>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) restrictions: Vec<Restriction>,
@@ -35,7 +38,7 @@ impl OwnerDocument {
             reader.error(line, format!("this is the domain `{domain}`, not `{named}`"), None);
         }
         reader.text("owner");
-        read_lookups(&mut reader);
+        let lookups = read_lookups(&mut reader);
         let masks = read_own_masks(&mut reader);
         let words = Vocabulary { own_masks: masks.keys().cloned().collect(), ..words.clone() };
         let grants = match reader.list("grants") {
@@ -47,7 +50,7 @@ impl OwnerDocument {
         let restrictions = read_restrictions(&mut reader, &words);
         read_disclosures(&mut reader);
         reader.finish(UnknownKeys::Error);
-        Self { masks, grants, restrictions }
+        Self { lookups, masks, grants, restrictions }
     }
 }
 
@@ -63,24 +66,6 @@ fn read_own_masks(reader: &mut Reader<'_, '_>) -> BTreeMap<String, Sql> {
         }
     }
     masks
-}
-
-/// Checked for their form, so that documents do not have to change later; no rule can use them.
-fn read_lookups(reader: &mut Reader<'_, '_>) {
-    let file = reader.file();
-    for entry in reader.entries("lookups").unwrap_or_default() {
-        let mut inner = Reader::new(file, &entry.value, reader.problems());
-        inner.required_text("of");
-        inner.required_text("key");
-        inner.sql("where");
-        if let Some(rights) = inner.text("as").filter(|rights| rights != "policy" && rights != "caller") {
-            let line = inner.line_of("as");
-            inner.error(line, format!("`{rights}` is not `policy` or `caller`"), None);
-        }
-        inner.finish(UnknownKeys::Error);
-        let hint = "put the entitlements into a claim and use claim_has('name', column)".to_owned();
-        reader.warning(entry.key_line, "lookups are not supported yet", Some(hint));
-    }
 }
 
 /// Checked for their form. Nothing is disclosed to other domains yet, whatever they say.

@@ -56,6 +56,12 @@ pub enum Expr {
         claim: String,
         expr: Box<Expr>,
     },
+    /// Membership in the keys of a lookup of the domain (`in_lookup`). NULL for
+    /// NULL, and where no key matches but one is NULL. The node has the keys.
+    InLookup {
+        lookup: String,
+        expr: Box<Expr>,
+    },
     /// LIKE with `%`, `_` and escape `\`; the pattern is a literal.
     Like {
         expr: Box<Expr>,
@@ -108,6 +114,7 @@ impl Expr {
             | Self::IsNull { expr, .. }
             | Self::InList { expr, .. }
             | Self::InClaim { expr, .. }
+            | Self::InLookup { expr, .. }
             | Self::Like { expr, .. }
             | Self::Cast { expr, .. }
             | Self::TryCast { expr, .. } => vec![expr],
@@ -146,6 +153,7 @@ impl Expr {
             | Self::IsTrue(_)
             | Self::InList { .. }
             | Self::InClaim { .. }
+            | Self::InLookup { .. }
             | Self::Like { .. } => DataType::Boolean,
         }
     }
@@ -288,6 +296,14 @@ pub enum Function {
     KeepLast(u16),
     /// `first(n)`: as `KeepLast`, from the front.
     KeepFirst(u16),
+    /// `email_domain`: `***@` and what follows the last `@`; `***` if nothing does.
+    EmailDomain,
+    /// `bucket(n)`: the largest multiple of n that is not above the number;
+    /// NULL where the type has none.
+    Bucket(u64),
+    /// `round(n)`: to n decimal places, halves away from zero; NULL where the
+    /// type does not hold the result.
+    Round(i8),
 }
 
 /// Calendar units.

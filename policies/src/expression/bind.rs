@@ -21,6 +21,9 @@ impl Caller<'_> {
             Expr::Column { .. } | Expr::Literal(_) | Expr::Null(_) => return expr.clone(),
             Expr::Parameter { parameter, data_type } => return self.parameter(parameter, data_type),
             Expr::InClaim { claim, expr } => self.membership(claim, expr),
+            Expr::InLookup { lookup, expr } => {
+                Expr::InLookup { lookup: lookup.clone(), expr: self.boxed(expr) }
+            }
             Expr::Not(inner) => Expr::Not(self.boxed(inner)),
             Expr::And(terms) => Expr::And(self.all(terms)),
             Expr::Or(terms) => Expr::Or(self.all(terms)),
@@ -133,5 +136,15 @@ pub(crate) fn claims_of(expr: &Expr, claims: &mut BTreeSet<String>) {
     }
     for child in expr.children() {
         claims_of(child, claims);
+    }
+}
+
+/// The lookups that an expression tests membership in.
+pub(crate) fn lookups_of<'e>(expr: &'e Expr, lookups: &mut BTreeSet<&'e str>) {
+    if let Expr::InLookup { lookup, .. } = expr {
+        lookups.insert(lookup);
+    }
+    for child in expr.children() {
+        lookups_of(child, lookups);
     }
 }

@@ -36,6 +36,7 @@ fn compute(expr: &Expr) -> Option<Expr> {
         Expr::IsTrue(inner) => boolean(Some(truth(inner)? == Some(true))),
         Expr::IsNull { expr, negated } => boolean(Some(known(expr)?.is_none() != *negated)),
         Expr::Compare { operator, left, right } => return compare(*operator, left, right),
+        Expr::InLookup { expr, .. } if known(expr)?.is_none() => boolean(None),
         Expr::Like { expr, pattern, negated, ignore_case } => match known(expr)? {
             None => boolean(None),
             Some(Literal::Text(text)) => boolean(Some(like(text, pattern, *ignore_case) != *negated)),
@@ -66,7 +67,7 @@ fn compute(expr: &Expr) -> Option<Expr> {
 /// has no row to leave anything to.
 pub(crate) fn can_be_computed(expr: &Expr) -> bool {
     let here = match expr {
-        Expr::Column { .. } | Expr::TryCast { .. } => false,
+        Expr::Column { .. } | Expr::TryCast { .. } | Expr::InLookup { .. } => false,
         Expr::Cast { expr, to } => can_cast(&expr.data_type(), to),
         Expr::Arithmetic { operator, data_type, .. } => match data_type {
             DataType::Decimal { .. } => *operator != ArithmeticOperator::Divide,

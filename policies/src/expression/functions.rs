@@ -29,6 +29,7 @@ pub(crate) const NAMES: &[&str] = &[
     "ends_with",
     "extract",
     "has_role",
+    "in_lookup",
     "is_under",
     "left",
     "length",
@@ -94,6 +95,7 @@ impl Typer<'_> {
         match (name, args) {
             ("claim", [claim]) => self.claim(claim),
             ("claim_has", [claim, value]) => self.claim_has(claim, value),
+            ("in_lookup", [lookup, value]) => self.in_lookup(lookup, value),
             ("subject", []) => Ok(parameter(Parameter::Subject, DataType::Text)),
             ("purpose", []) => Ok(parameter(Parameter::Purpose, DataType::Text)),
             ("today", []) => Ok(parameter(Parameter::Today, DataType::Date)),
@@ -190,6 +192,27 @@ impl Typer<'_> {
             )));
         }
         Ok(Operand::typed(Expr::InClaim { claim, expr: Box::new(expr) }, DataType::Boolean))
+    }
+
+    fn in_lookup(&mut self, name: &sql::Expr, value: &sql::Expr) -> Result<Operand> {
+        let lookup = self.literal_text(name, "the lookup")?;
+        let Some(lookups) = self.scope.lookups else {
+            return Err(ExpressionError::new("lookups are computed where the data is, not here")
+                .hint("test membership in `rows` or in a mask"));
+        };
+        let Some(key_type) = lookups.get(&lookup) else {
+            return Err(ExpressionError::new(format!("there is no lookup `{lookup}`"))
+                .maybe_hint(nearest_hint(&lookup, lookups.keys().map(String::as_str))));
+        };
+        let operand = self.operand(value)?;
+        let expr = self.adapt(operand, key_type, value).map_err(|_| {
+            ExpressionError::new(format!(
+                "the keys of the lookup `{lookup}` are {key_type}, `{}` is not",
+                shown(value)
+            ))
+            .hint(format!("write TRY_CAST({} AS ..) if the types differ", shown(value)))
+        })?;
+        Ok(Operand::boolean(Expr::InLookup { lookup, expr: Box::new(expr) }))
     }
 
     fn replace(&mut self, text: &sql::Expr, from: &sql::Expr, to: &sql::Expr) -> Result<Operand> {
@@ -344,8 +367,6 @@ fn refused(name: &str) -> ExpressionError {
         return aggregate(name);
     }
     match name {
-        "in_lookup" => ExpressionError::new("lookups are not supported yet")
-            .hint("put the entitlements into a claim and use claim_has('name', column)"),
         "pseudonym" => ExpressionError::new("pseudonyms are not supported yet"),
         "random" | "uuid" | "gen_random_uuid" => {
             ExpressionError::new(format!("`{name}` gives something else each time: not in a policy"))

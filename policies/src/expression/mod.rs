@@ -30,8 +30,9 @@ pub use ast::{
 pub use error::ExpressionError;
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};
 pub use types::{IntegerType, cast_cannot_fail, integer_type, try_cast_exists};
+pub(crate) use types::{is_key_type, is_numeric};
 
-pub(crate) use bind::{Caller, claims_of};
+pub(crate) use bind::{Caller, claims_of, lookups_of};
 pub(crate) use fold::{can_be_computed, truth};
 #[cfg(test)]
 pub(crate) use functions::NAMES as FUNCTION_NAMES;

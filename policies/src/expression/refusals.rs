@@ -42,7 +42,7 @@ pub(super) fn unsupported(expr: &sql::Expr) -> ExpressionError {
     match expr {
         E::InSubquery { .. } | E::Subquery(_) | E::Exists { .. } | E::AnyOp { .. } | E::AllOp { .. } => {
             ExpressionError::new("subqueries are not allowed in policies")
-                .hint("put the entitlements into a claim and use claim_has('name', column)")
+                .hint("declare a lookup and use in_lookup('name', column)")
         }
         E::RLike { .. } | E::SimilarTo { .. } => {
             ExpressionError::new("regular expressions are not supported").hint("use LIKE")

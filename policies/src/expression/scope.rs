@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use crate::{Column, principal::ClaimType};
+use crate::{Column, DataType, principal::ClaimType};
 
 /// What an expression can name. Nothing else exists for it.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,8 @@ pub(crate) struct Scope<'a> {
     /// Empty where no row is at hand.
     pub(crate) columns: &'a [Column],
     pub(crate) claims: &'a BTreeMap<String, ClaimDefinition>,
+    /// Lookups and the types of their keys. `None` where nobody could compute them.
+    pub(crate) lookups: Option<&'a BTreeMap<String, DataType>>,
     /// The zone of `now()`.
     pub(crate) zone: Tz,
     /// In a mask: the column that `value` stands for.

@@ -58,7 +58,13 @@ fn claims() -> BTreeMap<String, ClaimDefinition> {
 
 fn with_scope<T>(run: impl FnOnce(Scope<'_>) -> T) -> T {
     let (columns, claims) = (columns(), claims());
-    run(Scope { columns: &columns, claims: &claims, zone: chrono_tz::Europe::Berlin, cell: None })
+    run(Scope {
+        columns: &columns,
+        claims: &claims,
+        lookups: None,
+        zone: chrono_tz::Europe::Berlin,
+        cell: None,
+    })
 }
 
 fn read(text: &str) -> Result<Expr, ExpressionError> {
@@ -109,7 +115,8 @@ fn truth_of(text: &str) -> Option<bool> {
     // 2026-11-22T23:30:00Z: the 23rd in Berlin.
     let statement = Statement { instant: 1_795_390_200_000_000, zone: chrono_tz::Europe::Berlin };
     let claims = claims();
-    let scope = Scope { columns: &[], claims: &claims, zone: chrono_tz::Europe::Berlin, cell: None };
+    let scope =
+        Scope { columns: &[], claims: &claims, lookups: None, zone: chrono_tz::Europe::Berlin, cell: None };
     let expr = condition(text, scope).unwrap_or_else(|error| panic!("{text:.200}: {error}"));
     assert!(can_be_computed(&expr), "{text}");
     let bound = Caller { principal: &principal, statement: &statement }.bind(&expr);
@@ -237,17 +244,17 @@ fn a019_unknown_names() {
 
 #[test]
 fn a019_a111_what_looks_elsewhere_is_refused() {
-    refuses("region in (select region from entitlements)", "subqueries", "claim_has");
-    refuses("region not in (select region from e)", "subqueries", "claim_has");
-    refuses("exists (select 1)", "subqueries", "claim_has");
-    refuses("region = (select 'x')", "subqueries", "claim_has");
-    refuses("region = any (select 'x')", "subqueries", "claim_has");
+    refuses("region in (select region from entitlements)", "subqueries", "declare a lookup");
+    refuses("region not in (select region from e)", "subqueries", "declare a lookup");
+    refuses("exists (select 1)", "subqueries", "declare a lookup");
+    refuses("region = (select 'x')", "subqueries", "declare a lookup");
+    refuses("region = any (select 'x')", "subqueries", "declare a lookup");
     refuses("max(total) > 1", "looks at other rows", "");
     refuses("count(*) > 1", "looks at other rows", "");
     refuses("sum(total) over () > 1", "looks at other rows", "");
     refuses("random() < 0.5", "something else each time", "");
     refuses("region in ('DE', null)", "NULL in an IN list", "leave it out");
-    refuses("in_lookup('x', region)", "not supported yet", "claim_has");
+    refuses("in_lookup('x', region)", "computed where the data is", "in `rows` or in a mask");
     refuses("region ~ 'x'", "not supported", "LIKE");
     refuses("region rlike 'x'", "regular expressions", "LIKE");
     refuses("$1 = region", "placeholders", "claim(");
@@ -361,7 +368,7 @@ fn callers_are_seen_through_functions() {
 #[test]
 fn without_a_row_there_are_no_columns() {
     let claims = claims();
-    let scope = Scope { columns: &[], claims: &claims, zone: chrono_tz::UTC, cell: None };
+    let scope = Scope { columns: &[], claims: &claims, lookups: None, zone: chrono_tz::UTC, cell: None };
     let error = condition("region = 'DE'", scope).unwrap_err();
     assert!(error.message.contains("there is no row"), "{error}");
 }
@@ -446,7 +453,7 @@ fn constants_are_computed() {
 #[test]
 fn what_a_when_cannot_decide_is_known() {
     let claims = claims();
-    let scope = Scope { columns: &[], claims: &claims, zone: chrono_tz::UTC, cell: None };
+    let scope = Scope { columns: &[], claims: &claims, lookups: None, zone: chrono_tz::UTC, cell: None };
     for text in ["cast(claim('level') as double) < 1.5", "try_cast(subject() as int) = 1", "1e0 = 1e0"] {
         assert!(!can_be_computed(&condition(text, scope).unwrap()), "{text}");
     }

@@ -27,6 +27,8 @@ impl Display for Expr {
                 f.write_str("])")
             }
             Self::InClaim { claim, expr } => write!(f, "claim_has({}, {expr})", Quoted(claim)),
+            // Its definition has a digest of its own, which goes into those of rules.
+            Self::InLookup { lookup, expr } => write!(f, "in_lookup({}, {expr})", Quoted(lookup)),
             Self::Like { expr, pattern, negated, ignore_case } => {
                 let name = match (negated, ignore_case) {
                     (false, false) => "like",
@@ -134,6 +136,9 @@ fn call(f: &mut Formatter<'_>, function: &Function, args: &[Expr]) -> fmt::Resul
         Function::IsUnder => "is_under",
         Function::KeepLast(_) => "keep_last",
         Function::KeepFirst(_) => "keep_first",
+        Function::EmailDomain => "email_domain",
+        Function::Bucket(_) => "bucket",
+        Function::Round(_) => "round",
     };
     write!(f, "{name}(")?;
     separated(f, args)?;
@@ -149,6 +154,8 @@ fn call(f: &mut Formatter<'_>, function: &Function, args: &[Expr]) -> fmt::Resul
         Function::Replace { from, to } => write!(f, ", {}, {}", Quoted(from), Quoted(to))?,
         Function::DateTrunc(unit) | Function::DatePart(unit) => write!(f, ", {}", unit.name())?,
         Function::AddDays(days) => write!(f, ", {days}")?,
+        Function::Bucket(width) => write!(f, ", {width}")?,
+        Function::Round(places) => write!(f, ", {places}")?,
         _ => {}
     }
     f.write_str(")")

@@ -109,7 +109,7 @@ impl<'a> Typer<'a> {
     }
 
     /// The operand as a value of exactly `data_type`.
-    fn adapt(&self, operand: Operand, data_type: &DataType, shown_as: &sql::Expr) -> Result<Expr> {
+    pub(super) fn adapt(&self, operand: Operand, data_type: &DataType, shown_as: &sql::Expr) -> Result<Expr> {
         let misfit = || {
             ExpressionError::new(format!("`{}` is not a value of type {data_type}", shown(shown_as)))
                 .maybe_hint(literal_hint(data_type))

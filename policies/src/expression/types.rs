@@ -79,6 +79,11 @@ pub(crate) fn is_comparable(data_type: &DataType) -> bool {
     !matches!(data_type, DataType::List(_) | DataType::Struct(_))
 }
 
+/// Types whose values can be keys of a lookup: equal is equal, whoever compares.
+pub(crate) fn is_key_type(data_type: &DataType) -> bool {
+    is_comparable(data_type) && !is_float(data_type)
+}
+
 /// The smallest type that holds every value of both, if there is one.
 pub(crate) fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
     if left == right {

@@ -147,6 +147,7 @@ pub(super) fn decision(contract: &Table, rows: Option<Expr>) -> TableDecision {
         rows,
         rules: Vec::new(),
         row_rules: Vec::new(),
+        lookups: Vec::new(),
         digest: Digest::of(b"test"),
     }
 }

@@ -151,7 +151,39 @@ fn what_is_required_and_what_goes_together() {
         ),
         (
             "{ id: a, to: { everyone: true }, tables: [orders], columns: all, rows: \"in_lookup('x', region)\" }",
-            "lookups are not supported yet",
+            "there is no lookup `x`",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: bucket(0) } }",
+            "`bucket(0)` needs a whole number from 1 to",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { total: round(1.5) } }",
+            "`round(1.5)` needs a whole number from -18 to 18",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: bucket(10) } }",
+            "this mask is for the type number, the column is text",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { day: round(-1) } }",
+            "this mask is for the type number, the column is date",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { total: email_domain } }",
+            "this mask is for the type text",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { id: bucket(1) } }",
+            "`bucket(1)` leaves int64 as it is",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { id: round(0) } }",
+            "`round(0)` leaves int64 as it is",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { total: round(2) } }",
+            "`round(2)` leaves decimal(12,2) as it is",
         ),
         (
             "{ id: a, to: { everyone: true }, tables: [orders], columns: all, when: \"region = 'EU'\" }",
@@ -250,17 +282,11 @@ fn a_grant_on_a_table_that_is_not_there_warns() {
 }
 
 #[test]
-fn lookups_pseudonyms_and_disclosures_are_read_but_not_used() {
-    let text = "lookups:\n  mine: { of: stores, key: store_id, where: \"person = subject()\", as: policy }\ndisclosures:\n  - { tables: [orders], columns: [id], join_keys: values, to_domains: [customers], why: Joins }";
+fn disclosures_are_read_but_not_used() {
+    let text = "disclosures:\n  - { tables: [orders], columns: [id], join_keys: values, to_domains: [customers], why: Joins }";
     let warnings = Fixture::new(text).warnings();
-    assert!(
-        warnings[0].contains("lookups are not supported yet") && warnings[1].contains("disclosures"),
-        "{warnings:?}"
-    );
-    let wrong =
-        Fixture::new(&text.replace("as: policy", "as: me").replace("join_keys: values", "join_keys: all"))
-            .problems();
-    assert!(wrong.iter().any(|problem| problem.contains("`me` is not `policy` or `caller`")));
+    assert!(warnings[0].contains("disclosures are not supported yet"), "{warnings:?}");
+    let wrong = Fixture::new(&text.replace("join_keys: values", "join_keys: all")).problems();
     assert!(wrong.iter().any(|problem| problem.contains("`all` is not `bounds` or `values`")));
 }
 

@@ -238,6 +238,12 @@ fn masks_of_all_forms() {
     assert_eq!(shown("card", "first(2)"), "keep_first(\"card\", 2)");
     assert_eq!(shown("day", "year"), "date_trunc(\"day\", year)");
     assert_eq!(shown("day", "month"), "date_trunc(\"day\", month)");
+    assert_eq!(shown("day", "day"), "date_trunc(\"day\", day)");
+    assert_eq!(shown("card", "email_domain"), "email_domain(\"card\")");
+    assert_eq!(shown("id", "bucket(10)"), "bucket(\"id\", 10)");
+    assert_eq!(shown("total", "bucket(1)"), "bucket(\"total\", 1)");
+    assert_eq!(shown("total", "round(-3)"), "round(\"total\", -3)");
+    assert_eq!(shown("total", "{ number: round(1), other: nullify }"), "round(\"total\", 1)");
     assert_eq!(shown("card", "\"constant('it''s')\""), "'it''s'");
     assert_eq!(shown("total", "constant(1.5)"), "150:decimal(12,2)");
     assert_eq!(shown("id", "constant(-1)"), "-1:int64");
@@ -637,4 +643,50 @@ fn operators_restrictions_name_tables_of_domains() {
         typo.problems(),
         ["mesh.yaml:15: there is no table `ordrs` in the domain `sales`; did you mean `orders`?"]
     );
+}
+
+#[test]
+fn open_tables_are_those_with_a_grant_that_names_something_of_the_caller() {
+    let fixture = grants(&[
+        "{ id: a, to: { roles: [boss], groups: [crew] }, tables: [orders], columns: all }",
+        "{ id: b, to: { subjects: [otto] }, tables: [order_lines], columns: all, when: \"false\" }",
+    ]);
+    let open = |fixture: &Fixture| -> Vec<String> {
+        fixture.policy().open_tables(&fixture.principal).into_iter().map(str::to_owned).collect()
+    };
+    assert_eq!(open(&fixture), [""; 0]);
+    let mut boss = grants(&["{ id: a, to: { roles: [boss] }, tables: [\"*\"], columns: all }"]).role("boss");
+    assert_eq!(open(&boss), ["order_lines", "orders"]);
+    boss.principal.roles.clear();
+    boss.principal.groups.insert("boss".into());
+    assert_eq!(open(&boss), [""; 0]);
+    let mut others = fixture;
+    others.principal.groups.insert("crew".into());
+    assert_eq!(open(&others), ["orders"]);
+    // An index, not a decision: this grant does not apply.
+    others.principal.subject = "otto".into();
+    assert_eq!(open(&others), ["order_lines", "orders"]);
+    assert!(is_absent(&others.policy().decide("order_lines", &others.principal, &STATEMENT)));
+    let everyone = grants(&["{ id: a, to: { everyone: true }, tables: [orders], columns: all }"]);
+    assert_eq!(open(&everyone), ["orders"]);
+}
+
+#[test]
+fn decisions_from_the_cache_are_those_of_their_day_or_instant() {
+    let until = "{ id: a, to: { roles: [analyst] }, until: 2026-11-23, tables: [orders], columns: all }";
+    let policy = grants(&[until]).policy();
+    let caller = grants(&[until]).principal;
+    let decide = |policy: &DomainPolicy, instant| {
+        policy.decide("orders", &caller, &Statement { instant, zone: STATEMENT.zone })
+    };
+    let (day, second) = (86_400_000_000, 1_000_000);
+    for _ in 0..2 {
+        assert!(!is_absent(&decide(&policy, STATEMENT.instant)));
+        assert!(is_absent(&decide(&policy, STATEMENT.instant + day)));
+    }
+    let timed = "{ id: a, to: { roles: [analyst] }, tables: [orders], columns: all, rows: \"day < cast(now() as date)\" }";
+    let policy = grants(&[timed]).policy();
+    let rows_at = |instant| rows(decide(&policy, instant));
+    assert_ne!(rows_at(STATEMENT.instant), rows_at(STATEMENT.instant + second));
+    assert_eq!(rows_at(STATEMENT.instant), rows_at(STATEMENT.instant));
 }
