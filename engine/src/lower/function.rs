@@ -1,5 +1,6 @@
 //! Functions of the policy language, composed of the engine's own.
 
+use datafusion::common::ScalarValue;
 use datafusion::functions::{core, datetime, math, string, unicode};
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::{Expr, Operator, ScalarUDF, lit};
@@ -8,6 +9,7 @@ use meshgate_policies::expression::{Expr as PolicyExpr, Function};
 use std::sync::Arc;
 
 use super::cast::{exact, or_null};
+use super::coarse::{self, Coarse};
 use super::{LowerError, binary, date_trunc, lower_all, type_of};
 use crate::data_type::to_arrow;
 use arrow::datatypes::DataType as ArrowType;
@@ -73,6 +75,12 @@ fn unary(
             let kept = right_if_longer(&argument, *count, left(argument.clone(), *count));
             invoke(unicode::rpad(), vec![kept, length(argument), lit("*")])
         }
+        Function::EmailDomain => email_domain(argument),
+        Function::Bucket(_) | Function::Round(_) if argument_type != data_type => {
+            return Err(wrong(function));
+        }
+        Function::Bucket(width) => invoke(coarse::function(Coarse::Bucket(*width)), vec![argument]),
+        Function::Round(places) => invoke(coarse::function(Coarse::Round(*places)), vec![argument]),
         _ => return Err(wrong(function)),
     })
 }
@@ -114,6 +122,23 @@ fn right_if_longer(text: &Expr, count: u16, kept: Expr) -> Expr {
     when(binary(length(text.clone()), Operator::Gt, lit(i64::from(count))), kept, lit(""))
 }
 
+/// `***@` and what follows the last `@`; `***` if nothing does.
+fn email_domain(text: Expr) -> Expr {
+    let domain = invoke(string::split_part(), vec![text.clone(), lit("@"), lit(-1_i64)]);
+    let is_address = binary(
+        invoke(string::contains(), vec![text.clone(), lit("@")]),
+        Operator::And,
+        binary(domain.clone(), Operator::NotEq, lit("")),
+    );
+    let shown = invoke(string::concat(), vec![lit("***@"), domain]);
+    let nothing = Expr::IsNull(Box::new(text));
+    let branches = vec![
+        (Box::new(nothing), Box::new(Expr::Literal(ScalarValue::Utf8(None), None))),
+        (Box::new(is_address), Box::new(shown)),
+    ];
+    Expr::Case(Case::new(None, branches, Some(Box::new(lit("***")))))
+}
+
 fn when(condition: Expr, then: Expr, otherwise: Expr) -> Expr {
     let branches = vec![(Box::new(condition), Box::new(then))];
     Expr::Case(Case::new(None, branches, Some(Box::new(otherwise))))
@@ -145,8 +170,8 @@ fn absolute(argument: Expr, from: &DataType, to: &DataType) -> Result<Expr, Lowe
         DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => Ok(argument),
         DataType::Float32 | DataType::Float64 => Ok(invoke(math::abs(), vec![argument])),
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::Decimal { .. } => {
-            let zero = datafusion::common::ScalarValue::new_zero(&to_arrow(from))
-                .map_err(|_| LowerError::Literal(from.clone()))?;
+            let zero =
+                ScalarValue::new_zero(&to_arrow(from)).map_err(|_| LowerError::Literal(from.clone()))?;
             let negative = binary(argument.clone(), Operator::Lt, Expr::Literal(zero, None));
             Ok(when(negative, Expr::Negative(Box::new(argument.clone())), argument))
         }

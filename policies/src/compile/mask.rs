@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::{
     DataType, Table,
     document::{Constant, MaskSpec, Sql, TypeGroup, Where},
-    expression::{self, DateUnit, Expr, Function, Literal, Number, Scope, text_to_literal},
+    expression::{
+        self, DateUnit, Expr, Function, Literal, Number, Scope, integer_type, is_numeric, text_to_literal,
+    },
     yaml::Problem,
 };
 
@@ -46,6 +48,21 @@ impl MaskCompiler<'_> {
                 DataType::Date | DataType::Timestamp { .. } => Ok(self.cut(*unit, index)),
                 _ => Err(self.wrong_type(index, "date")),
             },
+            MaskSpec::EmailDomain if *data_type == DataType::Text => {
+                Ok(self.call(Function::EmailDomain, index))
+            }
+            MaskSpec::EmailDomain => Err(self.wrong_type(index, "text")),
+            MaskSpec::Bucket(_) | MaskSpec::Round(_) if !is_numeric(data_type) => {
+                Err(self.wrong_type(index, "number"))
+            }
+            MaskSpec::Bucket(1) if integer_type(data_type).is_some() => {
+                Err(self.problem(index, format!("`bucket(1)` leaves {data_type} as it is")))
+            }
+            MaskSpec::Bucket(width) => Ok(self.call(Function::Bucket(*width), index)),
+            MaskSpec::Round(places) if *places >= decimal_places(data_type) => {
+                Err(self.problem(index, format!("`round({places})` leaves {data_type} as it is")))
+            }
+            MaskSpec::Round(places) => Ok(self.call(Function::Round(*places), index)),
             MaskSpec::Constant(constant) => {
                 literal(constant, data_type).map(Expr::Literal).ok_or_else(|| {
                     self.problem(index, format!("the constant is not a value of type {data_type}"))
@@ -121,6 +138,15 @@ impl MaskCompiler<'_> {
         let name = self.table.columns.get(index).map_or("", |column| column.name.as_str());
         let message = format!("mask on `{}.{name}`: {message}", self.table.name);
         Problem::error(&self.at.file, self.line, message)
+    }
+}
+
+/// Places behind the point that values of a type of numbers have.
+fn decimal_places(data_type: &DataType) -> i8 {
+    match data_type {
+        DataType::Decimal { scale, .. } => i8::try_from(*scale).unwrap_or(i8::MAX),
+        DataType::Float32 | DataType::Float64 => i8::MAX,
+        _ => 0,
     }
 }
 

@@ -16,6 +16,12 @@ pub(crate) enum MaskSpec {
     First(u16),
     /// `year`, `month`, `day`.
     Cut(DateUnit),
+    /// `***@` and the domain of an e-mail address.
+    EmailDomain,
+    /// The lower end of the value's bucket of this width.
+    Bucket(u64),
+    /// Rounded to so many decimal places, before the point if negative.
+    Round(i8),
     Constant(Constant),
     Sql(Sql),
     /// One of the owner's own.
@@ -57,8 +63,24 @@ const GROUPS: [(&str, TypeGroup); 9] = [
     ("other", TypeGroup::Other),
 ];
 
-const FORMS: [&str; 8] = ["redact", "nullify", "last", "first", "year", "month", "day", "constant"];
-const LATER: [&str; 4] = ["pseudonym", "email_domain", "bucket", "round"];
+const FORMS: [&str; 11] = [
+    "redact",
+    "nullify",
+    "last",
+    "first",
+    "year",
+    "month",
+    "day",
+    "email_domain",
+    "bucket",
+    "round",
+    "constant",
+];
+const LATER: [&str; 1] = ["pseudonym"];
+
+/// Widest bucket, and most places that are rounded.
+const WIDEST_BUCKET: u64 = 1_000_000_000_000_000_000;
+const MOST_PLACES: i8 = 18;
 
 impl TypeGroup {
     /// The group of a type; `Other` for those that have none.
@@ -166,6 +188,9 @@ impl MaskSpec {
             ("day", None) => Ok(Self::Cut(DateUnit::Day)),
             ("last", Some(count)) => count_of(name, count).map(Self::Last),
             ("first", Some(count)) => count_of(name, count).map(Self::First),
+            ("email_domain", None) => Ok(Self::EmailDomain),
+            ("bucket", Some(width)) => bucket(width),
+            ("round", Some(places)) => round(places),
             ("constant", Some(value)) => constant(value).map(Self::Constant),
             (name, None) if own.iter().any(|known| known == name) => Ok(Self::Own(name.to_owned())),
             (name, _) if LATER.contains(&name) => {
@@ -174,7 +199,7 @@ impl MaskSpec {
             (name, _) if FORMS.contains(&name) => Err((
                 format!("`{text}` is not how the mask `{name}` is written"),
                 Some(
-                    "write redact, nullify, year, month, day, last(4), first(2) or constant('x')".to_owned(),
+                    "write redact, nullify, year, month, day, email_domain, last(4), first(2), bucket(10), round(-3) or constant('x')".to_owned(),
                 ),
             )),
             (name, None) => {
@@ -197,6 +222,22 @@ impl MaskSpec {
 fn count_of(name: &str, count: &str) -> Result<u16, (String, Option<String>)> {
     count.parse().ok().filter(|count| (1..=1000).contains(count)).ok_or_else(|| {
         (format!("`{name}({count})` needs a number from 1 to 1000"), Some(format!("write {name}(4)")))
+    })
+}
+
+fn bucket(width: &str) -> Result<MaskSpec, (String, Option<String>)> {
+    let parsed = width.parse().ok().filter(|width| (1..=WIDEST_BUCKET).contains(width));
+    parsed.map(MaskSpec::Bucket).ok_or_else(|| {
+        let message = format!("`bucket({width})` needs a whole number from 1 to {WIDEST_BUCKET}");
+        (message, Some("write bucket(10)".to_owned()))
+    })
+}
+
+fn round(places: &str) -> Result<MaskSpec, (String, Option<String>)> {
+    let parsed = places.parse().ok().filter(|places| (-MOST_PLACES..=MOST_PLACES).contains(places));
+    parsed.map(MaskSpec::Round).ok_or_else(|| {
+        let message = format!("`round({places})` needs a whole number from -{MOST_PLACES} to {MOST_PLACES}");
+        (message, Some("write round(-3) for thousands".to_owned()))
     })
 }
 

@@ -21,6 +21,7 @@ pub(super) fn weight(expr: &Expr) -> u64 {
     let times = match expr {
         Expr::Call { function, .. } => match function {
             Function::IsUnder => 5,
+            Function::EmailDomain => 4,
             Function::Abs | Function::KeepLast(_) | Function::KeepFirst(_) => 3,
             Function::Coalesce => 2,
             _ => 1,
