@@ -16,7 +16,7 @@ use std::{
 
 use meshgate_policies::{Principal, Statement};
 
-use crate::mesh::Snapshot;
+use crate::mesh::{DomainView, Snapshot};
 
 pub(crate) use governed_table::GovernedTable;
 pub(crate) use list::MeshCatalogList;
@@ -64,14 +64,11 @@ impl PrincipalCatalog {
 
     /// Every table that exists for the principal, by domain and name.
     pub(crate) fn all(&self) -> Vec<VisibleTable> {
-        let mut tables: Vec<_> = self
-            .snapshot
-            .domains()
-            .flat_map(|domain| domain.tables().iter().map(move |table| (domain, table)))
-            .filter_map(|(domain, table)| self.decide(&domain.name, &table.table.name))
-            .collect();
-        tables.sort_by(|left, right| (&left.domain, &left.name).cmp(&(&right.domain, &right.name)));
-        tables
+        let open = |domain: &Arc<DomainView>| {
+            let names = domain.policy.open_tables(&self.principal);
+            names.into_iter().filter_map(|table| self.decide(&domain.name, table)).collect::<Vec<_>>()
+        };
+        self.snapshot.domains().flat_map(open).collect()
     }
 
     fn decide(&self, domain: &str, table: &str) -> Option<VisibleTable> {

@@ -106,11 +106,6 @@ impl DomainView {
         &self.described.node
     }
 
-    /// All tables, whoever may see them.
-    pub(crate) fn tables(&self) -> &[DescribedTable] {
-        &self.described.tables
-    }
-
     /// A table, whoever may see it.
     pub(crate) fn table(&self, name: &str) -> Option<&DescribedTable> {
         self.described.tables.get(*self.positions.get(name)?)
