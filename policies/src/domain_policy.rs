@@ -63,7 +63,9 @@ impl DomainPolicy {
             })
             .collect();
         check_ids(&owner, &mut problems);
-        let tables: Vec<&Table> = tables.iter().filter(|table| table.domain == domain).collect();
+        let (tables, unpinned) = mesh.with_pinned_tags(domain, tables);
+        problems.extend(unpinned);
+        let tables: Vec<&Table> = tables.iter().collect();
         let rules: Vec<Rules<'_>> = owner.iter().map(rules_of).collect();
         let (compiled, found) = compile(domain, mesh, &tables, &rules);
         problems.extend(found);

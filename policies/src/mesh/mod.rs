@@ -3,6 +3,7 @@
 
 mod claims;
 mod path;
+mod pinned;
 #[cfg(test)]
 mod tests;
 
@@ -12,8 +13,9 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
 use self::claims::{ClaimSource, Names};
+use self::pinned::PinnedTag;
 use crate::{
-    Digest, Principal,
+    Digest, Principal, Table,
     digest::DigestBuilder,
     document::{Keys, Restriction, Vocabulary, read_restrictions},
     expression::ClaimDefinition,
@@ -31,6 +33,7 @@ pub struct Mesh {
     sources: BTreeMap<String, ClaimSource>,
     pub(crate) claims: BTreeMap<String, ClaimDefinition>,
     pub(crate) words: Vocabulary,
+    pinned: Vec<PinnedTag>,
     pub(crate) restrictions: Vec<Restriction>,
 }
 
@@ -65,6 +68,7 @@ impl Mesh {
             purposes: read_purposes(&mut reader),
             own_masks: Vec::new(),
         };
+        let pinned = pinned::read(&mut reader, &words);
         let restrictions = read_restrictions(&mut reader, &words);
         check_ids(&mut reader, &restrictions);
         reader.finish(UnknownKeys::Error);
@@ -77,6 +81,7 @@ impl Mesh {
             sources,
             claims,
             words,
+            pinned,
             restrictions,
         })
     }
@@ -112,6 +117,17 @@ impl Mesh {
             claims,
             purpose: None,
         }
+    }
+
+    /// A domain's tables with the tags that are pinned to their columns, and
+    /// what is pinned to columns that are not there.
+    pub(crate) fn with_pinned_tags(&self, domain: &str, tables: &[Table]) -> (Vec<Table>, Vec<Problem>) {
+        let mut tables: Vec<Table> = tables.iter().filter(|table| table.domain == domain).cloned().collect();
+        for table in &mut tables {
+            self.pinned.iter().for_each(|tag| tag.put_on(table));
+        }
+        let problems = self.pinned.iter().filter_map(|tag| tag.misses(domain, &tables)).collect();
+        (tables, problems)
     }
 
     /// The purposes that can be chosen.

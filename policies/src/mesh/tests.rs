@@ -182,3 +182,29 @@ fn a065_an_empty_document_is_none() {
     assert_eq!(problems(""), ["mesh.yaml: the file is empty"]);
     assert_eq!(problems("{}").len(), 2);
 }
+
+#[test]
+fn pinned_tags_are_read_and_checked() {
+    let with =
+        |pinned: &str| format!("mesh: x\ntimezone: UTC\ntags: {{ pii: Persons. }}\npinned_tags: {pinned}\n");
+    assert!(Mesh::load("mesh.yaml", &with("{ pii: [a.b.c, \"*.*.email\"] }")).is_ok());
+    for (pinned, expected) in [
+        ("{ pi: [a.b.c] }", "mesh.yaml:4: mesh.yaml declares no tag `pi`; did you mean `pii`?"),
+        ("{ pii: [] }", "mesh.yaml:4: `pii` is pinned to nothing; write a list: [domain.table.column, ..]"),
+        (
+            "{ pii: a.b.c }",
+            "mesh.yaml:4: `pii` is pinned to nothing; write a list: [domain.table.column, ..]",
+        ),
+        (
+            "{ pii: [b.c] }",
+            "mesh.yaml:4: a tag is pinned to something else than a column; write domain.table.column; each may be a glob",
+        ),
+        (
+            "{ pii: [a..c] }",
+            "mesh.yaml:4: a tag is pinned to something else than a column; write domain.table.column; each may be a glob",
+        ),
+        ("[a.b.c]", "mesh.yaml:4: `pinned_tags` is not a mapping"),
+    ] {
+        assert_eq!(problems(&with(pinned)), [expected], "{pinned}");
+    }
+}

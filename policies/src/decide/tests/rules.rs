@@ -690,3 +690,35 @@ fn decisions_from_the_cache_are_those_of_their_day_or_instant() {
     assert_ne!(rows_at(STATEMENT.instant), rows_at(STATEMENT.instant + second));
     assert_eq!(rows_at(STATEMENT.instant), rows_at(STATEMENT.instant));
 }
+
+#[test]
+fn a_tag_that_the_operator_pins_is_there_whatever_the_contract_says() {
+    let masked = |pinned: &str| {
+        let mut fixture = grants(&[ALL])
+            .operator("  - { id: pii, columns: { tags: [pii] }, mask: { text: redact, other: nullify } }");
+        fixture.tables[0].columns.iter_mut().for_each(|column| column.tags.clear());
+        fixture.mesh.push_str(pinned);
+        fixture
+    };
+    assert_eq!(cell(masked("").decide(), "card"), "card=raw");
+    assert_eq!(cell(masked("pinned_tags: { pii: [sales.orders.card] }").decide(), "card"), "card?*='***'");
+    let globs = masked("pinned_tags: { pii: [\"*.order*.*d\"] }");
+    assert_eq!(cell(globs.decide(), "card"), "card?*='***'");
+    assert_eq!(cell(globs.decide(), "region"), "region=raw");
+    for elsewhere in ["customers.orders.card", "sales.order_lines.sku", "sales.orders.id"] {
+        let fixture = masked(&format!("pinned_tags: {{ pii: [{elsewhere}] }}"));
+        assert_eq!(cell(fixture.decide(), "card"), "card=raw", "{elsewhere}");
+    }
+    assert_eq!(
+        masked("pinned_tags: { pii: [sales.orders.crad, sales.forecast.x, web.clicks.ip] }").warnings(),
+        [
+            "mesh.yaml:16: warning: the tag `pii` is pinned to `sales.orders.crad`, which is not there",
+            "mesh.yaml:16: warning: the tag `pii` is pinned to `sales.forecast.x`, which is not there",
+        ]
+    );
+    // Grants that leave the tag out leave the column out.
+    let mut except =
+        grants(&["{ id: a, to: { roles: [analyst] }, tables: [orders], columns: { except_tags: [pci] } }"]);
+    except.mesh.push_str("pinned_tags: { pci: [sales.orders.id] }\n");
+    assert!(!names(except.decide()).contains(&"id".to_owned()));
+}
