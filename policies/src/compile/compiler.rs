@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     Compiled, Lookup, Mask, MaskId, Needs, PolicyColumn, TablePolicy,
     mask::{MaskCompiler, redact},
+    spelling::Spellings,
 };
 use crate::{
     DataType, Mesh, Table,
@@ -32,6 +33,7 @@ pub(super) struct Compiler<'a> {
     pub(super) lookup_keys: BTreeMap<String, DataType>,
     pub(super) lookups: BTreeMap<String, Lookup>,
     pub(super) problems: Vec<Problem>,
+    pub(super) spellings: Spellings,
     /// Positions of masks by their canonical text, for each table.
     known_masks: Vec<HashMap<String, MaskId>>,
 }
@@ -51,10 +53,12 @@ pub(crate) fn compile(
         lookup_keys: BTreeMap::new(),
         lookups: BTreeMap::new(),
         problems: Vec::new(),
+        spellings: Spellings::default(),
         known_masks: vec![HashMap::new(); tables.len()],
     };
     compiler.add_redact();
     compiler.check_contract_words();
+    compiler.check_spelling(owner, mesh);
     let lookups: Vec<&LookupSpec> = owner.iter().flat_map(|rules| rules.lookups).collect();
     compiler.lookups(&lookups);
     for rules in owner {

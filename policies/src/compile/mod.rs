@@ -6,6 +6,7 @@ mod compiler;
 mod lookups;
 mod mask;
 mod rules;
+mod spelling;
 mod tables;
 
 use std::{

@@ -177,6 +177,7 @@ impl Compiler<'_> {
     fn when(&mut self, sql: &Sql, id: &str) -> Option<Condition> {
         match expression::condition(&sql.text, self.scope(None)) {
             Ok(expr) if can_be_computed(&expr) => {
+                self.check_spelling_in(&expr, &sql.at);
                 let needs = self.needs_of([&expr]);
                 Some(Condition { expr, needs })
             }
@@ -211,7 +212,10 @@ impl Compiler<'_> {
             },
         };
         match expression::condition(&sql.text, self.scope(Some(table))) {
-            Ok(expr) => Some(expr),
+            Ok(expr) => {
+                self.check_spelling_in(&expr, &sql.at);
+                Some(expr)
+            }
             Err(error) => {
                 let message = format!("`rows` of `{id}` on `{}`: {error}", table.name);
                 let mut problem = Problem::error(&sql.at.file, sql.at.line, message);

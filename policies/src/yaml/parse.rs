@@ -142,7 +142,10 @@ impl<'a> Builder<'a> {
             }
             Some(Err(error)) => {
                 let message = format!("this is not YAML: {}", error.info());
-                Err(self.problem(error.marker().line(), &message))
+                let problem = self.problem(error.marker().line(), &message);
+                // What a glob that is not quoted begins like.
+                let alias = error.info().contains("alias");
+                Err(if alias { problem.with_hint("quote a `*`: [\"*\"]") } else { problem })
             }
             None => Err(self.problem(self.last_line, "the file ends too early")),
         }
@@ -172,7 +175,7 @@ impl<'a> Builder<'a> {
             Event::Alias(_) => {
                 return Err(self
                     .problem(line, "aliases (`*name`) are not allowed")
-                    .with_hint("repeat the value"));
+                    .with_hint("repeat the value; quote a glob: \"*name\""));
             }
             _ => return Err(self.problem(line, "a value is missing")),
         };

@@ -46,7 +46,10 @@ fn comments_behind_plain_scalars_are_seen() {
 #[test]
 fn refusals() {
     assert_eq!(problem("a: 1\nb: 2\na: 3\n"), "t.yaml:3: the key `a` is written twice");
-    assert_eq!(problem("a: &x 1\nb: *x\n"), "t.yaml:2: aliases (`*name`) are not allowed; repeat the value");
+    assert_eq!(
+        problem("a: &x 1\nb: *x\n"),
+        "t.yaml:2: aliases (`*name`) are not allowed; repeat the value; quote a glob: \"*name\""
+    );
     assert_eq!(problem("a: !!str 1\n"), "t.yaml:1: tags (`!name`) are not allowed");
     assert_eq!(problem("a: 1\n---\nb: 1\n"), "t.yaml:2: the file holds more than one document");
     assert_eq!(problem(""), "t.yaml: the file is empty");

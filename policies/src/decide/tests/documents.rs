@@ -326,3 +326,76 @@ fn claims_must_be_declared() {
     let found = with("when: \"claim('employment') = 'stuff'\"");
     assert!(found.contains("the claim `employment` never is 'stuff'; did you mean `staff`?"), "{found}");
 }
+
+#[test]
+fn roles_that_differ_only_in_case_are_refused() {
+    let grant = |id: &str, to: &str, rows: &str| {
+        format!("  - {{ id: {id}, to: {{ {to} }}, tables: [orders], columns: all, rows: \"{rows}\" }}\n")
+    };
+    let load = |second: String| {
+        Fixture::new(&format!("grants:\n{}{second}", grant("a", "roles: [analyst], groups: [crew]", "true")))
+    };
+    assert!(load(grant("b", "roles: [analyst, analysts]", "has_role('analyst')")).load().is_ok());
+    assert_eq!(
+        load(grant("b", "roles: [Analyst]", "true")).problems(),
+        [
+            "sales.yaml:4: the role `Analyst` differs only in case from `analyst` in sales.yaml:3; write it as tokens do"
+        ]
+    );
+    assert_eq!(
+        load(grant("b", "groups: [CREW]", "true")).problems(),
+        [
+            "sales.yaml:4: the group `CREW` differs only in case from `crew` in sales.yaml:3; write it as tokens do"
+        ]
+    );
+    // A role and a group are two things.
+    assert!(load(grant("b", "roles: [Crew]", "true")).load().is_ok());
+    assert!(
+        load(grant("b", "everyone: true", "has_role('ANALYST')")).problems()[0].contains("`ANALYST` differs")
+    );
+    let unless =
+        "restrictions:\n  - { id: r, tables: [orders], unless: [ { roles: [aNALYST] } ], deny: true }\n";
+    assert!(load(unless.to_owned()).problems()[0].contains("sales.yaml:5: the role `aNALYST` differs"));
+    let operator =
+        load(String::new()).operator("  - { id: o, to: { roles: [ANALYST] }, tables: [orders], deny: true }");
+    assert!(operator.problems()[0].contains("mesh.yaml:"), "{:?}", operator.problems());
+}
+
+#[test]
+fn yaml_has_traps_and_none_opens() {
+    let everyone = |rest: &str| format!("grants:\n  - {{ id: a, to: {{ everyone: true }}, {rest} }}\n");
+    for (rules, expected) in [
+        (everyone("tables: [*], columns: all"), "quote"),
+        (everyone("tables: *, columns: all"), "quote"),
+        (everyone("tables: [orders], columns: all, masks: { card: NO }"), "there is no mask `NO`"),
+        (everyone("tables: [orders], columns: all, masks: { card: null }"), "write `nullify`"),
+        (everyone("tables: [orders], columns: all, masks: { card: ~ }"), "write `nullify`"),
+        (everyone("tables: [orders], columns: all, rows: NO"), "write rows: \"NO\""),
+        (everyone("tables: [orders], columns: all, rows: 0123"), "write rows: \"0123\""),
+        (everyone("tables: [orders], columns: all, when: on"), "write when: \"on\""),
+        (everyone("tables: [orders], columns: all, until: 2027"), "write the last day as YYYY-MM-DD"),
+        (everyone("tables: [orders], columns: null"), "`columns` does not say which"),
+        (everyone("tables: null, columns: all"), "`tables` has no value"),
+        (
+            "grants:\n  - { id: a, to: { everyone: yes }, tables: [orders], columns: all }\n".into(),
+            "`everyone` is not `true` or `false`",
+        ),
+        (
+            "grants:\n  - { id: a, to: { roles: [~] }, tables: [orders], columns: all }\n".into(),
+            "`roles` has no value, expected a list of texts",
+        ),
+    ] {
+        let found = Fixture::new(&rules).problems();
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{rules}: {found:#?}");
+    }
+    // Texts of YAML stay the texts that they are: zeros in front, `NO`.
+    let fixture = Fixture::new(
+        "grants:\n  - { id: a, to: { roles: [NO], subjects: [007] }, tables: [orders], columns: all }\n",
+    );
+    let absent = |subject: &str| {
+        let principal = crate::Principal { subject: subject.into(), ..crate::Principal::default() };
+        matches!(fixture.policy().decide("orders", &principal, &fixture::STATEMENT), Decision::Absent { .. })
+    };
+    assert!(!absent("007") && absent("7"));
+    assert!(matches!(fixture.role("NO").decide(), Decision::Visible(_)));
+}
