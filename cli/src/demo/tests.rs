@@ -78,7 +78,7 @@ fn everybody_gets_the_tables_and_columns_of_the_story() {
     }
     assert_eq!(
         visible,
-        "anna segments:4 order_forecast:3 orders:6\n\
+        "anna segments:4 order_forecast:3 orders:6 order_lines:4\n\
          dora feedback:4 profiles:7 segments:4 orders:6 clicks:5\n\
          eve orders:4\n\
          felix profiles:4 orders:6 order_lines:4 clicks:3\n\

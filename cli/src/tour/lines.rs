@@ -36,7 +36,12 @@ pub(super) const LINES: &[Line] = &[
         title: "Everybody has a catalog of their own",
         ask: Ask::Tables,
         answers: &[
-            ("anna", Answer::Rows("table\ncustomers.segments\nsales.order_forecast\nsales.orders")),
+            (
+                "anna",
+                Answer::Rows(
+                    "table\ncustomers.segments\nsales.order_forecast\nsales.order_lines\nsales.orders",
+                ),
+            ),
             (
                 "marco",
                 Answer::Rows(
@@ -95,7 +100,7 @@ pub(super) const LINES: &[Line] = &[
             ),
             ("otto", Answer::Refused(Refusal::NoSuchTable)),
         ],
-        says: "Rows by claims in the token, columns by classification, cards masked by the operator, the current quarter under embargo.",
+        says: "Rows by claims and by lookups in the domain's own tables, columns by classification, cards masked by the operator, the current quarter under embargo.",
     },
     Line {
         title: "A hidden column does not exist",
@@ -105,6 +110,24 @@ pub(super) const LINES: &[Line] = &[
             ("anna", Answer::Refused(Refusal::NoSuchColumn)),
         ],
         says: "Hidden and missing look the same: nobody learns that there is a margin.",
+    },
+    Line {
+        title: "Lookups: the lines of the orders that one sees",
+        ask: Ask::Sql(
+            "select order_id, count(*) as lines from sales.order_lines \
+             where order_id <= 1008 group by order_id order by order_id",
+        ),
+        answers: &[
+            ("anna", Answer::Rows("order_id,lines\n1001,2\n1006,2")),
+            (
+                "sven",
+                Answer::Rows(
+                    "order_id,lines\n1001,2\n1002,2\n1003,2\n1004,2\n1005,2\n1006,2\n1007,2\n1008,2",
+                ),
+            ),
+            ("rita", Answer::Refused(Refusal::NoSuchTable)),
+        ],
+        says: "One rule ties the lines to the orders that the caller may see, embargo included; no subquery, no copy of the rules.",
     },
     Line {
         title: "Two keys: the operator's tags and the domain's consent",
