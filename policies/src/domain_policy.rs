@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Decision, Digest, Mesh, Principal, Statement, Table,
+    Decision, Digest, Explanation, Mesh, Principal, Statement, Table, VisibleRule,
     compile::{Compiled, Rules, compile},
     decide::{OpenTables, decide},
     decision_cache::DecisionCache,
     digest::DigestBuilder,
-    document::OwnerDocument,
+    document::{Matcher, OwnerDocument},
     expression::Caller,
     names,
     yaml::Problem,
@@ -36,6 +36,8 @@ pub struct DomainPolicy {
     rules: Compiled,
     open: OpenTables,
     decisions: DecisionCache,
+    /// Who may read the rules' expressions.
+    readers: Vec<Matcher>,
     no_claims: BTreeSet<String>,
 }
 
@@ -78,6 +80,11 @@ impl DomainPolicy {
             open: OpenTables::new(compiled.tables.values()),
             decisions: DecisionCache::new(compiled.moment()),
             rules: compiled,
+            readers: owner
+                .into_iter()
+                .filter_map(|document| document.readers)
+                .chain(mesh.readers.clone())
+                .collect(),
             no_claims: BTreeSet::new(),
         };
         Ok((policy, problems))
@@ -92,6 +99,7 @@ impl DomainPolicy {
             rules: Compiled::default(),
             open: OpenTables::default(),
             decisions: DecisionCache::default(),
+            readers: Vec::new(),
             no_claims: BTreeSet::new(),
         }
     }
@@ -122,6 +130,32 @@ impl DomainPolicy {
         self.open.of(principal)
     }
 
+    /// Which rules made the table what it is for one principal: at most `most` effects on its
+    /// rows and on the columns that `reads` names. `None` if it does not exist for the principal.
+    /// Expressions of rules are in it only for those who may read them.
+    pub fn explain(
+        &self,
+        table: &str,
+        principal: &Principal,
+        statement: &Statement,
+        reads: &dyn Fn(&str) -> bool,
+        most: usize,
+    ) -> Option<Explanation<'_>> {
+        let may_read = self.readers.iter().any(|readers| readers.matches(principal));
+        self.rules.tables.get(table)?.explain(&Caller { principal, statement }, may_read, reads, most)
+    }
+
+    /// The rules with an effect on what one principal sees of a table; none if that is nothing.
+    pub fn visible_rules(
+        &self,
+        table: &str,
+        principal: &Principal,
+        statement: &Statement,
+    ) -> Vec<VisibleRule<'_>> {
+        let caller = Caller { principal, statement };
+        self.rules.tables.get(table).and_then(|policy| policy.visible_rules(&caller)).unwrap_or_default()
+    }
+
     /// The claims that rules of a table read: only these travel in its permits.
     pub fn claims_read(&self, table: &str) -> &BTreeSet<String> {
         self.rules.tables.get(table).map_or(&self.no_claims, |policy| &policy.claims_read)
@@ -137,6 +171,7 @@ fn in_order(documents: &[Document]) -> Vec<&Document> {
 fn rules_of(document: &OwnerDocument) -> Rules<'_> {
     Rules {
         lookups: &document.lookups,
+        contact: document.contact.as_deref(),
         own_masks: &document.masks,
         grants: &document.grants,
         restrictions: &document.restrictions,

@@ -27,6 +27,7 @@ pub mod yaml;
 pub use contract::{Column, Table};
 pub use data_type::DataType;
 pub use data_type_text::NotAType;
+pub use decide::{Effect, EffectKind, Explanation, VisibleRule};
 pub use decision::{Cell, DecidedColumn, Decision, RuleKind, RuleRef, TableDecision};
 pub use digest::Digest;
 pub use domain_policy::{Document, DomainPolicy};

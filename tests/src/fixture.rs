@@ -93,6 +93,7 @@ const PEOPLE_CSV: &str = "id,name,ssn,salary,tenant
 const SALES_POLICY: &str = "
 domain: sales
 owner: sales@larkfield.example
+policy_readers: { roles: [sales-owner] }
 grants:
   - { id: eu, why: Works on Europe., to: { subjects: [alice] }, tables: [orders], columns: [id, customer_id, region, amount, card], rows: \"region = 'EU'\", masks: { card: last(4) } }
   - { id: us, why: Works on America., to: { subjects: [bob] }, tables: [orders], columns: [id, customer_id, region, amount], rows: \"region = 'US'\" }

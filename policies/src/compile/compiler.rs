@@ -1,6 +1,9 @@
 //! Goes through all rules of a domain and puts each to the tables it selects.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     Compiled, Lookup, Mask, MaskId, Needs, PolicyColumn, TablePolicy,
@@ -19,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) lookups: &'a [LookupSpec],
+    pub(crate) contact: Option<&'a str>,
     pub(crate) own_masks: &'a BTreeMap<String, Sql>,
     pub(crate) grants: &'a [Grant],
     pub(crate) restrictions: &'a [Restriction],
@@ -34,6 +38,8 @@ pub(super) struct Compiler<'a> {
     pub(super) lookups: BTreeMap<String, Lookup>,
     pub(super) problems: Vec<Problem>,
     pub(super) spellings: Spellings,
+    /// Whom to ask about the rules that are being compiled.
+    pub(super) contact: Option<Arc<str>>,
     /// Positions of masks by their canonical text, for each table.
     known_masks: Vec<HashMap<String, MaskId>>,
 }
@@ -54,6 +60,7 @@ pub(crate) fn compile(
         lookups: BTreeMap::new(),
         problems: Vec::new(),
         spellings: Spellings::default(),
+        contact: None,
         known_masks: vec![HashMap::new(); tables.len()],
     };
     compiler.add_redact();
@@ -62,11 +69,13 @@ pub(crate) fn compile(
     let lookups: Vec<&LookupSpec> = owner.iter().flat_map(|rules| rules.lookups).collect();
     compiler.lookups(&lookups);
     for rules in owner {
+        compiler.contact = rules.contact.map(Arc::from);
         for grant in rules.grants {
             compiler.grant(grant, rules.own_masks);
         }
     }
     for rules in owner {
+        compiler.contact = rules.contact.map(Arc::from);
         for restriction in rules.restrictions {
             compiler.restriction(restriction, rules.own_masks, false);
         }
@@ -74,6 +83,7 @@ pub(crate) fn compile(
     // The operator's rules are for all domains: lookups are none of their words.
     compiler.lookup_keys.clear();
     let no_masks = BTreeMap::new();
+    compiler.contact = mesh.contact.as_deref().map(Arc::from);
     for restriction in &mesh.restrictions {
         compiler.restriction(restriction, &no_masks, true);
     }

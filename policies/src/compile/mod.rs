@@ -96,9 +96,20 @@ pub(crate) struct Mask {
     pub(crate) needs: Needs,
 }
 
+/// A rule as its author wrote it, for those who may read it. No decision looks at it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Written {
+    /// Whom to ask about the rule.
+    pub(crate) contact: Option<Arc<str>>,
+    pub(crate) rows: Option<String>,
+    /// By the positions of the columns that the rule masks.
+    pub(crate) masks: BTreeMap<usize, String>,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct TableGrant {
     pub(crate) rule: RuleRef,
+    pub(crate) written: Written,
     pub(crate) digest: Digest,
     pub(crate) to: Arc<Matcher>,
     pub(crate) when: Option<Condition>,
@@ -117,6 +128,7 @@ pub(crate) struct TableGrant {
 #[derive(Debug, Clone)]
 pub(crate) struct TableRestriction {
     pub(crate) rule: RuleRef,
+    pub(crate) written: Written,
     pub(crate) digest: Digest,
     pub(crate) to: Arc<Matcher>,
     pub(crate) when: Option<Condition>,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Condition, MaskId, Needs, TableAction, TableException, TableGrant, TableRestriction, columns,
+    Condition, MaskId, Needs, TableAction, TableException, TableGrant, TableRestriction, Written, columns,
     compiler::Compiler,
     tables::{RuleOf, Selected},
 };
@@ -25,6 +25,7 @@ struct GrantOnTable {
     lists: Vec<bool>,
     masks: Vec<Option<MaskId>>,
     rows: Option<Expr>,
+    written: Written,
 }
 
 impl Compiler<'_> {
@@ -49,6 +50,7 @@ impl Compiler<'_> {
             let Some(policy) = self.policies.get_mut(part.table) else { continue };
             policy.grants.push(TableGrant {
                 rule: rule.clone(),
+                written: part.written,
                 digest,
                 to: Arc::clone(&to),
                 when: when.clone(),
@@ -70,13 +72,26 @@ impl Compiler<'_> {
     ) -> Option<GrantOnTable> {
         let source = *self.tables.get(table)?;
         let lists = columns::select(source, &grant.columns, &self.mesh.words);
+        let mut written = self.written(&grant.rows, source);
         let mut masks = Vec::with_capacity(lists.len());
         for (index, (column, listed)) in source.columns.iter().zip(&lists).enumerate() {
-            let written = if *listed { self.mask_for(&column.name, &grant.masks, &grant.at) } else { None };
-            masks.push(written.and_then(|mask| self.mask(table, index, mask, own, &grant.at)));
+            let mask = if *listed { self.mask_for(&column.name, &grant.masks, &grant.at) } else { None };
+            if let Some((mask, _)) = mask {
+                written.masks.insert(index, mask.for_type(&column.data_type).to_string());
+            }
+            masks.push(mask.and_then(|mask| self.mask(table, index, mask, own, &grant.at)));
         }
         let rows = self.rows(&grant.rows, source, &grant.id, &grant.at);
-        Some(GrantOnTable { table, lists, masks, rows })
+        Some(GrantOnTable { table, lists, masks, rows, written })
+    }
+
+    /// The rows of a rule as they are written for a table.
+    fn written(&self, rows: &RowsSpec, table: &Table) -> Written {
+        Written {
+            contact: self.contact.clone(),
+            rows: rows.for_table(table).map(|sql| sql.text.clone()),
+            masks: BTreeMap::new(),
+        }
     }
 
     /// All claims of a grant, whatever table they are read for: a grant
@@ -125,10 +140,39 @@ impl Compiler<'_> {
             let Some((kind, action)) = self.action_on_table(restriction, table, own) else { continue };
             let rule = RuleRef { id: restriction.id.clone(), kind, operator, why: restriction.why.clone() };
             let digest = self.restriction_digest(&rule, table, (&to, when.as_ref(), &unless), &action);
+            let written = self.written_restriction(restriction, table, &action);
             let (to, unless, when) = (Arc::clone(&to), Arc::clone(&unless), when.clone());
             if let Some(policy) = self.policies.get_mut(table) {
-                policy.restrictions.push(TableRestriction { rule, digest, to, when, unless, action });
+                policy.restrictions.push(TableRestriction {
+                    rule,
+                    written,
+                    digest,
+                    to,
+                    when,
+                    unless,
+                    action,
+                });
             }
+        }
+    }
+
+    fn written_restriction(
+        &self,
+        restriction: &Restriction,
+        table: usize,
+        compiled: &TableAction,
+    ) -> Written {
+        let Some(source) = self.tables.get(table) else { return Written::default() };
+        match (&restriction.action, compiled) {
+            (Action::Rows(rows), _) => self.written(rows, source),
+            (Action::Mask(_, mask), TableAction::Mask(masked)) => {
+                let columns = source.columns.iter().zip(masked).enumerate();
+                let masks = columns
+                    .filter(|(_, (_, masked))| masked.is_some())
+                    .map(|(index, (column, _))| (index, mask.for_type(&column.data_type).to_string()));
+                Written { masks: masks.collect(), ..self.written(&RowsSpec::All, source) }
+            }
+            _ => self.written(&RowsSpec::All, source),
         }
     }
 
@@ -198,18 +242,13 @@ impl Compiler<'_> {
     }
 
     fn rows(&mut self, rows: &RowsSpec, table: &Table, id: &str, at: &Where) -> Option<Expr> {
-        let sql = match rows {
-            RowsSpec::All => return None,
-            RowsSpec::One(sql) => sql,
-            RowsSpec::PerTable(entries) => match entries.iter().find(|(name, _)| name.text == table.name) {
-                Some((_, sql)) => sql,
-                None => {
-                    let message = format!("`rows` of `{id}` has no entry for the table `{}`", table.name);
-                    let hint = format!("add {}: \"true\" for all its rows", table.name);
-                    self.problem(Problem::error(&at.file, at.line, message).with_hint(hint));
-                    return None;
-                }
-            },
+        let Some(sql) = rows.for_table(table) else {
+            if !matches!(rows, RowsSpec::All) {
+                let message = format!("`rows` of `{id}` has no entry for the table `{}`", table.name);
+                let hint = format!("add {}: \"true\" for all its rows", table.name);
+                self.problem(Problem::error(&at.file, at.line, message).with_hint(hint));
+            }
+            return None;
         };
         match expression::condition(&sql.text, self.scope(Some(table))) {
             Ok(expr) => {

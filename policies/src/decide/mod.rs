@@ -5,10 +5,13 @@
 //! how a cell is shown is decided per column in `cell`.
 
 mod cell;
+mod explain;
 mod index;
 mod lookups;
 #[cfg(test)]
 mod tests;
+
+pub use explain::{Effect, EffectKind, Explanation, VisibleRule};
 
 use self::cell::{Listing, Shown};
 pub(crate) use self::index::OpenTables;
@@ -46,17 +49,11 @@ pub(crate) fn decide(rules: &Compiled, table: &str, caller: &Caller<'_>) -> Deci
 impl TablePolicy {
     /// The decision but for the lookups in it.
     fn decide(&self, caller: &Caller<'_>) -> Decision {
-        let grants: Vec<Matched<'_>> = self
-            .grants
-            .iter()
-            .filter(|grant| grant.applies(caller))
-            .map(|grant| Matched { grant, rows: Rows::of(grant.rows.as_ref(), caller) })
-            .collect();
+        let grants = self.matched_grants(caller);
         if grants.is_empty() {
             return Decision::Absent { rules: Vec::new() };
         }
-        let restrictions: Vec<&TableRestriction> =
-            self.restrictions.iter().filter(|restriction| restriction.applies(caller)).collect();
+        let restrictions = self.matched_restrictions(caller);
         let denying: Vec<RuleRef> = restrictions
             .iter()
             .filter(|restriction| matches!(restriction.action, TableAction::Deny))
@@ -77,6 +74,18 @@ impl TablePolicy {
         let digest = self.digest(&columns, &grants, &restrictions);
         let (rows, row_rules) = visible_rows(&grants, &restrictions, caller);
         Decision::Visible(TableDecision { columns, rows, rules, row_rules, lookups: Vec::new(), digest })
+    }
+
+    fn matched_grants<'a>(&'a self, caller: &Caller<'_>) -> Vec<Matched<'a>> {
+        self.grants
+            .iter()
+            .filter(|grant| grant.applies(caller))
+            .map(|grant| Matched { grant, rows: Rows::of(grant.rows.as_ref(), caller) })
+            .collect()
+    }
+
+    fn matched_restrictions(&self, caller: &Caller<'_>) -> Vec<&TableRestriction> {
+        self.restrictions.iter().filter(|restriction| restriction.applies(caller)).collect()
     }
 
     fn decided_columns(

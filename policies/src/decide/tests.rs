@@ -1,6 +1,7 @@
 //! Each line of the cell rule, with its deny twin.
 
 mod documents;
+mod explain;
 mod fixture;
 mod formula;
 mod lookups;

@@ -1,5 +1,7 @@
 //! Masks as they are written.
 
+use std::fmt;
+
 use super::{Keys, Sql};
 use crate::{
     data_type::DataType,
@@ -144,6 +146,14 @@ impl MaskSpec {
         }
     }
 
+    /// The mask for columns of a type: itself, or the entry of a mask per type.
+    pub(crate) fn for_type(&self, data_type: &DataType) -> &Self {
+        let Self::PerType(masks) = self else { return self };
+        let group = TypeGroup::of(data_type);
+        let find = |wanted: TypeGroup| masks.iter().find(|(group, _)| *group == wanted);
+        find(group).or_else(|| find(TypeGroup::Other)).map_or(self, |(_, mask)| mask)
+    }
+
     fn read_sql(reader: &mut Reader<'_, '_>, node: &Node) -> Option<Self> {
         let file = reader.file();
         let mut inner = Reader::new(file, node, reader.problems());
@@ -216,6 +226,33 @@ impl MaskSpec {
     /// Names that own masks cannot take.
     pub(crate) fn is_reserved(name: &str) -> bool {
         FORMS.contains(&name) || LATER.contains(&name)
+    }
+}
+
+/// As a policy writes it, on one line.
+impl fmt::Display for MaskSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redact => f.write_str("redact"),
+            Self::Nullify => f.write_str("nullify"),
+            Self::Last(count) => write!(f, "last({count})"),
+            Self::First(count) => write!(f, "first({count})"),
+            Self::Cut(unit) => f.write_str(unit.name()),
+            Self::EmailDomain => f.write_str("email_domain"),
+            Self::Bucket(width) => write!(f, "bucket({width})"),
+            Self::Round(places) => write!(f, "round({places})"),
+            Self::Constant(Constant::Text(text)) => write!(f, "constant('{}')", text.replace('\'', "''")),
+            Self::Constant(Constant::Bare(word)) => write!(f, "constant({word})"),
+            Self::Sql(sql) => f.write_str(&sql.text),
+            Self::Own(name) => f.write_str(name),
+            Self::PerType(masks) => {
+                for (position, (group, mask)) in masks.iter().enumerate() {
+                    let between = if position == 0 { "{ " } else { ", " };
+                    write!(f, "{between}{}: {mask}", group.name())?;
+                }
+                f.write_str(" }")
+            }
+        }
     }
 }
 

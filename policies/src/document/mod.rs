@@ -17,7 +17,7 @@ pub(crate) use owner::OwnerDocument;
 pub(crate) use pattern::Pattern;
 pub(crate) use rule::{
     Action, ColumnSelection, Exception, Grant, Matcher, Restriction, RowsSpec, Selection, Vocabulary, Where,
-    read_restrictions,
+    read_readers, read_restrictions,
 };
 
 /// An SQL expression as it was written.

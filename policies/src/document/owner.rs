@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Grant, Keys, LookupSpec, MaskSpec, Restriction, Sql, Vocabulary, lookup::read_lookups, read_restrictions,
+    Grant, Keys, LookupSpec, MaskSpec, Matcher, Restriction, Sql, Vocabulary, lookup::read_lookups,
+    read_readers, read_restrictions,
 };
 use crate::yaml::{self, Problem, Reader, UnknownKeys};
 
@@ -11,6 +12,10 @@ use crate::yaml::{self, Problem, Reader, UnknownKeys};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnerDocument {
     pub(crate) lookups: Vec<LookupSpec>,
+    /// Whom to ask about the rules.
+    pub(crate) contact: Option<String>,
+    /// Who may read the rules' expressions.
+    pub(crate) readers: Option<Matcher>,
     pub(crate) masks: BTreeMap<String, Sql>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) restrictions: Vec<Restriction>,
@@ -37,7 +42,8 @@ impl OwnerDocument {
             let line = reader.line_of("domain");
             reader.error(line, format!("this is the domain `{domain}`, not `{named}`"), None);
         }
-        reader.text("owner");
+        let contact = reader.text("owner");
+        let readers = read_readers(&mut reader);
         let lookups = read_lookups(&mut reader);
         let masks = read_own_masks(&mut reader);
         let words = Vocabulary { own_masks: masks.keys().cloned().collect(), ..words.clone() };
@@ -50,7 +56,7 @@ impl OwnerDocument {
         let restrictions = read_restrictions(&mut reader, &words);
         read_disclosures(&mut reader);
         reader.finish(UnknownKeys::Error);
-        Self { lookups, masks, grants, restrictions }
+        Self { contact, readers, lookups, masks, grants, restrictions }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Keys, MaskSpec, Pattern, Sql};
+use crate::Table;
 use crate::yaml::{Node, Reader, UnknownKeys, nearest_hint};
 
 /// A place in a file.
@@ -91,6 +92,19 @@ pub(crate) enum RowsSpec {
     All,
     One(Sql),
     PerTable(Vec<(Pattern, Sql)>),
+}
+
+impl RowsSpec {
+    /// What is written for a table; `None` for all rows, and where its entry is missing.
+    pub(crate) fn for_table(&self, table: &Table) -> Option<&Sql> {
+        match self {
+            Self::All => None,
+            Self::One(sql) => Some(sql),
+            Self::PerTable(entries) => {
+                entries.iter().find(|(name, _)| name.text == table.name).map(|(_, sql)| sql)
+            }
+        }
+    }
 }
 
 /// The mesh's words, as far as they are declared, and the owner's masks.
@@ -241,6 +255,12 @@ fn read_id(reader: &mut Reader<'_, '_>) -> Option<String> {
         return None;
     }
     Some(id)
+}
+
+/// `policy_readers`: who may read the expressions of rules.
+pub(crate) fn read_readers(reader: &mut Reader<'_, '_>) -> Option<Matcher> {
+    let node = reader.node("policy_readers")?;
+    Some(read_to(reader, node))
 }
 
 fn read_to(reader: &mut Reader<'_, '_>, node: &Node) -> Matcher {

@@ -17,7 +17,7 @@ use self::pinned::PinnedTag;
 use crate::{
     Digest, Principal, Table,
     digest::DigestBuilder,
-    document::{Keys, Restriction, Vocabulary, read_restrictions},
+    document::{Keys, Matcher, Restriction, Vocabulary, read_readers, read_restrictions},
     expression::ClaimDefinition,
     yaml::{self, Problem, Reader, UnknownKeys, nearest_hint},
 };
@@ -28,6 +28,10 @@ pub struct Mesh {
     name: String,
     time_zone: Tz,
     version: Digest,
+    /// Whom to ask about the operator's rules.
+    pub(crate) contact: Option<String>,
+    /// Who may read the expressions of all domains' rules.
+    pub(crate) readers: Option<Matcher>,
     roles: Names,
     groups: Names,
     sources: BTreeMap<String, ClaimSource>,
@@ -56,6 +60,8 @@ impl Mesh {
             let line = reader.line_of("version");
             reader.error(line, "`version` cannot be negative", None);
         }
+        let contact = reader.text("owner");
+        let readers = read_readers(&mut reader);
         let roles = Names::read(&mut reader, "roles");
         let groups = Names::read(&mut reader, "groups");
         let (sources, claims) = claims::read(&mut reader);
@@ -76,6 +82,8 @@ impl Mesh {
             name: name?,
             time_zone: time_zone?,
             version: DigestBuilder::new("meshgate-operator-v1").part(text.as_bytes()).finish(),
+            contact,
+            readers,
             roles,
             groups,
             sources,
