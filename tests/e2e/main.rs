@@ -18,6 +18,7 @@ mod large_results;
 mod leaks;
 mod live_policies;
 mod python_clients;
+mod questions;
 mod refusals;
 mod subqueries;
 mod tidy;

@@ -65,7 +65,7 @@ async fn a071_only_queries_are_accepted_on_every_path() {
         "delete from sales.orders".to_owned(),
         "drop table sales.orders".to_owned(),
         "set datafusion.execution.batch_size = 1".to_owned(),
-        "explain select * from sales.orders".to_owned(),
+        "explain insert into sales.orders values (1)".to_owned(),
         "select 1; select 2".to_owned(),
         "selec 1".to_owned(),
         "select * from information_schema.df_settings".to_owned(),

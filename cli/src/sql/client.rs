@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use arrow_flight::{
     FlightInfo, decode::FlightRecordBatchStream, error::FlightError,
-    flight_service_client::FlightServiceClient, sql::CommandGetTables, sql::client::FlightSqlServiceClient,
+    flight_service_client::FlightServiceClient, sql::client::FlightSqlServiceClient,
 };
 use serde::Deserialize;
 use tonic::{
@@ -78,11 +78,6 @@ impl Client {
     /// Plans a statement.
     pub(crate) async fn execute(&mut self, statement: &str) -> Result<FlightInfo, QueryError> {
         self.flight.execute(statement.to_owned(), None).await.map_err(QueryError::from)
-    }
-
-    /// The tables that this caller can see.
-    pub(crate) async fn tables(&mut self) -> Result<FlightInfo, QueryError> {
-        self.flight.get_tables(CommandGetTables::default()).await.map_err(QueryError::from)
     }
 
     /// Reads a planned result. Dropping the stream cancels the query.

@@ -1,18 +1,16 @@
 //! The tour: who asks what, and what must come back. `{-40}` stands for the
 //! day 40 days before the current quarter.
 
+use super::edit::Edit;
+
 /// A statement, everybody who asks it, and the point of it.
 pub(super) struct Line {
     pub(super) title: &'static str,
-    pub(super) ask: Ask,
+    /// What somebody changes before, and what is as it was afterwards.
+    pub(super) edit: Option<Edit>,
+    pub(super) ask: &'static str,
     pub(super) answers: &'static [(&'static str, Answer)],
     pub(super) says: &'static str,
-}
-
-pub(super) enum Ask {
-    /// The tables that a SQL tool would list.
-    Tables,
-    Sql(&'static str),
 }
 
 /// What must come back.
@@ -34,28 +32,40 @@ pub(super) enum Refusal {
 pub(super) const LINES: &[Line] = &[
     Line {
         title: "Everybody has a catalog of their own",
-        ask: Ask::Tables,
+        edit: None,
+        ask: "show tables",
         answers: &[
             (
                 "anna",
                 Answer::Rows(
-                    "table\ncustomers.segments\nsales.order_forecast\nsales.order_lines\nsales.orders",
+                    "table_schema,table_name,description\n\
+                     customers,segments,One row a segment and region.\n\
+                     sales,order_forecast,One row a region and week.\n\
+                     sales,order_lines,One row an article of an order.\n\
+                     sales,orders,One row an order.",
                 ),
             ),
             (
                 "marco",
                 Answer::Rows(
-                    "table\ncustomers.feedback\ncustomers.profiles\ncustomers.segments\n\
-                     sales.order_forecast\nsales.orders\nweb.clicks\nweb.recommendations",
+                    "table_schema,table_name,description\n\
+                     customers,feedback,One row a message.\n\
+                     customers,profiles,One row a customer.\n\
+                     customers,segments,One row a segment and region.\n\
+                     sales,order_forecast,One row a region and week.\n\
+                     sales,orders,One row an order.\n\
+                     web,clicks,One row a page view.\n\
+                     web,recommendations,One row a customer and article.",
                 ),
             ),
-            ("otto", Answer::Rows("table")),
+            ("otto", Answer::Rows("table_schema,table_name,description")),
         ],
         says: "The catalog is the policy: a table without a grant does not exist. Otto's token is valid, and he sees nothing.",
     },
     Line {
         title: "The same SQL, four truths",
-        ask: Ask::Sql("select * from sales.orders where order_id <= 1008 order by order_id"),
+        edit: None,
+        ask: "select * from sales.orders where order_id <= 1008 order by order_id",
         answers: &[
             (
                 "anna",
@@ -104,7 +114,8 @@ pub(super) const LINES: &[Line] = &[
     },
     Line {
         title: "A hidden column does not exist",
-        ask: Ask::Sql("select customer_id, margin from sales.orders where order_id <= 1008"),
+        edit: None,
+        ask: "select customer_id, margin from sales.orders where order_id <= 1008",
         answers: &[
             ("felix", Answer::Refused(Refusal::NoSuchColumn)),
             ("anna", Answer::Refused(Refusal::NoSuchColumn)),
@@ -113,10 +124,9 @@ pub(super) const LINES: &[Line] = &[
     },
     Line {
         title: "Lookups: the lines of the orders that one sees",
-        ask: Ask::Sql(
-            "select order_id, count(*) as lines from sales.order_lines \
-             where order_id <= 1008 group by order_id order by order_id",
-        ),
+        edit: None,
+        ask: "select order_id, count(*) as lines from sales.order_lines \
+              where order_id <= 1008 group by order_id order by order_id",
         answers: &[
             ("anna", Answer::Rows("order_id,lines\n1001,2\n1006,2")),
             (
@@ -131,7 +141,8 @@ pub(super) const LINES: &[Line] = &[
     },
     Line {
         title: "Two keys: the operator's tags and the domain's consent",
-        ask: Ask::Sql("select * from customers.profiles where customer_id <= 6 order by customer_id"),
+        edit: None,
+        ask: "select * from customers.profiles where customer_id <= 6 order by customer_id",
         answers: &[
             (
                 "marco",
@@ -160,11 +171,10 @@ pub(super) const LINES: &[Line] = &[
     },
     Line {
         title: "A join across two domains",
-        ask: Ask::Sql(
-            "select p.segment, count(*) as orders, sum(o.total) as turnover \
+        edit: None,
+        ask: "select p.segment, count(*) as orders, sum(o.total) as turnover \
              from sales.orders o join customers.profiles p using (customer_id) \
              where o.order_id <= 1008 group by p.segment order by p.segment",
-        ),
         answers: &[
             ("marco", Answer::Rows("segment,orders,turnover\ngold,2,160.00\nnew,4,1457.00")),
             ("otto", Answer::Refused(Refusal::NoSuchTable)),
@@ -172,10 +182,29 @@ pub(super) const LINES: &[Line] = &[
         says: "Each domain's node applied its own policy before a row left it; only the join ran in the gateway.",
     },
     Line {
+        title: "Who does what",
+        edit: None,
+        ask: "explain select p.segment, count(*) as orders, sum(o.total) as turnover \
+              from sales.orders o join customers.profiles p using (customer_id) \
+              where o.order_id <= 1008 group by p.segment order by p.segment",
+        answers: &[(
+            "marco",
+            Answer::Rows(
+                "step,runs_in,what\n\
+                 1,domain sales,reads sales.orders as far as you may see it: order_id, customer_id, total; where order_id <= 1008\n\
+                 2,gateway,keeps rows of 1 where sales.orders.order_id <= 1008\n\
+                 3,domain customers,reads customers.profiles as far as you may see it: customer_id, segment\n\
+                 4,gateway,joins 2 with 3, on o.customer_id = p.customer_id\n\
+                 5,gateway,groups 4 by p.segment: count(*), sum(o.total)\n\
+                 6,gateway,sorts 5 by p.segment",
+            ),
+        )],
+        says: "Each table is one line, whatever its domain makes of it: no policy, no address, no size.",
+    },
+    Line {
         title: "The barrier: errors do not tell on hidden rows",
-        ask: Ask::Sql(
-            "select order_id from sales.orders where order_id <= 1008 and 1/(total-999) < 0 order by order_id",
-        ),
+        edit: None,
+        ask: "select order_id from sales.orders where order_id <= 1008 and 1/(total-999) < 0 order by order_id",
         answers: &[
             ("anna", Answer::Rows("order_id\n1001\n1006")),
             ("marco", Answer::Refused(Refusal::DivisionByZero)),
@@ -184,14 +213,78 @@ pub(super) const LINES: &[Line] = &[
     },
     Line {
         title: "Tables that only policies use are not there for anybody",
-        ask: Ask::Sql("select * from sales.stores"),
+        edit: None,
+        ask: "select * from sales.stores",
         answers: &[("sven", Answer::Refused(Refusal::NoSuchTable))],
         says: "Not even the owner of the domain gets a table that nobody granted.",
     },
     Line {
         title: "Reading only",
-        ask: Ask::Sql("delete from sales.orders"),
+        edit: None,
+        ask: "delete from sales.orders",
         answers: &[("sven", Answer::Refused(Refusal::NotAQuery))],
         says: "Whatever is not a query is refused before it is planned.",
+    },
+    Line {
+        title: "Why do I see what I see?",
+        edit: None,
+        ask: "explain policy select * from sales.orders",
+        answers: &[
+            (
+                "anna",
+                Answer::Rows(
+                    "domain,table,column,effect,rule,set_by,why,owner,predicate\n\
+                     sales,orders,(rows),gives some rows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,(rows),gives some rows,named-entitlements,owner,Entitled in writing, region by region, until a day.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,(rows),keeps some rows,quarter-embargo,owner,Figures of the current quarter are inside information until published.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,order_id,shows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,order_id,shows,named-entitlements,owner,Entitled in writing, region by region, until a day.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,customer_id,shows on its rows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,store_id,shows on its rows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,region,shows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,region,shows,named-entitlements,owner,Entitled in writing, region by region, until a day.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,order_date,shows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,order_date,shows,named-entitlements,owner,Entitled in writing, region by region, until a day.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,total,shows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,total,shows,named-entitlements,owner,Entitled in writing, region by region, until a day.,sales-data@larkfield.example,NULL",
+                ),
+            ),
+            (
+                "sven",
+                Answer::Rows(
+                    "domain,table,column,effect,rule,set_by,why,owner,predicate\n\
+                     sales,orders,(rows),gives all rows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,order_id,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,customer_id,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,store_id,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,region,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,order_date,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,total,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,margin,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,card,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,card,masks,cards-masked,operator,Nobody needs more of a card number than its end.,mesh@larkfield.example,last(4)",
+                ),
+            ),
+            ("otto", Answer::Refused(Refusal::NoSuchTable)),
+        ],
+        says: "Everybody reads which rule decides, why, and whom to ask; of what is hidden not a word. Sven owns sales and reads the rules' text.",
+    },
+    Line {
+        title: "Policy is code, and live: Sven adds `restricted` to what analysts see, and saves",
+        edit: Some(Edit {
+            file: "sales/policies/sales.yaml",
+            from: "columns: { classification: [public, internal, confidential] }",
+            to: "columns: { classification: [public, internal, confidential, restricted] }",
+        }),
+        ask: "select * from sales.orders where order_id <= 1008 order by order_id",
+        answers: &[(
+            "anna",
+            Answer::Rows(
+                "order_id,customer_id,store_id,region,order_date,total,margin,card\n\
+                 1001,1,berlin,DE,{-40},120.00,30.00,************1111\n\
+                 1006,1,munich,DE,{-20},40.00,8.00,************1111",
+            ),
+        )],
+        says: "Within a second Anna has a margin; of the card she gets what the operator's restriction leaves. The file is as it was again.",
     },
 ];

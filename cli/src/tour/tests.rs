@@ -1,3 +1,8 @@
+use arrow::{
+    array::StringArray,
+    datatypes::{DataType, Field, Schema},
+};
+
 use super::*;
 
 fn quarter() -> NaiveDate {
@@ -47,5 +52,16 @@ fn every_line_has_somebody_who_asks() {
     for line in LINES {
         assert!(!line.answers.is_empty(), "{}", line.title);
         assert!(line.says.ends_with('.'), "{}", line.title);
+    }
+}
+
+#[test]
+fn the_documentation_shows_the_steps_of_the_tour() {
+    let documentation = include_str!("../../../docs/sql.md");
+    let line = LINES.iter().find(|line| line.ask.starts_with("explain select")).unwrap();
+    let [(_, Answer::Rows(rows))] = line.answers else { panic!("one answer with rows") };
+    for row in rows.lines().skip(1) {
+        let what = row.splitn(3, ',').nth(2).unwrap();
+        assert!(documentation.contains(&format!("| {what}\n")), "{what}");
     }
 }

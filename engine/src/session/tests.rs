@@ -9,6 +9,7 @@ use datafusion::sql::parser::DFParser;
 
 use super::*;
 use crate::Engine;
+use crate::statement::{Asked, parse};
 
 /// 2026-11-23T23:30:00Z: in Berlin it is the 24th.
 const INSTANT: i64 = 1_795_476_600_000_000;
@@ -167,7 +168,7 @@ async fn r18_to_r21_what_the_bounds_on_statements_let_through_never_ends_the_pro
         format!("SELECT {}1", chain("1,", 1_999)),
         format!("SELECT {}1{}", chain("(SELECT ", 24), chain(")", 24)),
     ] {
-        let statement = crate::statement::parse(&sql, &Default::default()).unwrap();
+        let Ok(Asked::Query(statement)) = parse(&sql, &Default::default()) else { panic!("a query") };
         let settings = QuerySettings { query_id: "q".into(), instant: INSTANT, zone: "UTC".into() };
         let state = engine.session(settings, Arc::new(MemoryCatalogProviderList::new())).unwrap();
         let work = async move {

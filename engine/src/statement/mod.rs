@@ -3,17 +3,23 @@
 //! Bounds come first, on the text and its tokens, because parsing and planning
 //! recurse and cannot be interrupted: a long chain or a deep nest must be an
 //! error and never a stack that overflows. Then exactly one statement is
-//! accepted, a query, without clauses that the engine would silently ignore.
-//! What the query may read is the catalog's business, not this module's.
+//! accepted: a query without clauses that the engine would silently ignore, an
+//! explanation of one, or a question about what there is. What it may read is
+//! the catalog's business, not this module's.
 
 mod shape;
+mod show;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::common::error::Result as EngineResult;
+use datafusion::sql::parser::{DFParser, DFParserBuilder, ExplainStatement, Statement};
+use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+
+pub use show::{Like, SchemaReference, Show};
 
 /// Characters of the parser's message that an error shows.
 const DETAIL_CHARACTERS: usize = 200;
@@ -60,6 +66,19 @@ impl Default for StatementLimits {
     }
 }
 
+/// What a statement asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// The rows of a query.
+    Query(Statement),
+    /// Which domain would do what for a query.
+    Explain(Statement),
+    /// Which rules decide what a query reads.
+    ExplainPolicy(Statement),
+    /// What there is.
+    Show(Show),
+}
+
 /// Why a statement is refused: one sentence for its author, made of the
 /// statement's own words and ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,29 +99,54 @@ pub enum StatementError {
     Unsupported { clause: &'static str },
 }
 
-/// Parses `text` if it is one query within `limits`.
-pub fn parse(text: &str, limits: &StatementLimits) -> Result<Statement, StatementError> {
+/// Parses `text` if it is one statement of [`Asked`] within `limits`.
+pub fn parse(text: &str, limits: &StatementLimits) -> Result<Asked, StatementError> {
     tokens::check(text, limits)?;
     #[expect(clippy::disallowed_methods, reason = "the one place that parses SQL of callers, within bounds")]
-    let mut statements = DFParserBuilder::new(text)
+    let parser = DFParserBuilder::new(text)
         .with_dialect(&GenericDialect {})
         // Each level of parentheses takes two levels of the parser.
         .with_recursion_limit(limits.nesting.saturating_mul(2).saturating_add(4))
-        .build()
-        .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| syntax(&error.to_string()))?;
-    let count = statements.len();
-    match (statements.pop_front(), count) {
-        (None, _) => Err(StatementError::Empty),
-        (Some(_), 2..) => Err(StatementError::Several { count }),
-        (Some(statement), _) => {
-            shape::check(query(&statement)?, limits)?;
-            Ok(statement)
+        .build();
+    let (statement, explain_policy) =
+        parser.and_then(one_statement).map_err(|error| syntax(&error.to_string()))??;
+    let (asked, query): (fn(Statement) -> Asked, _) = match statement {
+        Statement::Explain(explain) if !explain_policy => (Asked::Explain, explained(explain)?),
+        Statement::Statement(sql) if !explain_policy && !matches!(*sql, SqlStatement::Query(_)) => {
+            return show::read(*sql).map(Asked::Show);
         }
-    }
+        statement if explain_policy => (Asked::ExplainPolicy, statement),
+        statement => (Asked::Query, statement),
+    };
+    shape::check(only_query(&query)?, limits)?;
+    Ok(asked(query))
 }
 
-fn query(statement: &Statement) -> Result<&datafusion::sql::sqlparser::ast::Query, StatementError> {
+/// The statement of a text, and whether EXPLAIN POLICY stands before it: the
+/// parser knows the words, but not together.
+fn one_statement(mut parser: DFParser<'_>) -> EngineResult<Result<(Statement, bool), StatementError>> {
+    let explain_policy = parser.parser.parse_keywords(&[Keyword::EXPLAIN, Keyword::POLICY]);
+    let mut statements = parser.parse_statements()?;
+    let count = statements.len();
+    Ok(match (statements.pop_front(), count) {
+        (None, _) => Err(StatementError::Empty),
+        (Some(_), 2..) => Err(StatementError::Several { count }),
+        (Some(statement), _) => Ok((statement, explain_policy)),
+    })
+}
+
+/// The statement that is to be explained; it is not executed for that.
+fn explained(explain: ExplainStatement) -> Result<Statement, StatementError> {
+    if explain.options.analyze {
+        return Err(not_a_query("EXPLAIN ANALYZE"));
+    }
+    if explain.options != Default::default() {
+        return Err(StatementError::Unsupported { clause: "an option of EXPLAIN" });
+    }
+    Ok(*explain.statement)
+}
+
+fn only_query(statement: &Statement) -> Result<&Query, StatementError> {
     let kind = match statement {
         Statement::Statement(sql) => match sql.as_ref() {
             SqlStatement::Query(query) => return Ok(query),
@@ -119,9 +163,10 @@ fn query(statement: &Statement) -> Result<&datafusion::sql::sqlparser::ast::Quer
 fn not_a_query(kind: &'static str) -> StatementError {
     let remedy = match kind {
         "SET" | "RESET" => "send options with the connection",
-        "SHOW" | "DESCRIBE" | "EXPLAIN" => {
-            "list tables with your client; `select * from <table> limit 0` has the columns"
-        }
+        "SHOW" => "there are SHOW TABLES, SHOW SCHEMAS and SHOW COLUMNS FROM <table>",
+        "DESCRIBE" => "write DESCRIBE and the name of a table",
+        "EXPLAIN" => "write EXPLAIN or EXPLAIN POLICY, once, and a query",
+        "EXPLAIN ANALYZE" => "EXPLAIN says which domain does what, without running the query",
         "PREPARE" | "EXECUTE" | "DEALLOCATE" => "prepare statements through your client's driver",
         "BEGIN" | "START" | "COMMIT" | "ROLLBACK" => "each query stands alone",
         _ => "data is changed where it lies; here it is queried with SELECT, WITH or VALUES",

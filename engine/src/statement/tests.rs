@@ -1,6 +1,6 @@
 use super::*;
 
-fn parse_default(text: &str) -> Result<Statement, StatementError> {
+fn parse_default(text: &str) -> Result<Asked, StatementError> {
     parse(text, &StatementLimits::default())
 }
 
@@ -39,12 +39,24 @@ fn a071_a072_other_statements_are_refused_by_name() {
         ("drop table t", "DROP"),
         ("truncate table t", "TRUNCATE"),
         ("set a = 1", "SET"),
-        ("show tables", "SHOW"),
         ("show all", "SHOW"),
+        ("show columns", "SHOW"),
+        ("show functions", "SHOW"),
+        ("show create table t", "SHOW"),
+        ("show variables", "SHOW"),
+        ("show databases", "SHOW"),
+        ("describe select 1", "DESCRIBE"),
         ("reset a", "RESET"),
-        ("explain select 1", "EXPLAIN"),
-        ("explain analyze select 1", "EXPLAIN"),
-        ("explain copy (select 1) to '/tmp/x.csv'", "EXPLAIN"),
+        ("explain analyze select 1", "EXPLAIN ANALYZE"),
+        ("explain (analyze) select 1", "EXPLAIN ANALYZE"),
+        ("explain copy (select 1) to '/tmp/x.csv'", "COPY"),
+        ("explain insert into t values (1)", "INSERT"),
+        ("explain show tables", "SHOW"),
+        ("explain explain select 1", "EXPLAIN"),
+        ("explain policy explain select 1", "EXPLAIN"),
+        ("explain policy delete from t", "DELETE"),
+        ("explain policy show tables", "SHOW"),
+        ("explain policy create external table t stored as csv location '/x'", "CREATE"),
         ("prepare p as select 1", "PREPARE"),
         ("execute p", "EXECUTE"),
         ("deallocate p", "DEALLOCATE"),
@@ -63,6 +75,78 @@ fn a071_a072_other_statements_are_refused_by_name() {
     }
     let error = parse_default("set a = 1").unwrap_err().to_string();
     assert_eq!(error, "SET is not accepted: send options with the connection");
+}
+
+#[test]
+fn explanations_are_of_one_query() {
+    let Ok(Asked::Query(query)) = parse_default("select a from t") else { panic!("a query") };
+    assert_eq!(parse_default("explain select a from t"), Ok(Asked::Explain(query.clone())));
+    for text in ["explain policy select a from t", "EXPLAIN /* x */ Policy\n select a from t ;"] {
+        assert_eq!(parse_default(text), Ok(Asked::ExplainPolicy(query.clone())), "{text}");
+    }
+    // The word is no word of its own elsewhere.
+    assert!(matches!(parse_default("select policy from policy"), Ok(Asked::Query(_))));
+    assert_eq!(parse_default("explain policy"), Err(StatementError::Empty));
+    for text in ["explain verbose select 1", "explain format tree select 1", "explain (verbose) select 1"] {
+        assert_eq!(
+            parse_default(text),
+            Err(StatementError::Unsupported { clause: "an option of EXPLAIN" }),
+            "{text}"
+        );
+    }
+    assert!(matches!(
+        parse_default("explain policy select 1; select 2"),
+        Err(StatementError::Several { count: 2 })
+    ));
+    // The same bounds hold inside.
+    assert!(matches!(
+        parse_default("explain policy select * from t for update"),
+        Err(StatementError::Unsupported { .. })
+    ));
+}
+
+#[test]
+fn questions_about_what_there_is() {
+    let like = |pattern: &str, ignore_case| Some(Like { pattern: pattern.to_owned(), ignore_case });
+    let schema = |catalog: Option<&str>, schema: &str| {
+        Some(SchemaReference { catalog: catalog.map(str::to_owned), schema: schema.to_owned() })
+    };
+    let table = datafusion::common::TableReference::partial("sales", "orders");
+    for (text, expected) in [
+        ("show tables", Show::Tables { schema: None, like: None }),
+        ("show tables from Sales", Show::Tables { schema: schema(None, "sales"), like: None }),
+        (
+            "show tables in mesh.\"Sales\" like 'o%'",
+            Show::Tables { schema: schema(Some("mesh"), "Sales"), like: like("o%", false) },
+        ),
+        ("show schemas", Show::Schemas { like: None }),
+        ("show schemas ilike 'S%'", Show::Schemas { like: like("S%", true) }),
+        ("show columns from sales.orders", Show::Columns { table: table.clone(), like: None }),
+        (
+            "show columns from Sales.Orders like 'a'",
+            Show::Columns { table: table.clone(), like: like("a", false) },
+        ),
+        ("show columns from orders from sales", Show::Columns { table: table.clone(), like: None }),
+        ("describe sales.orders", Show::Describe { table: table.clone() }),
+        ("desc sales.orders", Show::Describe { table }),
+    ] {
+        assert_eq!(parse_default(text), Ok(Asked::Show(expected)), "{text}");
+    }
+    for text in [
+        "show tables where true",
+        "show tables limit 1",
+        "show tables starts with 'a'",
+        "show tables in account",
+        "show schemas in sales",
+        "show tables from a.b.c",
+    ] {
+        assert!(matches!(parse_default(text), Err(StatementError::Unsupported { .. })), "{text}");
+    }
+    for text in
+        ["show full tables", "show extended columns from t", "describe formatted t", "show terse tables"]
+    {
+        assert!(matches!(parse_default(text), Err(StatementError::NotAQuery { .. })), "{text}");
+    }
 }
 
 #[test]

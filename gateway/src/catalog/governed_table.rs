@@ -63,6 +63,11 @@ impl GovernedTable {
             .map_err(|error| DataFusionError::External(Box::new(error)))
     }
 
+    /// Does a domain query take the filter along?
+    pub(crate) fn takes(&self, filter: &Expr) -> bool {
+        self.predicate(filter).is_some()
+    }
+
     fn projected(&self, projection: Option<&[usize]>) -> Result<Schema> {
         Ok(match projection {
             Some(columns) => self.table.schema.project(columns)?,
@@ -91,7 +96,7 @@ impl TableProvider for GovernedTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let support = |filter: &&Expr| {
-            if self.predicate(filter).is_some() {
+            if self.takes(filter) {
                 TableProviderFilterPushDown::Inexact
             } else {
                 TableProviderFilterPushDown::Unsupported

@@ -11,7 +11,7 @@ use datafusion::{
     common::{DataFusionError, Result},
 };
 
-use super::{CATALOG, GovernedTable, PrincipalCatalog, SYSTEM_SCHEMA, WHO_AM_I, WhoAmITable};
+use super::{CATALOG, GovernedTable, PrincipalCatalog, SystemTable, SystemTableProvider};
 use crate::status::GatewayError;
 
 /// The list that holds the catalog `mesh` alone.
@@ -70,9 +70,8 @@ impl SchemaProvider for DomainSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if self.domain == SYSTEM_SCHEMA {
-            let who_am_i = || Arc::new(WhoAmITable::new(Arc::clone(&self.catalog.principal)));
-            return Ok((name == WHO_AM_I).then(|| who_am_i() as Arc<dyn TableProvider>));
+        if let Some(table) = SystemTable::by_name(&self.domain, name) {
+            return Ok(Some(Arc::new(SystemTableProvider::new(table, Arc::clone(&self.catalog)))));
         }
         let Some(table) = self.catalog.table(&self.domain, name) else {
             return Ok(None);
@@ -86,9 +85,6 @@ impl SchemaProvider for DomainSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        match self.domain.as_str() {
-            SYSTEM_SCHEMA => name == WHO_AM_I,
-            domain => self.catalog.table(domain, name).is_some(),
-        }
+        SystemTable::by_name(&self.domain, name).is_some() || self.catalog.table(&self.domain, name).is_some()
     }
 }

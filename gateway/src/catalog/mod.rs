@@ -4,29 +4,37 @@
 //! A table without a grant does not exist in it, a hidden column does not
 //! exist in it. Tables are decided when they are named, not before.
 
+mod existing_table;
 mod governed_table;
 mod list;
+mod sql_type;
+mod system;
 mod visible_table;
-mod whoami;
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use meshgate_policies::{Principal, Statement};
+use datafusion::common::TableReference;
+use meshgate_policies::{Principal, RuleRef, Statement};
 
 use crate::mesh::{DomainView, Snapshot};
 
+pub(crate) use existing_table::ExistingTable;
 pub(crate) use governed_table::GovernedTable;
 pub(crate) use list::MeshCatalogList;
+pub(crate) use sql_type::{sql_type, type_name};
+pub(crate) use system::{INFORMATION_SCHEMA, SYSTEM_SCHEMA, SystemTable, SystemTableProvider};
 pub(crate) use visible_table::VisibleTable;
-pub(crate) use whoami::{WHO_AM_I, WhoAmITable, who_am_i_schema};
 
 /// The one SQL catalog.
 pub(crate) const CATALOG: &str = "mesh";
-/// The schema of the gateway's own tables.
-pub(crate) const SYSTEM_SCHEMA: &str = "system";
+
+/// Whose rule it is, in the words of results.
+pub(crate) fn set_by(rule: &RuleRef) -> &'static str {
+    if rule.operator { "operator" } else { "owner" }
+}
 
 /// What one principal sees, for one statement.
 #[derive(Debug)]
@@ -57,6 +65,19 @@ impl PrincipalCatalog {
         Some(visible)
     }
 
+    /// What a name in a statement means, if it exists for the principal. A name without a
+    /// schema means nothing: there is no default one.
+    pub(crate) fn find(&self, reference: &TableReference) -> Option<ExistingTable> {
+        if reference.catalog().is_some_and(|catalog| catalog != CATALOG) {
+            return None;
+        }
+        let (schema, name) = (reference.schema()?, reference.table());
+        if let Some(own) = SystemTable::by_name(schema, name) {
+            return Some(ExistingTable::Own(own));
+        }
+        self.table(schema, name).map(ExistingTable::OfDomain)
+    }
+
     /// The tables that were named and exist.
     pub(crate) fn named(&self) -> Vec<Arc<VisibleTable>> {
         self.named.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
@@ -69,6 +90,15 @@ impl PrincipalCatalog {
             names.into_iter().filter_map(|table| self.decide(&domain.name, table)).collect::<Vec<_>>()
         };
         self.snapshot.domains().flat_map(open).collect()
+    }
+
+    /// Schemas in which the principal sees something, the gateway's own among them, by name.
+    pub(crate) fn schemas(&self) -> Vec<String> {
+        let mut schemas: Vec<String> = self.all().into_iter().map(|table| table.domain).collect();
+        schemas.extend([SYSTEM_SCHEMA, INFORMATION_SCHEMA].map(str::to_owned));
+        schemas.sort();
+        schemas.dedup();
+        schemas
     }
 
     fn decide(&self, domain: &str, table: &str) -> Option<VisibleTable> {

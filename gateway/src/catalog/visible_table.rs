@@ -4,9 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use meshgate_engine::data_type;
-use meshgate_policies::{Cell, Digest, TableDecision};
+use meshgate_policies::{Cell, Column, DecidedColumn, Digest, TableDecision};
 
-use super::CATALOG;
+use super::{CATALOG, type_name};
 use crate::mesh::{DescribedTable, DomainView};
 
 /// A table that exists for a principal, with the decision that says so.
@@ -22,12 +22,11 @@ pub(crate) struct VisibleTable {
     pub schema: SchemaRef,
     /// Names of the primary key's columns; empty if one of them is hidden.
     pub primary_key: Vec<String>,
-    /// One for each visible column.
-    column_remarks: Vec<String>,
+    described: Arc<DescribedTable>,
 }
 
 impl VisibleTable {
-    pub(super) fn new(view: Arc<DomainView>, table: &DescribedTable, decision: TableDecision) -> Self {
+    pub(super) fn new(view: Arc<DomainView>, table: &Arc<DescribedTable>, decision: TableDecision) -> Self {
         let contract = &table.table;
         let fields: Vec<Field> = decision
             .columns
@@ -37,11 +36,6 @@ impl VisibleTable {
         let visible = |name: &String| decision.columns.iter().any(|column| &column.name == name);
         let primary_key =
             if contract.primary_key.iter().all(visible) { contract.primary_key.clone() } else { Vec::new() };
-        let column_remarks = decision
-            .columns
-            .iter()
-            .map(|column| table.column_descriptions.get(column.index).cloned().unwrap_or_default())
-            .collect();
         Self {
             domain: contract.domain.clone(),
             name: contract.name.clone(),
@@ -49,9 +43,25 @@ impl VisibleTable {
             contract_version: table.contract_version,
             schema: Arc::new(Schema::new(fields)),
             primary_key,
-            column_remarks,
+            described: Arc::clone(table),
             decision,
         }
+    }
+
+    /// What its contract says of the product and of the table as a whole.
+    pub(crate) fn described(&self) -> &DescribedTable {
+        &self.described
+    }
+
+    /// The visible columns: what is decided of each, and what the contract says of it.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (&DecidedColumn, &Column)> {
+        let contract = &self.described.table.columns;
+        self.decision.columns.iter().filter_map(|decided| Some((decided, contract.get(decided.index)?)))
+    }
+
+    /// What the contract says of a visible column in words; empty if nothing.
+    pub(crate) fn remarks(&self, column: &DecidedColumn) -> &str {
+        self.described.column_descriptions.get(column.index).map_or("", String::as_str)
     }
 
     /// `domain.table`.
@@ -75,8 +85,10 @@ impl VisibleTable {
             .schema
             .fields()
             .iter()
-            .zip(&self.column_remarks)
-            .map(|(field, remarks)| field.as_ref().clone().with_metadata(self.field_metadata(field, remarks)))
+            .zip(&self.decision.columns)
+            .map(|(field, column)| {
+                field.as_ref().clone().with_metadata(self.field_metadata(field, self.remarks(column)))
+            })
             .collect();
         Schema::new(fields)
     }
@@ -108,32 +120,4 @@ impl VisibleTable {
 
 fn flight_sql_key(key: &str) -> String {
     format!("ARROW:FLIGHT:SQL:{key}")
-}
-
-/// SQL name of a type, without its parameters.
-pub(crate) fn type_name(data_type: &DataType) -> &'static str {
-    match data_type {
-        DataType::Boolean => "BOOLEAN",
-        DataType::Int8 | DataType::UInt8 => "TINYINT",
-        DataType::Int16 | DataType::UInt16 => "SMALLINT",
-        DataType::Int32 | DataType::UInt32 => "INTEGER",
-        DataType::Int64 | DataType::UInt64 => "BIGINT",
-        DataType::Float16 | DataType::Float32 => "REAL",
-        DataType::Float64 => "DOUBLE",
-        DataType::Decimal32(..)
-        | DataType::Decimal64(..)
-        | DataType::Decimal128(..)
-        | DataType::Decimal256(..) => "DECIMAL",
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR",
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            "VARBINARY"
-        }
-        DataType::Date32 | DataType::Date64 => "DATE",
-        DataType::Time32(_) | DataType::Time64(_) => "TIME",
-        DataType::Timestamp(_, None) => "TIMESTAMP",
-        DataType::Timestamp(_, Some(_)) => "TIMESTAMP WITH TIME ZONE",
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => "ARRAY",
-        DataType::Struct(_) => "STRUCT",
-        _ => "OTHER",
-    }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::{command::MetadataCommand, xdbc_type_info};
 use crate::{
     app::Gateway,
-    catalog::{CATALOG, PrincipalCatalog, SYSTEM_SCHEMA, VisibleTable, WHO_AM_I, who_am_i_schema},
+    catalog::{CATALOG, PrincipalCatalog, SystemTable, VisibleTable},
     status::GatewayError,
 };
 
@@ -33,7 +33,7 @@ pub(super) fn answer(
         MetadataCommand::Catalogs(_) => catalogs(),
         MetadataCommand::Schemas(command) => {
             let mut builder = command.into_builder();
-            schemas(catalog).iter().for_each(|schema| builder.append(CATALOG, schema));
+            catalog.schemas().iter().for_each(|schema| builder.append(CATALOG, schema));
             builder.build()
         }
         MetadataCommand::Tables(command) => tables(catalog, command)?,
@@ -60,14 +60,6 @@ fn catalogs() -> Result<RecordBatch, FlightError> {
     builder.build()
 }
 
-/// Schemas in which the principal sees something.
-fn schemas(catalog: &PrincipalCatalog) -> Vec<String> {
-    let mut schemas: Vec<String> = catalog.all().into_iter().map(|table| table.domain).collect();
-    schemas.dedup();
-    schemas.push(SYSTEM_SCHEMA.to_owned());
-    schemas
-}
-
 fn tables(
     catalog: &PrincipalCatalog,
     mut command: CommandGetTables,
@@ -88,7 +80,11 @@ fn tables(
         .try_for_each(|table| {
             builder.append(CATALOG, &table.domain, &table.name, TABLE, &table.schema_with_metadata())
         })
-        .and_then(|()| builder.append(CATALOG, SYSTEM_SCHEMA, WHO_AM_I, SYSTEM_TABLE, &who_am_i_schema()))
+        .and_then(|()| {
+            SystemTable::ALL.into_iter().try_for_each(|table| {
+                builder.append(CATALOG, table.schema_name(), table.name(), SYSTEM_TABLE, &table.schema())
+            })
+        })
         .and_then(|()| builder.build());
     Ok(built)
 }

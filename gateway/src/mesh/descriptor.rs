@@ -20,18 +20,32 @@ pub(crate) struct Described {
     pub node: String,
     pub revision: u64,
     /// In the order of the domain's products.
-    pub tables: Vec<DescribedTable>,
+    pub tables: Vec<Arc<DescribedTable>>,
     /// The owner's policy documents; `None` if the node cannot read them, or
     /// compiles them for another version of the policy language.
     pub documents: Option<Vec<Document>>,
 }
 
+/// What a contract says of itself.
+#[derive(Debug)]
+pub(crate) struct DescribedProduct {
+    pub id: String,
+    pub name: String,
+    pub version: String,
+    pub status: String,
+    pub owner: String,
+    pub description: String,
+    pub tags: Vec<String>,
+}
+
 /// One table of a domain.
 #[derive(Debug)]
 pub(crate) struct DescribedTable {
+    pub product: Arc<DescribedProduct>,
     pub table: Arc<Table>,
     /// Digest of `table`, as permits name it.
     pub contract_version: Digest,
+    pub description: String,
     /// One for each column, in the table's order.
     pub column_descriptions: Vec<String>,
 }
@@ -83,11 +97,12 @@ impl Described {
         let mut names = BTreeSet::new();
         let mut tables = Vec::new();
         for product in descriptor.products {
-            for table in product.tables {
+            let (product, of_product) = read_product(product);
+            for table in of_product {
                 if !names.insert(table.name.clone()) {
                     return Err(DescriptorError::TableTwice(shorten(&table.name)));
                 }
-                tables.push(read_table(domain, &product.name, table)?);
+                tables.push(Arc::new(read_table(domain, &product, table)?));
             }
         }
         Ok(Self { node: descriptor.node, revision: descriptor.revision, tables, documents })
@@ -104,7 +119,24 @@ fn read_documents(documents: v1::PolicyDocuments) -> Option<Vec<Document>> {
     (!documents.unreadable).then(|| documents.documents.into_iter().map(read).collect())
 }
 
-fn read_table(domain: &str, product: &str, table: v1::Table) -> Result<DescribedTable, DescriptorError> {
+fn read_product(product: v1::Product) -> (Arc<DescribedProduct>, Vec<v1::Table>) {
+    let described = DescribedProduct {
+        id: product.id,
+        name: product.name,
+        version: product.version,
+        status: product.status,
+        owner: product.owner,
+        description: product.description,
+        tags: product.tags,
+    };
+    (Arc::new(described), product.tables)
+}
+
+fn read_table(
+    domain: &str,
+    product: &Arc<DescribedProduct>,
+    table: v1::Table,
+) -> Result<DescribedTable, DescriptorError> {
     check_name(&table.name)?;
     if table.columns.len() > COLUMNS_MAX {
         return Err(DescriptorError::TooLarge);
@@ -121,7 +153,7 @@ fn read_table(domain: &str, product: &str, table: v1::Table) -> Result<Described
     }
     let contract = Table {
         domain: domain.to_owned(),
-        product: product.to_owned(),
+        product: product.name.clone(),
         name: table.name,
         columns,
         primary_key: table.primary_key,
@@ -131,7 +163,13 @@ fn read_table(domain: &str, product: &str, table: v1::Table) -> Result<Described
     if Digest::from_slice(&table.contract_version) != Some(contract_version) {
         return Err(DescriptorError::ContractVersion(contract.name));
     }
-    Ok(DescribedTable { table: Arc::new(contract), contract_version, column_descriptions })
+    Ok(DescribedTable {
+        product: Arc::clone(product),
+        table: Arc::new(contract),
+        contract_version,
+        description: table.description,
+        column_descriptions,
+    })
 }
 
 fn read_column(table: &str, column: v1::Column) -> Result<Column, DescriptorError> {

@@ -12,7 +12,7 @@ mod settling;
 mod snapshot;
 mod state;
 
-pub(crate) use descriptor::{Described, DescribedTable};
+pub(crate) use descriptor::{Described, DescribedProduct, DescribedTable};
 pub(crate) use domain_files::DomainFiles;
 pub(crate) use domain_task::keep_described;
 pub(crate) use mesh_file::{MeshFile, MeshFileError};

@@ -107,7 +107,7 @@ impl DomainView {
     }
 
     /// A table, whoever may see it.
-    pub(crate) fn table(&self, name: &str) -> Option<&DescribedTable> {
+    pub(crate) fn table(&self, name: &str) -> Option<&Arc<DescribedTable>> {
         self.described.tables.get(*self.positions.get(name)?)
     }
 

@@ -48,7 +48,7 @@ fn cut_node(node: LogicalPlan, notice: &mut Notice) -> Result<Transformed<Logica
     let Some(governed) = provider.downcast_ref::<GovernedTable>() else {
         return Ok(Transformed::no(node));
     };
-    notice.add(governed.table(), scan.projection.as_deref());
+    notice.add(Arc::clone(governed.table()), scan.projection.as_deref());
     let node = DomainQueryNode::new(governed, scan)?;
     Ok(Transformed::yes(LogicalPlan::Extension(Extension { node: Arc::new(node) })))
 }
@@ -58,12 +58,35 @@ fn cut_node(node: LogicalPlan, notice: &mut Notice) -> Result<Transformed<Logica
 pub(super) struct DomainQueryNode {
     query: Arc<DomainQuery>,
     schema: DFSchemaRef,
+    asked: AskedOfDomain,
+}
+
+/// What a domain query asks for, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct AskedOfDomain {
+    /// `domain.table`.
+    pub(super) table: String,
+    pub(super) columns: Vec<String>,
+    /// The statement's own conditions that the domain's node looks at.
+    pub(super) conditions: Vec<Expr>,
+    pub(super) rows_at_most: Option<usize>,
 }
 
 impl DomainQueryNode {
     fn new(governed: &GovernedTable, scan: &TableScan) -> Result<Self> {
         let query = governed.domain_query(scan.projection.as_deref(), &scan.filters, scan.fetch)?;
-        Ok(Self { query: Arc::new(query), schema: Arc::clone(&scan.projected_schema) })
+        let asked = AskedOfDomain {
+            table: governed.table().qualified_name(),
+            columns: query.schema.fields().iter().map(|field| field.name().clone()).collect(),
+            conditions: scan.filters.iter().filter(|filter| governed.takes(filter)).cloned().collect(),
+            rows_at_most: scan.fetch.filter(|_| scan.filters.is_empty()),
+        };
+        Ok(Self { query: Arc::new(query), schema: Arc::clone(&scan.projected_schema), asked })
+    }
+
+    /// What is asked, for people.
+    pub(super) fn asked(&self) -> &AskedOfDomain {
+        &self.asked
     }
 
     /// What is asked.
@@ -102,7 +125,8 @@ impl UserDefinedLogicalNodeCore for DomainQueryNode {
 
     fn with_exprs_and_inputs(&self, expressions: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         if expressions.is_empty() && inputs.is_empty() {
-            Ok(Self { query: Arc::clone(&self.query), schema: Arc::clone(&self.schema) })
+            let (query, schema) = (Arc::clone(&self.query), Arc::clone(&self.schema));
+            Ok(Self { query, schema, asked: self.asked.clone() })
         } else {
             Err(DataFusionError::Internal("a domain query is a leaf".to_owned()))
         }

@@ -2,31 +2,35 @@
 //!
 //! Text is bounded and parsed, planned against the principal's catalog alone,
 //! checked against the allow-list, optimized, cut, and turned into operators.
+//! What asks about a query or about the catalog ends here as rows of its answer.
 
 mod cut;
+mod explain;
 mod functions;
 mod notice;
 mod scalar_subquery;
+mod show;
 mod thread;
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use datafusion::{
     common::TableReference,
+    datasource::{MemTable, provider_as_source},
     execution::{SessionState, TaskContext},
-    logical_expr::LogicalPlan,
+    logical_expr::{LogicalPlan, LogicalPlanBuilder},
     physical_plan::ExecutionPlan,
     physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner},
     sql::parser::Statement,
 };
 use meshgate_engine::{
     Engine, QuerySettings, plan_check,
-    statement::{self, StatementLimits},
+    statement::{self, Asked, StatementLimits},
 };
 
 use crate::{
-    catalog::{CATALOG, MeshCatalogList, PrincipalCatalog, SYSTEM_SCHEMA, WHO_AM_I},
+    catalog::{MeshCatalogList, PrincipalCatalog},
     query::QueryContext,
     status::{GatewayError, ShownName},
 };
@@ -70,30 +74,59 @@ impl Planner {
         let (engine, limits) = (Arc::clone(&self.engine), self.limits.clone());
         let deadline = context.deadline;
         let work = async move {
-            let statement = statement::parse(&sql, &limits)
+            let asked = statement::parse(&sql, &limits)
                 .map_err(|error| GatewayError::Statement(error.to_string()))?;
-            plan(&engine, statement, catalog, context).await
+            let state = session(&engine, &catalog, context)?;
+            plan(&state, asked, &catalog).await
         };
         self.threads.run(deadline, work).await
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place in which SQL of callers is planned")]
 async fn plan(
-    engine: &Engine,
-    statement: Statement,
-    catalog: Arc<PrincipalCatalog>,
-    context: Arc<QueryContext>,
+    state: &SessionState,
+    asked: Asked,
+    catalog: &Arc<PrincipalCatalog>,
 ) -> Result<Planned, GatewayError> {
-    let state = session(engine, &catalog, context)?;
+    let logical = match asked {
+        Asked::Query(statement) => query(state, statement, catalog).await?,
+        Asked::Explain(statement) => {
+            let explained = optimize(state, query(state, statement, catalog).await?)?;
+            answer(explain::steps(&explained.plan)?)?
+        }
+        Asked::ExplainPolicy(statement) => {
+            let explained = optimize(state, query(state, statement, catalog).await?)?;
+            answer(explain::policy(&explained.notice, catalog)?)?
+        }
+        Asked::Show(question) => show::plan(question, catalog)?,
+    };
+    operators(state, optimize(state, logical)?).await
+}
+
+/// The plan of a query over what the principal sees.
+#[expect(clippy::disallowed_methods, reason = "the one place in which SQL of callers is planned")]
+async fn query(
+    state: &SessionState,
+    statement: Statement,
+    catalog: &PrincipalCatalog,
+) -> Result<LogicalPlan, GatewayError> {
     let references =
         state.resolve_table_references(&statement).map_err(|error| GatewayError::from_planning(&error))?;
-    check_names(&references, &catalog)?;
+    check_names(&references, catalog)?;
     let plan =
         state.statement_to_plan(statement).await.map_err(|error| planning_error(&error, &references))?;
     plan_check::check(&plan).map_err(|error| GatewayError::Statement(error.to_string()))?;
     refuse_parameters(&plan)?;
-    optimize(&state, plan).await
+    Ok(plan)
+}
+
+/// A plan that gives `rows`.
+fn answer(rows: RecordBatch) -> Result<LogicalPlan, GatewayError> {
+    let planning = |error| GatewayError::from_planning(&error);
+    let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).map_err(planning)?;
+    LogicalPlanBuilder::scan("answer", provider_as_source(Arc::new(table)), None)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(planning)
 }
 
 /// A session that knows the principal's catalog and no other.
@@ -128,12 +161,8 @@ fn refuse_parameters(plan: &LogicalPlan) -> Result<(), GatewayError> {
 /// so that hidden and missing tables fail alike. A bare name can be a common
 /// table expression: the SQL planner knows.
 fn check_names(references: &[TableReference], catalog: &PrincipalCatalog) -> Result<(), GatewayError> {
-    let missing = references.iter().find(|reference| match (reference.catalog(), reference.schema()) {
-        (_, None) => false,
-        (None | Some(CATALOG), Some(SYSTEM_SCHEMA)) => reference.table() != WHO_AM_I,
-        (None | Some(CATALOG), Some(domain)) => catalog.table(domain, reference.table()).is_none(),
-        (Some(_), Some(_)) => true,
-    });
+    let missing =
+        references.iter().find(|reference| reference.schema().is_some() && catalog.find(reference).is_none());
     match missing {
         Some(reference) => Err(unknown_table(reference)),
         None => Ok(()),
@@ -159,15 +188,23 @@ fn unknown_table(reference: &TableReference) -> GatewayError {
     GatewayError::UnknownTable(ShownName::new(&parts.into_iter().flatten().collect::<Vec<_>>().join(".")))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place in which plans of callers become operators")]
-async fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<Planned, GatewayError> {
+/// The optimized plan, with its domain queries cut out.
+fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayError> {
     let planning = |error| GatewayError::from_planning(&error);
     let plan = scalar_subquery::allow_null(plan).map_err(planning)?;
     let optimized = state.optimize(&plan).map_err(planning)?;
-    let CutPlan { plan, notice } = cut::cut(optimized).map_err(planning)?;
+    cut::cut(optimized).map_err(planning)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place in which plans of callers become operators")]
+async fn operators(state: &SessionState, cut: CutPlan) -> Result<Planned, GatewayError> {
+    let CutPlan { plan, notice } = cut;
     let schema = Arc::clone(plan.schema().inner());
     let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(DomainQueryPlanner)]);
-    let plan = planner.create_physical_plan(&plan, state).await.map_err(planning)?;
+    let plan = planner
+        .create_physical_plan(&plan, state)
+        .await
+        .map_err(|error| GatewayError::from_planning(&error))?;
     Ok(Planned { schema, notice, plan, task: state.task_ctx() })
 }
 

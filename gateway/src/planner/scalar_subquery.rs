@@ -17,7 +17,7 @@ use datafusion::{
     },
     logical_expr::{
         Aggregate, ColumnarValue, Expr, LogicalPlan, Projection, ReturnFieldArgs, ScalarFunctionArgs,
-        ScalarUDF, ScalarUDFImpl, Signature, Volatility, expr_rewriter::NamePreserver,
+        ScalarUDF, ScalarUDFImpl, Signature, Volatility, expr::ScalarFunction, expr_rewriter::NamePreserver,
     },
 };
 
@@ -81,6 +81,11 @@ fn needs_nullable_aggregate(expr: &Expr, aggregate: &Aggregate) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Is the call one that was put around a scalar subquery?
+pub(super) fn is_or_null(call: &ScalarFunction) -> bool {
+    call.func.as_ref() == &*FUNCTION
 }
 
 static FUNCTION: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::new_from_impl(ScalarOrNull));

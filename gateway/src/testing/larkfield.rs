@@ -22,6 +22,7 @@ claims:
 pub(crate) const SALES_POLICY: &str = r#"
 domain: sales
 owner: sales@larkfield.example
+policy_readers: { roles: [owner] }
 grants:
   - id: analysts-own-regions
     why: Analysts work on their regions.
@@ -35,6 +36,11 @@ grants:
     to: { roles: [auditor] }
     tables: [orders, order_lines]
     columns: all
+  - id: owners
+    to: { roles: [owner] }
+    tables: [orders]
+    columns: [order_id, region]
+    rows: total > 100
 "#;
 
 pub(crate) const HR_POLICY: &str = r#"

@@ -1,5 +1,7 @@
 mod authentication;
 mod delivery;
+mod explain;
 mod metadata;
 mod refusals;
+mod show;
 mod statements;

@@ -31,7 +31,8 @@ async fn a_domain_is_as_its_node_said_last() {
 
     // What is not understood, or is another domain's, is not there.
     node.description.send_replace(descriptor("hr", HR_POLICY).encode_to_vec());
-    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.table("order_lines").is_none())).await;
+    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.table("order_lines").is_none()))
+        .await;
     assert!(state.snapshot().domain("hr").is_none());
 
     node.description.send_replace(Vec::new());

@@ -1,0 +1,208 @@
+//! EXPLAIN: what is done where, one step a line, each after those that it uses.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::{
+    array::{ArrayRef, Int32Array, RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use datafusion::{
+    common::{JoinType, Result, tree_node::TreeNodeRecursion},
+    logical_expr::{Distinct, Expr, FetchType, Join, Limit, LogicalPlan, Projection, SkipType},
+};
+
+use super::{not_built, words};
+use crate::{planner::cut::DomainQueryNode, status::GatewayError};
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        Field::new("step", DataType::Int32, false),
+        Field::new("runs_in", DataType::Utf8, false),
+        Field::new("what", DataType::Utf8, false),
+    ]))
+});
+
+const GATEWAY: &str = "gateway";
+
+/// A line of the explanation.
+struct Step {
+    runs_in: String,
+    what: String,
+}
+
+/// The steps of a plan whose domain queries are cut out.
+pub(in crate::planner) fn steps(plan: &LogicalPlan) -> Result<RecordBatch, GatewayError> {
+    let mut steps = Steps(Vec::new());
+    steps.of(plan).map_err(|error| GatewayError::from_planning(&error))?;
+    let count = i32::try_from(steps.0.len()).unwrap_or(i32::MAX);
+    let columns = vec![
+        Arc::new((1..=count).collect::<Int32Array>()) as ArrayRef,
+        Arc::new(steps.0.iter().map(|step| Some(&step.runs_in)).collect::<StringArray>()),
+        Arc::new(steps.0.iter().map(|step| Some(&step.what)).collect::<StringArray>()),
+    ];
+    RecordBatch::try_new(Arc::clone(&SCHEMA), columns).map_err(not_built)
+}
+
+struct Steps(Vec<Step>);
+
+impl Steps {
+    /// Adds the steps of a plan and gives the number of the last one.
+    fn of(&mut self, plan: &LogicalPlan) -> Result<usize> {
+        let mut inputs = Vec::new();
+        for input in plan.inputs() {
+            inputs.push(self.of(input)?);
+        }
+        let mut subqueries = Vec::new();
+        plan.apply_subqueries(|subquery| {
+            subqueries.push(self.of(subquery)?);
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        let first = inputs.first().copied().unwrap_or_default();
+        let Some(step) = step(plan, &inputs)? else { return Ok(first) };
+        Ok(self.add(step, &subqueries))
+    }
+
+    fn add(&mut self, mut step: Step, subqueries: &[usize]) -> usize {
+        if !subqueries.is_empty() {
+            step.what.push_str(&format!("; with the result of {}", numbers(subqueries)));
+        }
+        self.0.push(step);
+        self.0.len()
+    }
+}
+
+/// What the operator itself does; `None` if that is nothing worth a line.
+fn step(plan: &LogicalPlan, inputs: &[usize]) -> Result<Option<Step>> {
+    let of = numbers(inputs);
+    let what = match plan {
+        LogicalPlan::Extension(extension) => {
+            let node = extension.node.as_any().downcast_ref::<DomainQueryNode>();
+            return Ok(node.map(domain_query));
+        }
+        LogicalPlan::TableScan(scan) => format!("reads {}", scan.table_name),
+        LogicalPlan::Projection(projection) => match computed(projection) {
+            computed if computed.is_empty() => return Ok(None),
+            computed => format!("computes for each row of {of}: {computed}"),
+        },
+        LogicalPlan::Filter(filter) => {
+            format!("keeps rows of {of} where {}", words::all([&filter.predicate]))
+        }
+        LogicalPlan::Join(join) => joins(join, inputs),
+        LogicalPlan::Aggregate(aggregate) => {
+            let groups = words::list(&aggregate.group_expr);
+            let computed = words::list(&aggregate.aggr_expr);
+            match (groups.is_empty(), computed.is_empty()) {
+                (true, _) => format!("aggregates {of}: {computed}"),
+                (false, true) => format!("groups {of} by {groups}"),
+                (false, false) => format!("groups {of} by {groups}: {computed}"),
+            }
+        }
+        LogicalPlan::Window(window) => {
+            format!("computes over windows of {of}: {}", words::list(&window.window_expr))
+        }
+        LogicalPlan::Sort(sort) => {
+            let first = sort.fetch.map_or_else(String::new, |rows| format!("; the first {rows} rows"));
+            format!("sorts {of} by {}{first}", words::order(&sort.expr))
+        }
+        LogicalPlan::Limit(limit) => limits(limit, &of)?,
+        LogicalPlan::Union(_) => format!("puts {of} one behind the other"),
+        LogicalPlan::Distinct(Distinct::All(_)) => format!("drops duplicates of {of}"),
+        LogicalPlan::Distinct(Distinct::On(on)) => {
+            format!("keeps one row of {of} for each {}", words::list(&on.on_expr))
+        }
+        LogicalPlan::Values(values) => format!("makes {} rows of values", values.values.len()),
+        LogicalPlan::EmptyRelation(empty) if empty.produce_one_row => "makes one row".to_owned(),
+        LogicalPlan::EmptyRelation(_) => "makes no rows".to_owned(),
+        LogicalPlan::Unnest(_) => format!("makes rows of the elements of lists, for each row of {of}"),
+        LogicalPlan::RecursiveQuery(query) => {
+            format!("computes {} again and again, until it gives no rows: {of}", query.name)
+        }
+        // They only name or pass on what is below them.
+        LogicalPlan::SubqueryAlias(_) | LogicalPlan::Subquery(_) | LogicalPlan::Repartition(_) => {
+            return Ok(None);
+        }
+        // No query has these: they are not accepted.
+        LogicalPlan::Statement(_)
+        | LogicalPlan::Explain(_)
+        | LogicalPlan::Analyze(_)
+        | LogicalPlan::Dml(_)
+        | LogicalPlan::Ddl(_)
+        | LogicalPlan::Copy(_)
+        | LogicalPlan::DescribeTable(_) => return Ok(None),
+    };
+    Ok(Some(Step { runs_in: GATEWAY.to_owned(), what }))
+}
+
+/// A secured table is one line: what it is made of stays with its domain.
+fn domain_query(node: &DomainQueryNode) -> Step {
+    let asked = node.asked();
+    let mut what = format!("reads {} as far as you may see it: ", asked.table);
+    if asked.columns.is_empty() {
+        what.push_str("how many rows there are");
+    } else {
+        what.push_str(&words::names(asked.columns.iter().map(String::as_str)));
+    }
+    if !asked.conditions.is_empty() {
+        what.push_str(&format!("; where {}", words::of_one_table(&asked.conditions)));
+    }
+    if let Some(rows) = asked.rows_at_most {
+        what.push_str(&format!("; at most {rows} rows"));
+    }
+    Step { runs_in: format!("domain {}", node.query().domain), what }
+}
+
+/// What a projection does beyond choosing and naming columns.
+fn computed(projection: &Projection) -> String {
+    let is_more = |expression: &&Expr| !matches!(expression, Expr::Column(_));
+    words::list(projection.expr.iter().map(unaliased).filter(is_more))
+}
+
+fn unaliased(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        other => other,
+    }
+}
+
+fn joins(join: &Join, inputs: &[usize]) -> String {
+    let [left, right] = inputs else { return "joins".to_owned() };
+    let on = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
+    let conditions: Vec<Expr> = on.chain(join.filter.clone()).collect();
+    let what = match join.join_type {
+        JoinType::Inner if conditions.is_empty() => {
+            return format!("combines each row of {left} with each row of {right}");
+        }
+        JoinType::Inner => format!("joins {left} with {right}"),
+        JoinType::Left => format!("joins {left}, each row of it at least once, with {right}"),
+        JoinType::Right => format!("joins {left} with {right}, each row of that at least once"),
+        JoinType::Full => format!("joins {left} with {right}, each row of both at least once"),
+        JoinType::LeftSemi => format!("keeps rows of {left} that fit to some row of {right}"),
+        JoinType::RightSemi => format!("keeps rows of {right} that fit to some row of {left}"),
+        JoinType::LeftAnti => format!("keeps rows of {left} that fit to no row of {right}"),
+        JoinType::RightAnti => format!("keeps rows of {right} that fit to no row of {left}"),
+        JoinType::LeftMark => format!("marks rows of {left} that fit to some row of {right}"),
+        JoinType::RightMark => format!("marks rows of {right} that fit to some row of {left}"),
+    };
+    if conditions.is_empty() { what } else { format!("{what}, on {}", words::all(&conditions)) }
+}
+
+fn limits(limit: &Limit, of: &str) -> Result<String> {
+    let skipped = match limit.get_skip_type()? {
+        SkipType::Literal(0) | SkipType::UnsupportedExpr => String::new(),
+        SkipType::Literal(rows) => format!(", after skipping {rows}"),
+    };
+    Ok(match limit.get_fetch_type()? {
+        FetchType::Literal(Some(rows)) => format!("takes at most {rows} rows of {of}{skipped}"),
+        FetchType::Literal(None) | FetchType::UnsupportedExpr => format!("takes rows of {of}{skipped}"),
+    })
+}
+
+/// `1`, `1 and 2`, `1, 2 and 3`.
+fn numbers(steps: &[usize]) -> String {
+    let texts: Vec<String> = steps.iter().map(ToString::to_string).collect();
+    match texts.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
