@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_engine::permit::PermitKeys;
 use serde_json::Value;
 
-/// Largest file of keys.
-const FILE_BYTES: usize = 1 << 20;
 /// Bytes of an Ed25519 public key.
 const KEY_BYTES: usize = 32;
 
@@ -29,8 +28,8 @@ pub enum KeysError {
 
 /// Reads `{"keys": [{"id", "public_key"}]}`.
 pub(crate) fn load(file: &Path) -> Result<PermitKeys, KeysError> {
-    let text =
-        std::fs::read_to_string(file).map_err(|source| KeysError::Read { file: file.to_owned(), source })?;
+    let text = bounded_file::read_text(file, DOCUMENT_BYTES)
+        .map_err(|source| KeysError::Read { file: file.to_owned(), source })?;
     let keys = read(&text).ok_or_else(|| KeysError::Shape { file: file.to_owned() })?;
     let mut ids = BTreeSet::new();
     if let Some((id, _)) = keys.iter().find(|(id, _)| !ids.insert(id)) {
@@ -41,9 +40,6 @@ pub(crate) fn load(file: &Path) -> Result<PermitKeys, KeysError> {
 
 /// At least one key; one that cannot be read spoils the file.
 fn read(text: &str) -> Option<Vec<(String, [u8; KEY_BYTES])>> {
-    if text.len() > FILE_BYTES {
-        return None;
-    }
     let root: Value = serde_json::from_str(text).ok()?;
     let keys: Option<Vec<_>> = root.get("keys")?.as_array()?.iter().map(read_key).collect();
     keys.filter(|keys| !keys.is_empty())

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_policies::yaml::{Problem, Severity};
 use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
 
@@ -23,8 +24,6 @@ use crate::state::{ServedTable, State};
 
 /// Most files of policies that are read.
 const POLICY_FILES: usize = 1000;
-/// Largest policy document or mesh.yaml.
-const DOCUMENT_BYTES: u64 = 1 << 20;
 
 /// Builds states, and remembers what was last good.
 #[derive(Debug, Clone)]
@@ -247,15 +246,7 @@ fn file_name(file: &Path) -> String {
 }
 
 fn read_document(file: &Path) -> Result<String, Problem> {
-    let metadata = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?;
-    if !metadata.is_file() {
-        return Err(Problem::error(&file.display().to_string(), 0, "this is not a file"));
-    }
-    if metadata.len() > DOCUMENT_BYTES {
-        let message = format!("the file is larger than {DOCUMENT_BYTES} bytes");
-        return Err(Problem::error(&file.display().to_string(), 0, message));
-    }
-    std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
+    bounded_file::read_text(file, DOCUMENT_BYTES).map_err(|error| unreadable(file, &error))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {

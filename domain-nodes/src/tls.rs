@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
@@ -55,7 +56,7 @@ impl TlsFiles {
 }
 
 fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(file).map_err(|source| TlsError::Read { key, file: file.to_owned(), source })
+    bounded_file::read(file, DOCUMENT_BYTES).map_err(|source| TlsError::Read { key, file: file.to_owned(), source })
 }
 
 fn require_certificate(key: &'static str, file: &Path, pem: &[u8]) -> Result<(), TlsError> {

@@ -1,9 +1,10 @@
 //! DataFusion as both servers use it: bounded sessions, allow-lists, own
 //! runtimes, and the translation between policy's types and expressions and
 //! the engine's. Beside it what else both servers must do in the same way:
-//! permits, connections, the files of audit logs. Nothing about who may see what.
+//! permits, connections, audit logs, files read with a bound. Nothing about who may see what.
 
 pub mod audit_file;
+pub mod bounded_file;
 pub mod classification;
 pub mod data_type;
 pub mod failure;

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use rustls::{
     CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
@@ -178,7 +179,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(file).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
+    bounded_file::read(file, DOCUMENT_BYTES).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_policies::names::{MAX_NAME_BYTES, is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
 
@@ -112,7 +113,7 @@ impl NodeConfig {
     /// Reads node.yaml. `environment` looks up a variable. All problems at once.
     pub fn load(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let text = bounded_file::read_text(path, DOCUMENT_BYTES)
             .map_err(|error| vec![Problem::error(&file, 0, format!("cannot read this file: {error}"))])?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         Self::read(&file, &text, &Lookup { folder, environment })

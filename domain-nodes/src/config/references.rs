@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use meshgate_engine::bounded_file::{self, SECRET_BYTES};
 use meshgate_policies::yaml::Reference;
 
 /// Where references of a file lead.
@@ -22,7 +23,7 @@ impl Lookup<'_> {
         match reference {
             Reference::Variable(name) => (self.environment)(name),
             Reference::File(path) => {
-                let text = std::fs::read_to_string(self.path(path)).ok()?;
+                let text = bounded_file::read_text(&self.path(path), SECRET_BYTES).ok()?;
                 // Editors and `echo` end a secret with a line break that is no part of it.
                 Some(text.trim_end_matches(['\r', '\n']).to_owned())
             }

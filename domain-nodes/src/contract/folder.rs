@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_policies::names::{is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Node, Problem};
 
@@ -123,10 +123,10 @@ fn is_yaml(path: &Path) -> bool {
 /// `None` after an error, and for a plain YAML file that is no contract.
 fn read_file(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<Node> {
     let must_be_contract = file.ends_with(".odcs.yaml") || file.ends_with(".odcs.yml");
-    let text = match read_text(path) {
+    let text = match bounded_file::read_text(path, DOCUMENT_BYTES) {
         Ok(text) => text,
-        Err(message) => {
-            problems.push(Problem::error(file, 0, message));
+        Err(error) => {
+            problems.push(Problem::error(file, 0, format!("the file cannot be read: {error}")));
             return None;
         }
     };
@@ -144,21 +144,6 @@ fn read_file(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<Nod
             None
         }
     }
-}
-
-fn read_text(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("the file cannot be read: {error}");
-    // One byte more than the YAML reader takes, so that it is the one to complain.
-    let bound = u64::try_from(yaml::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err("this is not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path).and_then(|file| file.take(bound).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() > yaml::MAX_BYTES {
-        return Err(format!("the file is larger than {} bytes", yaml::MAX_BYTES));
-    }
-    String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())
 }
 
 /// Reports ids, products and tables that two contracts claim. Neither of the

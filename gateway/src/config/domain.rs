@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_policies::names::{is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
 use rustls::pki_types::DnsName;
@@ -64,7 +65,7 @@ pub fn domain_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 fn load(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<DomainConfig> {
-    let text = std::fs::read_to_string(path)
+    let text = bounded_file::read_text(path, DOCUMENT_BYTES)
         .map_err(|error| problems.push(Problem::error(file, 0, format!("the file cannot be read: {error}"))))
         .ok()?;
     let root = yaml::parse(file, &text).map_err(|problem| problems.push(problem)).ok()?;

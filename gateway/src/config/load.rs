@@ -1,8 +1,6 @@
 //! gateway.yaml, from text to types, with all its problems at once.
 
 use std::{
-    fs::File,
-    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,6 +10,7 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES, SECRET_BYTES};
 use meshgate_policies::yaml::{self, Node, Problem, Reader, Reference, UnknownKeys};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
@@ -20,8 +19,6 @@ use super::{
     ServerTlsFiles, SignatureAlgorithm, domain, limits,
 };
 
-/// Longest file that `${file:..}` refers to.
-const REFERENCED_BYTES_MAX: u64 = 64 << 10;
 const TOKEN_BYTES: usize = 16 << 10;
 const HEADER_BYTES: usize = 8 << 10;
 const STALE_KEYS: Duration = Duration::from_secs(24 * 3600);
@@ -40,7 +37,7 @@ impl GatewayConfig {
     /// is looked up in `environment`; paths are relative to the file's folder.
     pub fn load(path: &Path, environment: &Environment<'_>) -> Result<Self, Vec<Problem>> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let text = bounded_file::read_text(path, DOCUMENT_BYTES)
             .map_err(|error| vec![Problem::error(&file, 0, format!("the file cannot be read: {error}"))])?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut root = yaml::parse(&file, &text).map_err(|problem| vec![problem])?;
@@ -59,10 +56,9 @@ impl GatewayConfig {
 }
 
 fn referenced_file(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    let read = File::open(path).ok()?.take(REFERENCED_BYTES_MAX + 1).read_to_string(&mut text).ok()?;
+    let text = bounded_file::read_text(path, SECRET_BYTES).ok()?;
     // The line break at the end of a file is not part of a key.
-    (read as u64 <= REFERENCED_BYTES_MAX).then(|| text.trim_end_matches(['\r', '\n']).to_owned())
+    Some(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Every part is read, so that every problem is found, before the first one that is missing ends it.

@@ -3,12 +3,14 @@
 use std::{
     collections::BTreeMap,
     fs::{File, Metadata},
-    io::{self, Read},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 
 use super::{
     Reason,
@@ -18,8 +20,6 @@ use crate::config::{IssuerConfig, SignatureAlgorithm};
 
 /// How often the file is looked at, at most: microseconds.
 const LOOK_INTERVAL: i64 = 1_000_000;
-/// Longest key set file.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// An issuer's key set file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +34,6 @@ pub struct KeySetError {
 enum ReadError {
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
-    #[error("it is longer than 1 MiB")]
-    TooLong,
     #[error(transparent)]
     Content(#[from] JwksError),
 }
@@ -155,10 +153,6 @@ fn read(
 ) -> Result<(FileVersion, BTreeMap<String, VerifyingKey>), ReadError> {
     let file = File::open(file)?;
     let version = FileVersion::of(&file.metadata()?);
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(ReadError::TooLong);
-    }
+    let bytes = bounded_file::read_opened(&file, DOCUMENT_BYTES)?;
     Ok((version, jwks::parse(&bytes, algorithms)?))
 }

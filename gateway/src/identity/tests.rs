@@ -518,7 +518,7 @@ fn key_sets_at_start() {
     std::fs::write(&file, json!({"keys": vec![json!({}); 101]}).to_string()).unwrap();
     assert!(start().unwrap_err().to_string().contains("more than 100 keys"));
     std::fs::write(&file, " ".repeat(2 << 20)).unwrap();
-    assert!(start().unwrap_err().to_string().contains("longer than 1 MiB"));
+    assert!(start().unwrap_err().to_string().contains("longer than 1048576 bytes"));
     std::fs::write(&file, FORGE.jwks().to_string()).unwrap();
     assert!(start().is_ok());
 }

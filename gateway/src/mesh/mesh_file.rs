@@ -1,14 +1,14 @@
 //! mesh.yaml on disk: read at start, watched while the gateway runs.
 
 use std::{
-    io::Read,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_policies::{Mesh, yaml::Problem};
 
 use super::{
@@ -16,16 +16,11 @@ use super::{
     settling::{LOOK_EVERY, Settling, stamp},
 };
 
-/// Longer files are not mesh.yaml.
-const BYTES_MAX: u64 = 1 << 20;
-
 /// Why mesh.yaml cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MeshFileError {
     #[error("{path}: the file cannot be read: {source}")]
     Unreadable { path: String, source: std::io::Error },
-    #[error("{path}: the file is longer than 1 MiB")]
-    TooLong { path: String },
     #[error("{}", list(.0))]
     Problems(Vec<Problem>),
 }
@@ -50,9 +45,8 @@ impl MeshFile {
     /// Reads the file.
     pub(crate) fn read(&self) -> Result<Mesh, MeshFileError> {
         let path = self.path.display().to_string();
-        let text = read_bounded(&self.path)
-            .map_err(|source| MeshFileError::Unreadable { path: path.clone(), source })?
-            .ok_or_else(|| MeshFileError::TooLong { path: path.clone() })?;
+        let text = bounded_file::read_text(&self.path, DOCUMENT_BYTES)
+            .map_err(|source| MeshFileError::Unreadable { path: path.clone(), source })?;
         let (mesh, warnings) = Mesh::load(&path, &text).map_err(MeshFileError::Problems)?;
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -90,12 +84,6 @@ impl MeshFile {
             }
         }
     }
-}
-
-fn read_bounded(path: &Path) -> std::io::Result<Option<String>> {
-    let mut text = String::new();
-    let read = std::fs::File::open(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
-    Ok((read as u64 <= BYTES_MAX).then_some(text))
 }
 
 #[cfg(test)]

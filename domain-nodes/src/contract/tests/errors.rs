@@ -192,7 +192,7 @@ fn what_two_contracts_claim_neither_serves() {
 fn files_are_bounded() {
     let big = format!("{VALID}# {}", "x".repeat(meshgate_policies::yaml::MAX_BYTES));
     let contracts = load_one(&big);
-    assert!(contracts.problems[0].to_string().contains("larger than"));
+    assert!(contracts.problems[0].to_string().contains("longer than"));
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a.odcs.yaml"), [0xFF, 0xFE]).unwrap();
     fs::create_dir(dir.path().join("b.odcs.yaml")).unwrap();
