@@ -10,7 +10,7 @@ pub(crate) enum Trouble {
     Contracts,
     /// The owner's policies or mesh.yaml cannot be used: nothing is served, or the last good policy is.
     Policies,
-    /// A folder in which data may lie is not there.
+    /// A table's files cannot be read, or not all of its columns.
     Sources,
     /// The audit file cannot be written: every query is refused.
     Audit,

@@ -19,7 +19,7 @@ use crate::config::NodeConfig;
 use crate::contract::{self, Product};
 use crate::describe::{self, Identity};
 use crate::readiness::Trouble;
-use crate::source::Source;
+use crate::source::{Access, Source};
 use crate::state::{ServedTable, State};
 
 /// Most files of policies that are read.
@@ -29,6 +29,7 @@ const POLICY_FILES: usize = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Loader {
     config: Arc<NodeConfig>,
+    access: Arc<Access>,
     identity: Identity,
     last: Option<Arc<State>>,
     good: Option<Rules>,
@@ -51,7 +52,8 @@ pub(crate) struct Loaded {
 
 impl Loader {
     pub(crate) fn new(config: Arc<NodeConfig>, identity: Identity) -> Self {
-        Self { config, identity, last: None, good: None }
+        let access = Arc::new(Access::of(&config));
+        Self { config, access, identity, last: None, good: None }
     }
 
     /// Reads everything and gives the state that is to be served now.
@@ -169,7 +171,7 @@ impl Loader {
     ) -> BTreeMap<String, Arc<ServedTable>> {
         let mut tables = BTreeMap::new();
         for table in products.iter().flat_map(|product| &product.tables) {
-            let source = match Source::new(table, &self.config.data_roots) {
+            let source = match Source::new(table, &self.access) {
                 Ok(source) => Some(source),
                 Err(error) => {
                     tracing::error!(table = %table.table.name, %error, "the table has no usable source");

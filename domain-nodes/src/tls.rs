@@ -56,7 +56,11 @@ impl TlsFiles {
 }
 
 fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsError> {
-    bounded_file::read(file, DOCUMENT_BYTES).map_err(|source| TlsError::Read { key, file: file.to_owned(), source })
+    bounded_file::read(file, DOCUMENT_BYTES).map_err(|source| TlsError::Read {
+        key,
+        file: file.to_owned(),
+        source,
+    })
 }
 
 fn require_certificate(key: &'static str, file: &Path, pem: &[u8]) -> Result<(), TlsError> {

@@ -4,22 +4,26 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use meshgate_policies::yaml::Severity;
 use meshgate_proto::v1::Descriptor;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::config::NodeConfig;
 use crate::readiness::{Readiness, Trouble};
 use crate::reload::{Loaded, Loader, yaml_files};
+use crate::source::Survey;
 use crate::state::{ServedTable, State};
 
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Longest time in which estimates are gathered after a change.
-const ESTIMATE_TIME: Duration = Duration::from_secs(60);
-const ESTIMATES_AT_A_TIME: usize = 4;
+/// How often all sources are looked at, whether anything changed here or not.
+const SURVEY_INTERVAL: Duration = Duration::from_secs(60);
+/// Longest look at the source of one table.
+const SURVEY_TIME: Duration = Duration::from_secs(30);
+const SURVEYS_AT_A_TIME: usize = 4;
 
 /// Size, change time and inode of every file that a state is made from.
 type Fingerprint = BTreeMap<PathBuf, (u64, i64, i64, u64)>;
@@ -32,6 +36,7 @@ pub(crate) struct Watcher {
     loaded: Fingerprint,
     sender: Arc<watch::Sender<Arc<State>>>,
     readiness: Readiness,
+    survey: Option<JoinHandle<()>>,
 }
 
 impl Watcher {
@@ -43,7 +48,7 @@ impl Watcher {
         let mut state = first.state.as_ref().clone();
         state.descriptor = Arc::new(Descriptor { revision: 1, ..state.descriptor.as_ref().clone() });
         let sender = Arc::new(watch::Sender::new(Arc::new(state)));
-        Self { config, loader, loaded: before, sender, readiness }
+        Self { config, loader, loaded: before, sender, readiness, survey: None }
     }
 
     /// The published state and its changes.
@@ -53,12 +58,17 @@ impl Watcher {
 
     /// Looks at the files until it is dropped.
     pub(crate) async fn run(mut self) {
-        self.estimate();
+        self.survey();
+        let mut surveyed = Instant::now();
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut pending = None;
         loop {
             ticks.tick().await;
+            if surveyed.elapsed() >= SURVEY_INTERVAL {
+                self.survey();
+                surveyed = Instant::now();
+            }
             let config = self.config.clone();
             let Ok(seen) = tokio::task::spawn_blocking(move || fingerprint(&config)).await else {
                 continue;
@@ -98,19 +108,36 @@ impl Watcher {
             revision = self.sender.borrow().descriptor.revision,
             "files changed, now serving them"
         );
-        self.estimate();
+        self.survey();
     }
 
-    /// Gathers row and byte counts of the present state behind its back.
-    fn estimate(&self) {
-        let sender = self.sender.clone();
+    /// Looks at the sources of the present state behind its back: how many rows
+    /// and bytes there are, and whether all of them can be read.
+    fn survey(&mut self) {
+        if let Some(earlier) = self.survey.take() {
+            earlier.abort();
+        }
+        let (sender, readiness) = (self.sender.clone(), self.readiness.clone());
         let state = sender.borrow().clone();
-        tokio::spawn(async move {
-            let work = estimates(&state);
-            if let Ok(estimates) = tokio::time::timeout(ESTIMATE_TIME, work).await {
-                sender.send_if_modified(|current| with_estimates(current, &state, &estimates));
-            }
-        });
+        self.survey = Some(tokio::spawn(async move {
+            let surveys = surveys(&state).await;
+            let is_broken = surveys.values().any(|survey| !survey.as_ref().is_some_and(|s| s.is_whole));
+            sender.send_if_modified(|current| {
+                let is_current = Arc::ptr_eq(current, &state);
+                if is_current {
+                    readiness.set(Trouble::Sources, is_broken);
+                }
+                is_current && with_estimates(current, &surveys)
+            });
+        }));
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some(survey) = &self.survey {
+            survey.abort();
+        }
     }
 }
 
@@ -121,8 +148,12 @@ fn report(loaded: &Loaded, readiness: &Readiness) {
             Severity::Warning => tracing::warn!("{problem}"),
         }
     }
-    for trouble in [Trouble::Contracts, Trouble::Policies, Trouble::Sources] {
+    for trouble in [Trouble::Contracts, Trouble::Policies] {
         readiness.set(trouble, loaded.troubles.contains(&trouble));
+    }
+    // That all sources are well is for the survey to say.
+    if loaded.troubles.contains(&Trouble::Sources) {
+        readiness.set(Trouble::Sources, true);
     }
 }
 
@@ -153,27 +184,38 @@ fn keep_estimates(next: &mut Descriptor, current: &Descriptor) {
     }
 }
 
-/// Rows and bytes by table.
-type Estimates = BTreeMap<String, (u64, u64)>;
+/// By table; none for a source that cannot be read.
+type Surveys = BTreeMap<String, Option<Survey>>;
 
-async fn estimates(state: &State) -> Estimates {
+async fn surveys(state: &State) -> Surveys {
     let tables: Vec<Arc<ServedTable>> = state.tables.values().cloned().collect();
-    let work = futures::stream::iter(tables).map(|table| async move {
-        let estimate = table.source()?.estimate().await?;
-        Some((table.name().to_owned(), estimate))
-    });
-    work.buffer_unordered(ESTIMATES_AT_A_TIME).filter_map(|estimate| async { estimate }).collect().await
+    let work = futures::stream::iter(tables)
+        .map(|table| async move { (table.name().to_owned(), survey(&table).await) });
+    work.buffer_unordered(SURVEYS_AT_A_TIME).collect().await
 }
 
-/// Puts the estimates into the published state if it is still the one they were made for.
-fn with_estimates(current: &mut Arc<State>, of: &Arc<State>, estimates: &Estimates) -> bool {
-    if !Arc::ptr_eq(current, of) {
-        return false;
+async fn survey(table: &ServedTable) -> Option<Survey> {
+    let name = table.name();
+    match tokio::time::timeout(SURVEY_TIME, table.source()?.survey()).await {
+        Ok(Ok(survey)) => Some(survey),
+        Ok(Err(error)) => {
+            tracing::error!(table = name, %error, "the source of a table cannot be read");
+            None
+        }
+        Err(_) => {
+            tracing::error!(table = name, limit = ?SURVEY_TIME, "the source of a table does not answer in time");
+            None
+        }
     }
+}
+
+/// Puts the counts into the published state.
+fn with_estimates(current: &mut Arc<State>, surveys: &Surveys) -> bool {
     let mut descriptor = current.descriptor.as_ref().clone();
     for table in descriptor.products.iter_mut().flat_map(|product| &mut product.tables) {
-        if let Some((rows, bytes)) = estimates.get(&table.name) {
-            (table.estimated_rows, table.estimated_bytes) = (Some(*rows), Some(*bytes));
+        if let Some(Some(survey)) = surveys.get(&table.name) {
+            table.estimated_bytes = Some(survey.bytes);
+            table.estimated_rows = survey.rows;
         }
     }
     if descriptor == *current.descriptor {

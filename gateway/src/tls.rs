@@ -179,7 +179,8 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    bounded_file::read(file, DOCUMENT_BYTES).map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
+    bounded_file::read(file, DOCUMENT_BYTES)
+        .map_err(|source| TlsError::Unreadable { file: file.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod faults;
 mod large_results;
 mod leaks;
 mod live_policies;
+mod object_store;
 mod python_clients;
 mod questions;
 mod refusals;

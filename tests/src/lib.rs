@@ -15,6 +15,7 @@ pub mod client;
 pub mod demo;
 pub mod fixture;
 pub mod mesh;
+pub mod object_store;
 pub mod process;
 pub mod python;
 pub mod render;

@@ -1,6 +1,7 @@
 //! node.yaml: text and environment in, a complete and checked configuration
 //! out. Opens no socket and starts nothing; `docs/node.md` describes each key.
 
+mod credentials;
 mod limits;
 mod references;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use meshgate_policies::names::{MAX_NAME_BYTES, is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
 
 use crate::tls::TlsFiles;
+pub use credentials::{StoreCredentials, StoreKeys};
 use references::Lookup;
 
 /// Everything a node needs to know to start.
@@ -40,8 +42,8 @@ pub struct NodeConfig {
     pub policies: PathBuf,
     /// Folders in and below which local data may lie.
     pub data_roots: Vec<PathBuf>,
-    /// By `servers[].server` of the contracts, then by name.
-    pub credentials: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// By `servers[].server` of the contracts.
+    pub credentials: BTreeMap<String, StoreCredentials>,
     /// Variables that contracts may refer to, with their values.
     pub contract_variables: BTreeMap<String, String>,
     pub audit_file: PathBuf,
@@ -97,6 +99,11 @@ impl Default for NodeLimits {
 pub struct Secret(String);
 
 impl Secret {
+    /// Keeps a value from being printed.
+    pub fn new(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+
     /// The value itself, for whoever opens the connection that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -146,7 +153,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
     let products = path(reader, "products", lookup);
     let policies = path(reader, "policies", lookup);
     let data_roots = read_data_roots(reader, products.as_deref(), lookup);
-    let credentials = read_credentials(reader);
+    let credentials = credentials::read(reader);
     let contract_variables = read_contract_variables(reader, lookup);
     let audit_file = read_audit_file(reader, lookup);
     let limits = read_limits(reader, lookup);
@@ -257,23 +264,6 @@ fn read_data_roots(
         return roots.iter().map(|root| lookup.path(root)).collect();
     }
     vec![products.and_then(Path::parent).unwrap_or(&lookup.folder).to_owned()]
-}
-
-fn read_credentials(reader: &mut Reader<'_, '_>) -> BTreeMap<String, BTreeMap<String, Secret>> {
-    let mut credentials = BTreeMap::new();
-    if !reader.has("credentials") {
-        return credentials;
-    }
-    for server in reader.entries("credentials").unwrap_or_default() {
-        let names: Vec<&str> = match server.value.as_mapping() {
-            Some(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
-            None => Vec::new(),
-        };
-        let mut values = reader.over(&server.value);
-        let secrets = names.iter().filter_map(|name| Some(((*name).to_owned(), Secret(values.text(name)?))));
-        credentials.insert(server.key.clone(), secrets.collect());
-    }
-    credentials
 }
 
 fn read_contract_variables(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> BTreeMap<String, String> {

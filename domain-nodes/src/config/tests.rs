@@ -44,8 +44,11 @@ fn a_complete_file_is_read_with_its_references_and_units() {
     assert_eq!(config.limits.connections, NodeLimits::default().connections);
     // A variable's text stays a text, whatever YAML it looks like.
     assert_eq!(config.contract_variables["ID"], "key: [id]");
-    assert_eq!(config.credentials["lake-prod"]["access_key_id"].reveal(), "key: [id]");
-    assert_eq!(config.credentials["lake-prod"]["secret_access_key"].reveal(), "hush");
+    let lake = &config.credentials["lake-prod"];
+    let keys = lake.keys.as_ref().unwrap();
+    assert_eq!(keys.access_key_id.reveal(), "key: [id]");
+    assert_eq!(keys.secret_access_key.reveal(), "hush");
+    assert!(!lake.allow_http && lake.region.is_none() && keys.session_token.is_none());
     assert!(!format!("{config:?}").contains("hush"));
 }
 
@@ -92,6 +95,33 @@ fn reserved_names_contradicting_limits_and_other_versions_are_refused() {
         ("contract_variables: [ID]", "contract_variables: [NONE]", "the variable `NONE` is not set"),
     ] {
         let problems = load(&COMPLETE.replace(from, to)).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(message)), "{message}\n{problems:#?}");
+    }
+}
+
+#[test]
+fn credentials_are_complete_or_none_at_all() {
+    let with = |entry: &str| {
+        let line = COMPLETE.lines().find(|line| line.contains("lake-prod")).unwrap();
+        load(&COMPLETE.replace(line, &format!("  lake-prod: {{ {entry} }}")))
+    };
+    let lake = with("anonymous: true, region: eu-central-1, allow_http: true").unwrap();
+    let lake = &lake.credentials["lake-prod"];
+    assert!(lake.keys.is_none() && lake.allow_http && lake.region.as_deref() == Some("eu-central-1"));
+    let session = with("access_key_id: a, secret_access_key: b, session_token: c, ca: x").unwrap();
+    assert!(session.credentials["lake-prod"].keys.as_ref().unwrap().session_token.is_some());
+    for (entry, message) in [
+        ("access_key_id: a", "these credentials are not complete"),
+        ("secret_access_key: '${NONE:-}', access_key_id: a", "these credentials are not complete"),
+        ("anonymous: true, access_key_id: a, secret_access_key: b", "these credentials are not complete"),
+        ("anonymous: true, session_token: c", "these credentials are not complete"),
+        (
+            "acces_key_id: a, secret_access_key: b",
+            "unknown key `acces_key_id`; did you mean `access_key_id`?",
+        ),
+        ("anonymous: maybe", "`anonymous` is not `true` or `false`"),
+    ] {
+        let problems = with(entry).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(message)), "{message}\n{problems:#?}");
     }
 }

@@ -12,7 +12,7 @@ use super::read::{accept, given, optional_list, optional_text, optional_texts, r
 use super::server::{Server, read_server};
 use super::table::{TableDraft, read_table};
 use super::{Product, ProductTable};
-use crate::source::{Format, SourceDefinition};
+use crate::source::SourceDefinition;
 
 /// What a contract is read for.
 pub(super) struct Setting<'a> {
@@ -191,16 +191,16 @@ fn read_tables(reader: &mut Reader<'_, '_>) -> Vec<TableDraft> {
 
 /// What a path and a format cannot do for these tables.
 fn check_source(reader: &mut Reader<'_, '_>, server: &Server, drafts: &[TableDraft]) {
-    if drafts.len() > 1 && !server.path.contains("{model}") {
+    if drafts.len() > 1 && !server.place.contains("{model}") {
         let hint = "put `{model}` into the path: it stands for the table's name";
         reader.error(
-            server.path_line,
-            "all tables of the contract would be read from one path",
+            server.place_line,
+            "all tables of the contract would be read from one place",
             Some(hint.into()),
         );
     }
     for draft in drafts {
-        if server.path.contains("{model}") && !is_file_name(&draft.model) {
+        if server.place.contains("{model}") && !is_file_name(&draft.model) {
             let message = format!("`{}` cannot stand for `{{model}}` in a path", draft.model);
             reader.error(
                 draft.name_line,
@@ -208,13 +208,12 @@ fn check_source(reader: &mut Reader<'_, '_>, server: &Server, drafts: &[TableDra
                 Some("write a `physicalName` without `/` and `..`".into()),
             );
         }
-        let Format::Csv(_) = server.format else { continue };
-        for column in draft.columns.iter().filter(|column| !crate::source::csv_can_hold(&column.data_type)) {
+        for column in draft.columns.iter().filter(|column| !server.format.can_hold(&column.data_type)) {
             let message = format!(
-                "the column `{}` is of type {}, which CSV cannot hold",
+                "the column `{}` is of type {}, which files of this format cannot hold",
                 column.name, column.data_type
             );
-            reader.error(draft.name_line, message, Some("serve the table from Parquet".into()));
+            reader.error(draft.name_line, message, Some("serve the table from Parquet or Arrow".into()));
         }
     }
 }
@@ -224,7 +223,6 @@ fn is_file_name(model: &str) -> bool {
 }
 
 fn bind(draft: TableDraft, product: &str, server: &Server, setting: &Setting<'_>) -> ProductTable {
-    let path = setting.folder.join(server.path.replace("{model}", &draft.model));
     ProductTable {
         table: Arc::new(Table {
             domain: setting.domain.to_owned(),
@@ -236,6 +234,10 @@ fn bind(draft: TableDraft, product: &str, server: &Server, setting: &Setting<'_>
         description: draft.description,
         column_descriptions: draft.column_descriptions,
         tags: draft.tags,
-        source: SourceDefinition { path, format: server.format.clone(), columns: draft.source_columns },
+        source: SourceDefinition {
+            location: server.location(setting.folder, &draft.model),
+            format: server.format.clone(),
+            columns: draft.source_columns,
+        },
     }
 }

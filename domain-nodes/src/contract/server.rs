@@ -1,19 +1,46 @@
 //! `servers[]`: which one is meant, and where it says the data lies.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use meshgate_policies::yaml::{Node, Reader, Reference, UnknownKeys, Value, expand, nearest_hint};
 
 use super::read::{accept, given, optional_list, optional_text};
-use crate::source::{CsvOptions, Format};
+use crate::source::{BucketLocation, CsvOptions, Format, Location};
 
 /// The server that counts in this environment.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// As written, variables replaced, `{model}` not.
-    pub(super) path: String,
-    pub(super) path_line: usize,
+    /// As written, variables replaced, `{model}` not: a path, or bucket and key.
+    pub(super) place: String,
+    pub(super) place_line: usize,
     pub(super) format: Format,
+    /// None for files on disk.
+    store: Option<Store>,
+}
+
+/// An object store, as far as it is not the place in it.
+#[derive(Debug)]
+struct Store {
+    server: String,
+    endpoint: Option<String>,
+    bucket: String,
+}
+
+impl Server {
+    /// Where the files of a table lie.
+    pub(super) fn location(&self, folder: &Path, model: &str) -> Location {
+        let place = self.place.replace("{model}", model);
+        match &self.store {
+            None => Location::Disk(folder.join(place)),
+            Some(store) => Location::Bucket(BucketLocation {
+                server: store.server.clone(),
+                endpoint: store.endpoint.clone(),
+                bucket: store.bucket.clone(),
+                key: place,
+            }),
+        }
+    }
 }
 
 /// Keys of the standard that every server may have and that mean nothing here.
@@ -66,31 +93,116 @@ fn describe(server: &Node) -> String {
 
 fn read_one(mut reader: Reader<'_, '_>, variables: &BTreeMap<String, String>) -> Option<Server> {
     let kind = reader.required_text("type")?;
-    if kind != "local" {
-        let line = reader.line_of("type");
-        let hint = "write `type: local`".to_owned();
-        reader.error(line, format!("servers of `type: {kind}` cannot be read"), Some(hint));
-        return None;
-    }
     accept(&mut reader, &SERVER_KEYS);
-    let path = reader.required_text("path").and_then(|path| expanded(&mut reader, "path", &path, variables));
-    let path_line = reader.line_of("path");
+    let (place, key) = match kind.as_str() {
+        "local" => (read_path(&mut reader, variables), "path"),
+        "s3" => (read_location(&mut reader, variables), "location"),
+        other => {
+            let line = reader.line_of("type");
+            let hint = "write `type: local` or `type: s3`".to_owned();
+            reader.error(line, format!("servers of `type: {other}` cannot be read"), Some(hint));
+            return None;
+        }
+    };
+    let place_line = reader.line_of(key);
     let format = reader.required_text("format");
     let format = format.and_then(|format| expanded(&mut reader, "format", &format, variables));
     check_encoding(&mut reader);
+    check_delimiter(&mut reader);
     let csv = read_csv_options(&mut reader);
     let format = format.and_then(|format| read_format(&mut reader, &format, csv));
     reader.finish(UnknownKeys::Warn);
-    Some(Server { path: path?, path_line, format: format? })
+    let (place, store) = place?;
+    Some(Server { place, place_line, format: format?, store })
+}
+
+fn read_path(
+    reader: &mut Reader<'_, '_>,
+    variables: &BTreeMap<String, String>,
+) -> Option<(String, Option<Store>)> {
+    let path = reader.required_text("path")?;
+    let path = expanded(reader, "path", &path, variables)?;
+    if path.contains("://") {
+        let line = reader.line_of("path");
+        let hint = "write a path of this machine, or `type: s3` with a `location`";
+        reader.error(line, "`path` is an address of another kind", Some(hint.to_owned()));
+        return None;
+    }
+    Some((path, None))
+}
+
+/// `location: s3://bucket/key`, and at which address the store is.
+fn read_location(
+    reader: &mut Reader<'_, '_>,
+    variables: &BTreeMap<String, String>,
+) -> Option<(String, Option<Store>)> {
+    let location = reader.required_text("location");
+    let location = location.and_then(|location| expanded(reader, "location", &location, variables));
+    let server = reader.required_text("server");
+    let endpoint = match optional_text(reader, "endpointUrl") {
+        Some(endpoint) => Some(read_endpoint(reader, &endpoint, variables)?),
+        None => None,
+    };
+    let parts = location.as_deref().and_then(split_location);
+    if let (Some(_), None) = (&location, &parts) {
+        let line = reader.line_of("location");
+        let hint = "write `s3://bucket/folder/{model}/`, without `.`, `..` and empty names in it";
+        reader.error(line, "`location` is no place in a bucket", Some(hint.to_owned()));
+    }
+    let (bucket, key) = parts?;
+    Some((key, Some(Store { server: server?, endpoint, bucket })))
+}
+
+fn read_endpoint(
+    reader: &mut Reader<'_, '_>,
+    endpoint: &str,
+    variables: &BTreeMap<String, String>,
+) -> Option<String> {
+    let endpoint = expanded(reader, "endpointUrl", endpoint, variables)?;
+    let host = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
+    let is_address = host.is_some_and(|host| {
+        // A name and a password in an address would be in the contract.
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"@?#\\".contains(&byte))
+    });
+    if !is_address {
+        let line = reader.line_of("endpointUrl");
+        let hint = "write `https://host:port`; credentials go into node.yaml";
+        reader.error(line, "`endpointUrl` is no address of an object store", Some(hint.to_owned()));
+        return None;
+    }
+    Some(endpoint)
+}
+
+/// Bucket and key of `s3://bucket/key`.
+fn split_location(location: &str) -> Option<(String, String)> {
+    let (bucket, key) = location.strip_prefix("s3://")?.split_once('/')?;
+    let is_bucket = (3..=63).contains(&bucket.len())
+        && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+    let names = key.strip_suffix('/').unwrap_or(key);
+    let is_key = names.split('/').all(|name| {
+        !matches!(name, "" | "." | "..") && !name.contains('\\') && !name.chars().any(char::is_control)
+    });
+    (is_bucket && is_key).then(|| (bucket.to_owned(), key.to_owned()))
+}
+
+/// Of JSON: one object a line is read, one array is not.
+fn check_delimiter(reader: &mut Reader<'_, '_>) {
+    if optional_text(reader, "delimiter").as_deref() == Some("array") {
+        let line = reader.line_of("delimiter");
+        let hint = "write one object a line, and `delimiter: new_line`";
+        reader.error(line, "files that are one array cannot be read", Some(hint.to_owned()));
+    }
 }
 
 fn read_format(reader: &mut Reader<'_, '_>, format: &str, csv: CsvOptions) -> Option<Format> {
     match format {
         "parquet" => Some(Format::Parquet),
         "csv" => Some(Format::Csv(csv)),
+        "json" | "jsonl" | "ndjson" => Some(Format::JsonLines),
+        "arrow" => Some(Format::Arrow),
         other => {
             let line = reader.line_of("format");
-            let hint = nearest_hint(other, ["parquet", "csv"]);
+            let hint = nearest_hint(other, ["parquet", "csv", "json", "arrow"]);
             reader.error(line, format!("files of `format: {other}` cannot be read"), hint);
             None
         }

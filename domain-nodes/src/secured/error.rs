@@ -122,6 +122,9 @@ fn classify_below(root: &DataFusionError, id: Uuid) -> (ReadError, &'static str)
             Some(SourceError::BadCell { .. } | SourceError::Malformed { .. }) => {
                 (ReadError::Unavailable { id }, "broken_data")
             }
+            Some(SourceError::Refused { .. } | SourceError::Store { .. }) => {
+                (ReadError::Unavailable { id }, "storage")
+            }
             _ => (ReadError::Unavailable { id }, "source"),
         },
         DataFusionError::ObjectStore(store) => match store.as_ref() {

@@ -2,14 +2,24 @@
 
 use std::path::PathBuf;
 
+use super::bucket::BucketLocation;
+
 /// Files, their format, and how their columns are called.
 #[derive(Debug, Clone)]
 pub struct SourceDefinition {
-    /// A file, a folder or a glob; relative paths start at the contract's folder.
-    pub(crate) path: PathBuf,
+    pub(crate) location: Location,
     pub(crate) format: Format,
     /// One per column of the contract, in its order.
     pub(crate) columns: Vec<SourceColumn>,
+}
+
+/// A file, a folder or a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// On this machine.
+    Disk(PathBuf),
+    /// In an object store.
+    Bucket(BucketLocation),
 }
 
 /// Format of the files.
@@ -17,6 +27,10 @@ pub struct SourceDefinition {
 pub(crate) enum Format {
     Parquet,
     Csv(CsvOptions),
+    /// One object a line.
+    JsonLines,
+    /// Arrow IPC, files and streams.
+    Arrow,
 }
 
 /// How a CSV file is written.
@@ -38,11 +52,13 @@ pub(crate) struct SourceColumn {
 }
 
 impl Format {
-    /// Extension of files in a folder.
-    pub(crate) fn extension(&self) -> &'static str {
+    /// Extensions of files in a folder.
+    pub(crate) fn extensions(&self) -> &'static [&'static str] {
         match self {
-            Self::Parquet => "parquet",
-            Self::Csv(_) => "csv",
+            Self::Parquet => &["parquet"],
+            Self::Csv(_) => &["csv"],
+            Self::JsonLines => &["jsonl", "ndjson", "json"],
+            Self::Arrow => &["arrow", "arrows"],
         }
     }
 }

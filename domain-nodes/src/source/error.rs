@@ -20,7 +20,7 @@ pub enum SourceError {
         #[source]
         cause: std::io::Error,
     },
-    #[error("the path of `{table}` leaves the folders that sources may lie in")]
+    #[error("the path of `{table}` leaves what sources may lie in")]
     OutsideRoots { table: String },
     #[error("a symbolic link lies among the files of `{table}`")]
     SymbolicLink { table: String },
@@ -28,6 +28,12 @@ pub enum SourceError {
     NotAFile { table: String },
     #[error("there are no files for `{table}`")]
     NoFiles { table: String },
+    #[error("node.yaml has no `credentials` for the server `{server}` that `{table}` lies on")]
+    NoCredentials { table: String, server: String },
+    #[error("the object store refuses access to what `{table}` is made of: {reason}")]
+    Refused { table: String, reason: String },
+    #[error("the object store of `{table}` cannot be used: {reason}")]
+    Store { table: String, reason: String },
     #[error("`{table}` has more than {limit} files or folders")]
     TooManyFiles { table: String, limit: usize },
     #[error("the folders of `{table}` are nested deeper than {limit}")]
@@ -61,6 +67,8 @@ pub enum Drift {
     Missing,
     #[error("a file has it more than once")]
     Ambiguous,
+    #[error("no row at the beginning of any file has it")]
+    InNoRow,
     #[error("a file holds {found}, the contract says {expected}")]
     Type { found: String, expected: String },
 }

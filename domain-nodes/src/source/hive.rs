@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datafusion::scalar::ScalarValue;
 use meshgate_policies::Table;
 
-use super::csv::parse_scalar;
+use super::cell::parse_scalar;
 use super::definition::SourceDefinition;
 use super::error::SourceError;
 use super::files::{FileSet, PinnedFile};
@@ -65,7 +65,7 @@ fn value(
         });
     found.ok_or_else(|| {
         let column = table.columns.get(position).map(|column| column.name.clone()).unwrap_or_default();
-        tracing::error!(table = table.name, column, path = %file.path.display(), "a path holds no partition value");
+        tracing::error!(table = table.name, column, path = %file, "a path holds no partition value");
         SourceError::Partition { table: table.name.clone(), column }
     })
 }
@@ -73,7 +73,7 @@ fn value(
 /// All `name=value` folders of a path.
 fn pairs(file: &PinnedFile) -> BTreeMap<String, Vec<String>> {
     let mut pairs: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let folders = file.below_root.parent().map(|folder| folder.components()).into_iter().flatten();
+    let folders = file.below_root().parent().map(|folder| folder.components()).into_iter().flatten();
     for component in folders {
         if let Some((name, value)) = component.as_os_str().to_str().and_then(|text| text.split_once('=')) {
             pairs.entry(decode(name)).or_default().push(decode(value));

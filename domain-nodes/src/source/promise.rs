@@ -1,23 +1,44 @@
-//! Nested fields that the contract requires: read as nullable, checked, and
-//! then given the contract's exact type. (Required columns are checked above
-//! the raw table, where all of them are nullable.)
+//! What was read under the contract's exact types: types that files may have
+//! instead are converted, and nested fields that the contract requires are
+//! checked. (Required columns are checked above the raw table, where all of
+//! them are nullable.)
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
+
+use super::columns::accepts;
+use super::error::SourceError;
+use super::files::FileSet;
+
+/// The values of a column under the contract's type; a promise that they break is an error.
+pub(super) fn kept(files: &FileSet, field: &Field, array: &ArrayRef) -> Result<ArrayRef, SourceError> {
+    let kept =
+        keep(array, field.data_type()).map_err(|cause| SourceError::unreadable(&files.table, cause))?;
+    kept.ok_or_else(|| {
+        let (table, column) = (&files.table, field.name());
+        tracing::error!(table, column, "a nested field that the contract requires is NULL");
+        SourceError::BrokenPromise { table: table.clone(), column: column.clone() }
+    })
+}
 
 /// The same values under the contract's type, or `None` if a required field
 /// is NULL where its parent is not.
-pub(super) fn keep(array: &ArrayRef, expected: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
+fn keep(array: &ArrayRef, expected: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
     if array.data_type() == expected {
         return Ok(Some(Arc::clone(array)));
     }
     match expected {
         DataType::List(element) => keep_list(array, element),
         DataType::Struct(_) => keep_struct(array, expected),
+        _ if accepts(expected, array.data_type()) => {
+            let exact = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(array, expected, &exact).map(Some)
+        }
         _ => Err(ArrowError::SchemaError(format!("read {}, expected {expected}", array.data_type()))),
     }
 }

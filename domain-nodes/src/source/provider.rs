@@ -10,13 +10,12 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
-use datafusion::config::TableParquetOptions;
+use datafusion::config::{ParquetOptions, TableParquetOptions};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::PhysicalExpr;
@@ -25,18 +24,19 @@ use datafusion::physical_plan::ExecutionPlan;
 use meshgate_engine::data_type;
 use meshgate_policies::Table;
 
-use super::csv::{CsvCell, CsvColumn, CsvFile, CsvScan, Header};
-use super::definition::{CsvOptions, SourceColumn, SourceDefinition};
+use super::definition::{SourceColumn, SourceDefinition};
 use super::error::{Drift, SourceError};
 use super::files::FileSet;
+use super::findings::Findings;
 use super::hive::{self, Partitions};
 use super::layout::Layout;
 use super::parquet::{Footer, PinnedReaders, ScannedFile};
+use super::rows::{Heads, RowColumn, RowFile, RowScan};
 use super::scan::{PinnedScan, store_url};
 
 /// Files of one statement as a table.
 #[derive(Debug)]
-pub(super) struct LocalTable {
+pub(super) struct FileTable {
     table: Arc<Table>,
     schema: SchemaRef,
     columns: Vec<SourceColumn>,
@@ -51,19 +51,18 @@ pub(super) struct LocalTable {
 #[derive(Debug)]
 enum Content {
     Parquet { footers: Vec<Arc<Footer>>, options: Box<TableParquetOptions> },
-    Csv { headers: Vec<Header>, options: CsvOptions },
+    Rows { heads: Heads, findings: Option<Arc<Findings>> },
 }
 
-impl LocalTable {
+impl FileTable {
     pub(super) fn parquet(
         table: &Arc<Table>,
         definition: &SourceDefinition,
         files: Arc<FileSet>,
         footers: Vec<Arc<Footer>>,
-        state: &SessionState,
+        options: &ParquetOptions,
     ) -> std::result::Result<Self, SourceError> {
-        let global = state.config_options().execution.parquet.clone();
-        let mut options = TableParquetOptions { global, ..TableParquetOptions::default() };
+        let mut options = TableParquetOptions { global: options.clone(), ..TableParquetOptions::default() };
         // The columns were compared with types that are not coerced.
         options.global.coerce_int96 = None;
         // Predicates prune; what they mean is decided above the raw table.
@@ -71,14 +70,15 @@ impl LocalTable {
         Self::new(table, definition, files, Content::Parquet { footers, options: Box::new(options) })
     }
 
-    pub(super) fn csv(
+    /// Files that are read row by row. With `findings`, bad cells go there.
+    pub(super) fn rows(
         table: &Arc<Table>,
         definition: &SourceDefinition,
         files: Arc<FileSet>,
-        headers: Vec<Header>,
-        options: CsvOptions,
+        heads: Heads,
+        findings: Option<Arc<Findings>>,
     ) -> std::result::Result<Self, SourceError> {
-        Self::new(table, definition, files, Content::Csv { headers, options })
+        Self::new(table, definition, files, Content::Rows { heads, findings })
     }
 
     fn new(
@@ -93,7 +93,7 @@ impl LocalTable {
             .iter()
             .map(|column| data_type::field(&column.name, &column.data_type, true))
             .collect();
-        let mut local = Self {
+        let mut opened = Self {
             table: Arc::clone(table),
             schema: Arc::new(Schema::new(fields)),
             columns: definition.columns.clone(),
@@ -103,8 +103,18 @@ impl LocalTable {
             unavailable: BTreeMap::new(),
             additional: BTreeSet::new(),
         };
-        local.compare();
-        Ok(local)
+        opened.compare();
+        Ok(opened)
+    }
+
+    pub(super) fn files(&self) -> &Arc<FileSet> {
+        &self.files
+    }
+
+    /// All rows, if the files tell how many they have.
+    pub(super) fn rows_in_footers(&self) -> Option<u64> {
+        let Content::Parquet { footers, .. } = &self.content else { return None };
+        Some(footers.iter().map(|footer| footer.rows()).fold(0, u64::saturating_add))
     }
 
     /// Columns of the files that the contract does not name.
@@ -129,7 +139,7 @@ impl LocalTable {
                 Content::Parquet { footers, .. } => {
                     footers.iter().find_map(|footer| footer.drift(&source.name, field.data_type()))
                 }
-                Content::Csv { headers, .. } => headers.iter().find_map(|header| header.drift(&source.name)),
+                Content::Rows { heads, .. } => heads.drift(&source.name, field.data_type()),
             };
             if let Some(drift) = drift {
                 self.unavailable.insert(position, drift);
@@ -138,7 +148,7 @@ impl LocalTable {
         let known: BTreeSet<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
         let found: Vec<&str> = match &self.content {
             Content::Parquet { footers, .. } => footers.iter().flat_map(|footer| footer.columns()).collect(),
-            Content::Csv { headers, .. } => headers.iter().flat_map(Header::columns).collect(),
+            Content::Rows { heads, .. } => heads.columns(),
         };
         self.additional = found.into_iter().filter(|name| !known.contains(name)).map(str::to_owned).collect();
     }
@@ -203,7 +213,7 @@ impl LocalTable {
         let files = self.files.files.iter().zip(footers).zip(&self.partitions.values).enumerate();
         let files = files.map(|(number, ((file, footer), values))| {
             // The name shows in plans; where the file lies is nobody's business.
-            PartitionedFile::new(format!("file-{number}"), file.identity.size)
+            PartitionedFile::new(format!("file-{number}"), file.size())
                 .with_partition_values(values.clone())
                 .with_extension(ScannedFile { file: Arc::clone(file), footer: Arc::clone(footer) })
         });
@@ -248,67 +258,60 @@ impl LocalTable {
         translated.data().map(Some)
     }
 
-    fn scan_csv(
+    fn scan_rows(
         &self,
         state: &dyn Session,
         projection: &[usize],
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Content::Csv { headers, options } = &self.content else {
-            return Err(DataFusionError::Internal("the files are not CSV".to_owned()));
+        let Content::Rows { heads, findings } = &self.content else {
+            return Err(DataFusionError::Internal("the files are not read row by row".to_owned()));
         };
-        let columns = projection.iter().filter_map(|position| self.table.columns.get(*position));
-        let columns = columns
-            .map(|column| CsvColumn { name: column.name.clone(), data_type: column.data_type.clone() })
-            .collect();
+        let named = |position: &usize| self.table.columns.get(*position).zip(self.columns.get(*position));
+        let columns = projection.iter().filter_map(named).map(|(column, source)| RowColumn {
+            name: column.name.clone(),
+            source_name: source.name.clone(),
+            data_type: column.data_type.clone(),
+        });
         let partitions = state.config().target_partitions().clamp(1, self.files.files.len().max(1));
         let mut groups = vec![Vec::new(); partitions];
-        for (number, header) in headers.iter().enumerate() {
-            if let (Some(file), Some(group)) =
-                (self.csv_file(number, header, projection)?, groups.get_mut(number % partitions))
-            {
+        for number in 0..self.files.files.len() {
+            let file = self.row_file(heads, number, projection)?;
+            if let (Some(file), Some(group)) = (file, groups.get_mut(number % partitions)) {
                 group.push(file);
             }
         }
-        Ok(DataSourceExec::from_data_source(CsvScan {
+        Ok(DataSourceExec::from_data_source(RowScan {
             files: Arc::clone(&self.files),
-            options: options.clone(),
             schema: Arc::new(self.schema.project(projection)?),
-            columns,
+            columns: columns.collect(),
             groups: groups.into(),
             fetch: limit.filter(|_| filters.is_empty()),
+            findings: findings.clone(),
         }))
     }
 
-    /// `None` for a file without a single byte.
-    fn csv_file(&self, number: usize, header: &Header, projection: &[usize]) -> Result<Option<CsvFile>> {
-        let in_files: Vec<usize> =
-            (0..self.columns.len()).filter(|position| !self.partitions.columns.contains(position)).collect();
-        let width = match header {
-            Header::EmptyFile => return Ok(None),
-            Header::Names(names) => names.len(),
-            Header::None => in_files.len(),
-        };
+    /// `None` for a file without a single byte, where that means no rows.
+    fn row_file(&self, heads: &Heads, number: usize, projection: &[usize]) -> Result<Option<RowFile>> {
         let internal = || DataFusionError::Internal("a column of the scan is not in the file".to_owned());
         let file = self.files.files.get(number).ok_or_else(internal)?;
-        let mut cells = Vec::with_capacity(projection.len());
-        for position in projection {
-            let in_path = self.partitions.columns.iter().position(|column| column == position);
-            let cell = match (in_path, header) {
-                (Some(index), _) => {
-                    let values = self.partitions.values.get(number);
-                    values.and_then(|values| values.get(index)).cloned().map(CsvCell::Constant)
-                }
-                (None, Header::Names(names)) => {
-                    let source = self.columns.get(*position).ok_or_else(internal)?;
-                    names.iter().position(|name| *name == source.name).map(CsvCell::Position)
-                }
-                (None, _) => in_files.iter().position(|column| column == position).map(CsvCell::Position),
-            };
-            cells.push(cell.ok_or_else(internal)?);
-        }
-        Ok(Some(CsvFile { file: Arc::clone(file), width, cells }))
+        let values = self.partitions.values.get(number).ok_or_else(internal)?;
+        let in_path = |position: &usize| self.partitions.columns.iter().position(|column| column == position);
+        let constants: Vec<_> = projection
+            .iter()
+            .map(|position| in_path(position).map(|index| values.get(index).cloned()))
+            .map(|constant| constant.map(|value| value.ok_or_else(internal)).transpose())
+            .collect::<Result<_>>()?;
+        // What a file without names has, in its order.
+        let in_file: Vec<usize> =
+            (0..self.columns.len()).filter(|position| in_path(position).is_none()).collect();
+        let source_name = |position: &usize| self.columns.get(*position).map(|column| column.name.as_str());
+        let all: Vec<&str> = in_file.iter().filter_map(source_name).collect();
+        let asked = projection.iter().filter(|position| in_path(position).is_none());
+        let asked: Vec<&str> = asked.filter_map(source_name).collect();
+        let content = heads.content(number, &asked, &all).ok_or_else(internal)?;
+        Ok(content.map(|content| RowFile { file: Arc::clone(file), content, constants }))
     }
 }
 
@@ -317,7 +320,7 @@ fn is_free_of(filter: &Expr, columns: &BTreeSet<String>) -> bool {
 }
 
 #[async_trait]
-impl TableProvider for LocalTable {
+impl TableProvider for FileTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -340,7 +343,7 @@ impl TableProvider for LocalTable {
         self.check_available(&projection, filters)?;
         match &self.content {
             Content::Parquet { .. } => self.scan_parquet(state, &projection, filters, limit),
-            Content::Csv { .. } => self.scan_csv(state, &projection, filters, limit),
+            Content::Rows { .. } => self.scan_rows(state, &projection, filters, limit),
         }
     }
 

@@ -29,6 +29,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, Partitioning};
 use futures::{Stream, StreamExt as _};
+use meshgate_engine::failure::external;
 use object_store::memory::InMemory;
 
 use super::error::SourceError;
@@ -230,18 +231,12 @@ fn under_contract(
     schema: &SchemaRef,
     files: &FileSet,
 ) -> std::result::Result<RecordBatch, SourceError> {
-    let unreadable = |cause| SourceError::unreadable(&files.table, cause);
-    let mut arrays = Vec::with_capacity(batch.num_columns());
-    for (array, field) in batch.columns().iter().zip(schema.fields()) {
-        let kept = promise::keep(array, field.data_type()).map_err(unreadable)?;
-        arrays.push(kept.ok_or_else(|| {
-            let (table, column) = (&files.table, field.name());
-            tracing::error!(table, column, "a nested field that the contract requires is NULL");
-            SourceError::BrokenPromise { table: table.clone(), column: column.clone() }
-        })?);
-    }
+    let columns = batch.columns().iter().zip(schema.fields());
+    let arrays =
+        columns.map(|(array, field)| promise::kept(files, field, array)).collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options).map_err(unreadable)
+    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)
+        .map_err(|cause| SourceError::unreadable(&files.table, cause))
 }
 
 /// What an error of the reader means. A file that was replaced explains any
@@ -251,9 +246,14 @@ async fn explained(error: DataFusionError, files: Arc<FileSet>) -> DataFusionErr
         return error;
     }
     let table = files.table.clone();
-    match check(files).await {
-        Err(changed) => changed.into(),
-        Ok(()) => {
+    if let Err(changed) = check(files).await {
+        return changed.into();
+    }
+    match external::<SourceError>(&error) {
+        Some(SourceError::Changed { .. }) => SourceError::changed(&table).into(),
+        // Told to the log where it was made.
+        Some(_) => error,
+        None => {
             tracing::error!(table, cause = %error, "a Parquet file cannot be read");
             SourceError::unreadable(&table, error).into()
         }

@@ -111,6 +111,27 @@ async fn a_broken_contract_leaves_the_others_served() {
 }
 
 #[tokio::test]
+async fn a_table_whose_files_cannot_be_read_shows_in_the_readiness_and_the_others_are_served() {
+    let domain = Domain::new();
+    domain.write("products/returns.odcs.yaml", &CONTRACT.replace("orders", "returns"));
+    let node = Running::start(domain).await;
+    node.until_ready("sources").await;
+    let (_, body) = node.http("/readyz").await;
+    assert!(!body.contains("returns"), "{body}");
+    assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 4);
+
+    // A column that the files lack is trouble too.
+    let there = CONTRACT.replace("orders", "returns").replace("returns.parquet", "orders.parquet");
+    node.domain.write("products/returns.odcs.yaml", &there);
+    node.until_ready("\"ready\":true").await;
+    let lacking = format!("{there}      - {{ name: missing, logicalType: string }}\n");
+    node.domain.write("products/returns.odcs.yaml", &lacking);
+    node.until_ready("sources").await;
+    node.domain.write("products/returns.odcs.yaml", &there);
+    node.until_ready("\"ready\":true").await;
+}
+
+#[tokio::test]
 async fn a_contract_broken_later_keeps_its_product_and_one_taken_away_does_not() {
     let node = Running::start(Domain::new()).await;
     let more = CONTRACT.replace("orders", "returns").replace("returns.parquet", "orders.parquet");

@@ -7,6 +7,7 @@ use arrow::array::{
     StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, TimeUnit};
+use arrow::ipc::writer::FileWriter;
 use meshgate_oracle::Value;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
@@ -30,6 +31,15 @@ pub(crate) enum Kind {
     Timestamp,
 }
 
+/// How a table's files are written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Format {
+    Parquet,
+    Arrow,
+    Csv,
+    Json,
+}
+
 #[derive(Clone)]
 pub(crate) struct Field {
     pub(crate) name: String,
@@ -44,15 +54,15 @@ pub(crate) struct Table {
     pub(crate) domain: &'static str,
     pub(crate) name: String,
     pub(crate) fields: Vec<Field>,
-    pub(crate) is_parquet: bool,
+    pub(crate) format: Format,
     /// Rows of each file.
     pub(crate) files: Vec<Vec<Vec<Value>>>,
 }
 
 impl Kind {
-    fn any(random: &mut Random, is_parquet: bool) -> Self {
+    fn any(random: &mut Random, is_binary: bool) -> Self {
         let decimal = random.pick(&[Self::Decimal(9, 2), Self::Decimal(18, 4), Self::Decimal(5, 0)]);
-        let last = if is_parquet { Self::Timestamp } else { Self::Text };
+        let last = if is_binary { Self::Timestamp } else { Self::Text };
         let kinds =
             [Self::Integer, Self::Small, Self::Text, decimal, Self::Double, Self::Boolean, Self::Date, last];
         random.pick(&kinds)
@@ -129,13 +139,35 @@ impl Kind {
     }
 }
 
+impl Format {
+    /// Every format for about as many tables. JSON has no NaN and no infinity.
+    fn of(is_binary: bool, fields: &[Field]) -> Self {
+        let is_even = fields.len().is_multiple_of(2);
+        match (is_binary, is_even) {
+            (true, true) => Self::Arrow,
+            (true, false) => Self::Parquet,
+            (false, true) if fields.iter().all(|field| field.kind != Kind::Double) => Self::Json,
+            (false, _) => Self::Csv,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
 impl Table {
     pub(crate) fn random(random: &mut Random, domain: &'static str, name: &str) -> Self {
-        let is_parquet = random.chance(50);
+        let is_binary = random.chance(50);
         let mut fields =
             vec![field(random, "id".to_owned(), Kind::Integer), field(random, "area".to_owned(), Kind::Text)];
         for position in 1..=1 + random.below(5) {
-            let kind = Kind::any(random, is_parquet);
+            let kind = Kind::any(random, is_binary);
             fields.push(field(random, format!("{}{position}", kind.letter()), kind));
         }
         let rows = if random.chance(10) { 0 } else { random.below(60) };
@@ -147,17 +179,17 @@ impl Table {
         }
         let second = if random.chance(30) { rows.split_off(rows.len() / 2) } else { Vec::new() };
         let files = if second.is_empty() { vec![rows] } else { vec![rows, second] };
-        Self { domain, name: name.to_owned(), fields, is_parquet, files }
+        let format = Format::of(is_binary, &fields);
+        Self { domain, name: name.to_owned(), fields, format, files }
     }
 
     pub(crate) fn contract(&self) -> Json {
         let properties: Vec<Json> = self.fields.iter().map(Field::contract).collect();
-        let format = if self.is_parquet { "parquet" } else { "csv" };
         json!({
             "apiVersion": "v3.1.0", "kind": "DataContract", "id": format!("{}-{}", self.domain, self.name),
             "name": self.name, "version": "1.0.0", "status": "active",
             "servers": [{ "server": "files", "environment": "test", "type": "local",
-                "path": "../data/{model}", "format": format }],
+                "path": "../data/{model}", "format": self.format.name() }],
             "schema": [{ "name": self.name, "properties": properties }],
         })
     }
@@ -167,14 +199,25 @@ impl Table {
         let kinds: Vec<(String, Kind)> =
             self.fields.iter().map(|field| (field.name.clone(), field.kind)).collect();
         let file = |(number, rows): (usize, &Vec<Vec<Value>>)| {
-            let path = format!("{}/data/{}/{number}", self.domain, self.name);
-            if self.is_parquet {
-                (format!("{path}.parquet"), parquet(&batch(&kinds, rows)))
-            } else {
-                (format!("{path}.csv"), self.csv(rows).into_bytes())
-            }
+            let path = format!("{}/data/{}/{number}.{}", self.domain, self.name, self.format.name());
+            let content = match self.format {
+                Format::Parquet => parquet(&batch(&kinds, rows)),
+                Format::Arrow => arrow_ipc(&batch(&kinds, rows)),
+                Format::Csv => self.csv(rows).into_bytes(),
+                Format::Json => self.json(rows).into_bytes(),
+            };
+            (path, content)
         };
         self.files.iter().enumerate().map(file).collect()
+    }
+
+    fn json(&self, rows: &[Vec<Value>]) -> String {
+        let row = |row: &Vec<Value>| {
+            let cells =
+                self.fields.iter().zip(row).map(|(field, value)| (field.name.clone(), json_cell(value)));
+            Json::Object(cells.collect()).to_string() + "\n"
+        };
+        rows.iter().map(row).collect()
     }
 
     fn csv(&self, rows: &[Vec<Value>]) -> String {
@@ -185,6 +228,16 @@ impl Table {
             text += &(cells.join(",") + "\n");
         }
         text
+    }
+}
+
+fn json_cell(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Boolean(value) => Json::Bool(*value),
+        Value::Integer(value) => Json::from(i64::try_from(*value).unwrap()),
+        // Decimals in quotes: a number would lose digits on its way through serde_json.
+        other => Json::from(other.render().unwrap()),
     }
 }
 
@@ -240,6 +293,14 @@ fn parquet(batch: &RecordBatch) -> Vec<u8> {
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
+    bytes
+}
+
+fn arrow_ipc(batch: &RecordBatch) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = FileWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+    writer.write(batch).unwrap();
+    writer.finish().unwrap();
     bytes
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes as types;
+use arrow::ipc::reader::FileReader;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::documents::{Column, Table};
@@ -18,7 +19,12 @@ pub fn read_rows(table: &Table) -> Vec<Row> {
     assert!(!files.is_empty(), "no files at {}", table.path);
     files
         .iter()
-        .flat_map(|file| if table.format == "csv" { csv(file, table) } else { parquet(file, table) })
+        .flat_map(|file| match table.format.as_str() {
+            "csv" => csv(file, table),
+            "json" => json(file, table),
+            "arrow" => arrow_ipc(file, table),
+            _ => parquet(file, table),
+        })
         .collect()
 }
 
@@ -51,6 +57,22 @@ fn csv(file: &Path, table: &Table) -> Vec<Row> {
                 let found = &cells[at.expect("the column")];
                 let is_null = found.text.is_empty() && !found.is_quoted;
                 if is_null { Value::Null } else { cell(&found.text, column) }
+            };
+            table.columns.iter().map(|column| (column.name.clone(), of(column))).collect()
+        })
+        .collect()
+}
+
+/// One object a line, decimals in quotes; a key that is not there is NULL.
+fn json(file: &Path, table: &Table) -> Vec<Row> {
+    let text = std::fs::read_to_string(file).expect("a readable file");
+    text.lines()
+        .map(|line| {
+            let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let of = |column: &Column| match object.get(&column.physical_name) {
+                None | Some(serde_json::Value::Null) => Value::Null,
+                Some(serde_json::Value::String(text)) => cell(text, column),
+                Some(other) => cell(&other.to_string(), column),
             };
             table.columns.iter().map(|column| (column.name.clone(), of(column))).collect()
         })
@@ -109,6 +131,12 @@ fn parquet(file: &Path, table: &Table) -> Vec<Row> {
         .and_then(|builder| builder.build())
         .expect("a Parquet file");
     reader.flat_map(|batch| rows(&batch.expect("a batch"), file, table)).collect()
+}
+
+fn arrow_ipc(file: &Path, table: &Table) -> Vec<Row> {
+    let reader = FileReader::try_new(File::open(file).expect("a readable file"), None);
+    let batches = reader.expect("an Arrow file");
+    batches.flat_map(|batch| rows(&batch.expect("a batch"), file, table)).collect()
 }
 
 fn rows(batch: &RecordBatch, file: &Path, table: &Table) -> Vec<Row> {

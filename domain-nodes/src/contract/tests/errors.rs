@@ -40,9 +40,49 @@ fn errors_name_file_line_and_remedy() {
         (
             "type: local",
             "type: postgres",
-            "14: servers of `type: postgres` cannot be read; write `type: local`",
+            "14: servers of `type: postgres` cannot be read; write `type: local` or `type: s3`",
         ),
         ("path: 'data/{model}', ", "", "14: `path` is missing"),
+        (
+            "path: 'data/{model}'",
+            "path: 's3://lake/{model}'",
+            "14: `path` is an address of another kind; write a path",
+        ),
+        ("path: 'data/{model}'", "path: 'file:///etc/passwd'", "14: `path` is an address of another kind"),
+        ("type: local, path: 'data/{model}'", "type: s3", "14: `location` is missing"),
+        (
+            "server: lake, environment: dev, type: local, path: 'data/{model}'",
+            "environment: dev, type: s3, location: 's3://lake/{model}'",
+            "14: `server` is missing",
+        ),
+        (
+            "type: local, path: 'data/{model}'",
+            "type: s3, location: 'gs://lake/{model}'",
+            "14: `location` is no place in a bucket; write `s3://bucket/folder/{model}/`",
+        ),
+        (
+            "type: local, path: 'data/{model}'",
+            "type: s3, location: 's3://lake/../{model}'",
+            "14: `location` is no place in a bucket",
+        ),
+        ("type: local, path: 'data/{model}'", "type: s3, location: 's3://lake//{model}'", "14: `location`"),
+        ("type: local, path: 'data/{model}'", "type: s3, location: 's3://LAKE/{model}'", "14: `location`"),
+        ("type: local, path: 'data/{model}'", "type: s3, location: 's3://lake'", "14: `location`"),
+        (
+            "type: local, path: 'data/{model}'",
+            "type: s3, location: 's3://lake/{model}', endpointUrl: 'https://me:secret@lake'",
+            "14: `endpointUrl` is no address of an object store; write `https://host:port`",
+        ),
+        (
+            "type: local, path: 'data/{model}'",
+            "type: s3, location: 's3://lake/{model}', endpointUrl: 'ftp://lake'",
+            "14: `endpointUrl` is no address",
+        ),
+        (
+            "format: parquet }\n",
+            "format: json, delimiter: array }\n",
+            "14: files that are one array cannot be read",
+        ),
         ("path: 'data/{model}'", "path: 'data/${SECRET}'", "14: the variable `SECRET` is not set"),
         (
             "path: 'data/{model}'",

@@ -11,7 +11,7 @@ use meshgate_policies::DataType;
 use tempfile::TempDir;
 
 use super::*;
-use crate::source::Format;
+use crate::source::{BucketLocation, Format, Location};
 
 const VALID: &str = "\
 apiVersion: v3.2.0
@@ -114,7 +114,7 @@ fn a_contract_becomes_a_product() {
     assert_eq!(table.columns[1].data_type, DataType::Decimal { precision: 12, scale: 2 });
     assert_eq!(table.columns[1].tags, ["money"]);
     let source = &published.source;
-    assert_eq!(source.path, dir.path().join("data/orders"));
+    assert_eq!(source.location, Location::Disk(dir.path().join("data/orders")));
     assert_eq!(source.format, Format::Parquet);
     assert_eq!((source.columns[2].name.as_str(), source.columns[2].partition), ("REGION", true));
     assert_eq!((source.columns[0].name.as_str(), source.columns[0].partition), ("order_id", false));
@@ -185,7 +185,7 @@ fn a_contract_may_have_several_tables() {
     let second = "  - { name: lines, physicalName: order_lines, properties: [ { name: sku, logicalType: string } ] }\n";
     let contracts = load_one(&format!("{VALID}{second}"));
     let tables = &contracts.products[0].tables;
-    assert!(tables[1].source.path.ends_with("data/order_lines"));
+    assert!(matches!(&tables[1].source.location, Location::Disk(path) if path.ends_with("data/order_lines")));
 
     let (contracts, dir) =
         load(&[("o.odcs.yaml", &format!("{VALID}{second}").replace("data/{model}", "data/all"))]);
@@ -214,12 +214,33 @@ fn a_model_cannot_leave_its_place_in_the_path() {
 }
 
 #[test]
+fn a_place_in_a_bucket_is_read_with_its_server_and_without_credentials() {
+    let s3 = "type: s3, location: 's3://lake/${FOLDER}/{model}/', endpointUrl: 'https://s3.example:9000'";
+    let text =
+        VALID.replace("type: local, path: 'data/{model}'", s3).replace("format: parquet", "format: arrow");
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("o.odcs.yaml"), text).unwrap();
+    let contracts = load_in(dir.path(), "sales", "dev", &[("FOLDER", "curated")]);
+    assert!(contracts.problems.is_empty(), "{}", contracts.problems[0]);
+    let source = &contracts.products[0].tables[0].source;
+    let expected = BucketLocation {
+        server: "lake".to_owned(),
+        endpoint: Some("https://s3.example:9000".to_owned()),
+        bucket: "lake".to_owned(),
+        key: "curated/orders/".to_owned(),
+    };
+    assert_eq!(source.location, Location::Bucket(expected));
+    assert_eq!(source.format, Format::Arrow);
+}
+
+#[test]
 fn only_variables_that_were_handed_in_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let text = VALID.replace("path: 'data/{model}'", "path: '${LAKE}/{model}${SUFFIX:-.parquet}'");
     fs::write(dir.path().join("o.odcs.yaml"), text).unwrap();
     let contracts = load_in(dir.path(), "sales", "dev", &[("LAKE", "/lake")]);
-    assert_eq!(contracts.products[0].tables[0].source.path, Path::new("/lake/orders.parquet"));
+    let location = &contracts.products[0].tables[0].source.location;
+    assert_eq!(*location, Location::Disk("/lake/orders.parquet".into()));
     // HOME is in every environment, but it was not handed in.
     fs::write(dir.path().join("o.odcs.yaml"), VALID.replace("data/{model}", "${HOME}/x")).unwrap();
     assert!(load_in(dir.path(), "sales", "dev", &[]).products.is_empty());

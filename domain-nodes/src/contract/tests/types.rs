@@ -6,13 +6,18 @@ use meshgate_policies::data_type::{Field, TimeUnit};
 use super::*;
 
 #[test]
-fn csv_cannot_hold_binary_and_nested_columns() {
+fn no_text_holds_binary_columns_and_csv_no_nested_ones_either() {
     for property in
         ["logicalType: string, physicalType: bytea", "logicalType: array, items: { logicalType: string }"]
     {
         assert!(type_of(property).is_ok());
         let contracts = load_one(&with_column(property).replacen("format: parquet }", "format: csv }", 1));
-        assert!(contracts.problems[0].to_string().contains("which CSV cannot hold"), "{property}");
+        assert!(
+            contracts.problems[0].to_string().contains("which files of this format cannot hold"),
+            "{property}"
+        );
+        let as_json = load_one(&with_column(property).replacen("format: parquet }", "format: json }", 1));
+        assert_eq!(as_json.problems.is_empty(), property.contains("array"), "{property}");
     }
 }
 

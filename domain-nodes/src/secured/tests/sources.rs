@@ -18,7 +18,7 @@ use super::{
 use crate::{
     contract::{ProductTable, load_folder},
     secured::{ReadError, SecuredTable},
-    source::Source,
+    source::{Access, Source},
 };
 
 const COLUMNS: [(&str, &str); 9] = [
@@ -48,13 +48,24 @@ fn write_files(batch: &RecordBatch, format: &str, folder: &Path) {
     for (part, rows) in [batch.slice(0, half), batch.slice(half, batch.num_rows() - half)].iter().enumerate()
     {
         let file = fs::File::create(folder.join(format!("{part}.{format}"))).unwrap();
-        if format == "csv" {
-            arrow::csv::Writer::new(file).write(rows).unwrap();
-        } else {
-            let properties = WriterProperties::builder().set_max_row_group_row_count(Some(20)).build();
-            let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).unwrap();
-            writer.write(rows).unwrap();
-            writer.close().unwrap();
+        match format {
+            "csv" => arrow::csv::Writer::new(file).write(rows).unwrap(),
+            "json" => {
+                let mut writer = arrow::json::LineDelimitedWriter::new(file);
+                writer.write(rows).unwrap();
+                writer.finish().unwrap();
+            }
+            "arrow" => {
+                let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &schema).unwrap();
+                writer.write(rows).unwrap();
+                writer.finish().unwrap();
+            }
+            _ => {
+                let properties = WriterProperties::builder().set_max_row_group_row_count(Some(20)).build();
+                let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).unwrap();
+                writer.write(rows).unwrap();
+                writer.close().unwrap();
+            }
         }
     }
 }
@@ -88,15 +99,26 @@ async fn secured_files(
     fs::create_dir_all(&data).unwrap();
     write_files(batch, format, &data);
     let table = product_table(format, folder);
-    let raw = Source::new(&table, &[data]).unwrap().open(&context.state()).await.unwrap();
+    let raw = Source::new(&table, &Access::new(vec![data], BTreeMap::new()))
+        .unwrap()
+        .open(&context.state())
+        .await
+        .unwrap();
     let rows = row_predicates().swap_remove(0);
     secured(&decision(&table.table, Some(rows)), &table.table, raw.provider)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a050_to_a054_a109_a110_in_the_nodes_own_sources() {
-    for (format, batch_size, nulls) in [("csv", 8192, true), ("parquet", 8192, false), ("parquet", 10, true)]
-    {
+    for (format, batch_size, nulls) in [
+        ("csv", 8192, true),
+        ("parquet", 8192, false),
+        ("parquet", 10, true),
+        ("json", 8192, true),
+        ("json", 10, false),
+        ("arrow", 8192, true),
+        ("arrow", 10, false),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let context = session(batch_size, Setting::Csv);
         let batch = raw_batch(nulls);
@@ -122,7 +144,7 @@ async fn read_after(format: &str, change: impl FnOnce(&Path)) -> DataFusionError
 
 #[tokio::test]
 async fn files_that_change_between_planning_and_reading_are_told_apart() {
-    for format in ["csv", "parquet"] {
+    for format in ["csv", "parquet", "json", "arrow"] {
         let error = read_after(format, |file| {
             let content = fs::read(file).unwrap();
             fs::remove_file(file).unwrap();

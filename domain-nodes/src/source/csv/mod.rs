@@ -1,26 +1,17 @@
 //! CSV files, read strictly: a row is as long as its header, a cell is of its
 //! type or the query ends. Nothing is guessed, trimmed or rounded.
 
-mod cell;
+mod reader;
 mod record;
-mod scan;
-
-use std::fs::File;
-use std::io::Read as _;
-use std::sync::Arc;
-
-use datafusion::scalar::ScalarValue;
-use meshgate_policies::DataType;
 
 use super::definition::CsvOptions;
 use super::error::{Drift, SourceError};
 use super::files::{FileSet, PinnedFile};
+use super::input::explained;
+use super::rows::{MAX_ROW_BYTES, malformed};
 use record::{Record, RecordError, RecordReader};
 
-pub(super) use scan::{CsvCell, CsvColumn, CsvFile, CsvScan};
-
-/// Bytes that are looked at to guess how many rows a file has.
-const SAMPLE_BYTES: usize = 64 * 1024;
+pub(super) use reader::CsvReader;
 
 /// The first row of a file, for files with a header.
 #[derive(Debug)]
@@ -35,12 +26,11 @@ pub(super) enum Header {
 
 impl Header {
     /// Names of the columns of the file, as far as it tells them.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
-        let names: &[String] = match self {
+    pub(super) fn columns(&self) -> &[String] {
+        match self {
             Self::Names(names) => names,
             Self::None | Self::EmptyFile => &[],
-        };
-        names.iter().map(String::as_str)
+        }
     }
 
     pub(super) fn drift(&self, name: &str) -> Option<Drift> {
@@ -53,35 +43,13 @@ impl Header {
     }
 }
 
-/// Can values of this type stand in a cell?
-pub(crate) fn can_hold(data_type: &DataType) -> bool {
-    cell::Parser::new(data_type).is_some()
-}
-
-/// The value that a text stands for, `None` being NULL; `None` if it is not of the type.
-pub(super) fn parse_scalar(data_type: &DataType, text: Option<&str>) -> Option<ScalarValue> {
-    let mut parser = cell::Parser::new(data_type)?;
-    match text {
-        Some(text) => parser.append(text).then_some(())?,
-        None => parser.append_null(),
-    }
-    ScalarValue::try_from_array(&parser.finish(), 0).ok()
-}
-
-/// The headers of all files, in their order.
-pub(super) async fn read_headers(
+/// The header of a file. Blocks.
+pub(super) fn read_header(
     options: &CsvOptions,
-    files: &Arc<FileSet>,
-) -> Result<Vec<Header>, SourceError> {
-    let (options, files_to_read) = (options.clone(), Arc::clone(files));
-    let read = tokio::task::spawn_blocking(move || {
-        files_to_read.files.iter().map(|file| read_header(&options, &files_to_read, file)).collect()
-    });
-    read.await.unwrap_or_else(|cause| Err(SourceError::unreadable(&files.table, cause)))
-}
-
-fn read_header(options: &CsvOptions, files: &FileSet, file: &PinnedFile) -> Result<Header, SourceError> {
-    if file.identity.size == 0 {
+    files: &FileSet,
+    file: &PinnedFile,
+) -> Result<Header, SourceError> {
+    if file.size() == 0 {
         return Ok(Header::EmptyFile);
     }
     if !options.header {
@@ -89,46 +57,24 @@ fn read_header(options: &CsvOptions, files: &FileSet, file: &PinnedFile) -> Resu
     }
     let mut reader = RecordReader::new(files.open(file)?, options.delimiter);
     let mut record = Record::default();
-    match reader.read(&mut record) {
+    let error = match reader.read(&mut record) {
         Ok(true) => match record.texts() {
-            Some(names) => Ok(Header::Names(names)),
-            None => Err(malformed(files, file, &reader, RecordError::NotUtf8)),
+            Some(names) => return Ok(Header::Names(names)),
+            None => RecordError::NotUtf8,
         },
-        Ok(false) => Ok(Header::EmptyFile),
-        Err(error) => Err(malformed(files, file, &reader, error)),
-    }
+        Ok(false) => return Ok(Header::EmptyFile),
+        Err(error) => error,
+    };
+    Err(bad_row(files, file, (reader.rows(), reader.line()), error))
 }
 
-/// Where a file stopped being CSV: file and line to the log, the row to the error.
-fn malformed(
-    files: &FileSet,
-    file: &PinnedFile,
-    reader: &RecordReader<File>,
-    error: RecordError,
-) -> SourceError {
-    let (table, path) = (&files.table, file.path.display());
-    let (row, line) = (reader.rows(), reader.line());
-    tracing::error!(table, %path, row, line, %error, "a CSV file is not well-formed");
+fn bad_row(files: &FileSet, file: &PinnedFile, at: (u64, u64), error: RecordError) -> SourceError {
     match error {
+        RecordError::Io(cause) => explained(&files.table, cause),
         RecordError::TooLong => {
-            SourceError::RowTooLong { table: table.clone(), row, limit: record::MAX_ROW_BYTES }
+            malformed(files, file, at, &error);
+            SourceError::RowTooLong { table: files.table.clone(), row: at.0, limit: MAX_ROW_BYTES }
         }
-        RecordError::Io(cause) => SourceError::unreadable(table, cause),
-        _ => SourceError::Malformed { table: table.clone(), row },
+        _ => malformed(files, file, at, &error),
     }
-}
-
-/// Rows by the number of lines in the first bytes of the largest file.
-pub(super) async fn estimate_rows(files: &Arc<FileSet>) -> Option<u64> {
-    let files = Arc::clone(files);
-    let sampled = tokio::task::spawn_blocking(move || {
-        let largest = files.files.iter().max_by_key(|file| file.identity.size)?;
-        let sample_bytes = u64::try_from(SAMPLE_BYTES).ok()?;
-        let mut sample = Vec::new();
-        files.open(largest).ok()?.take(sample_bytes).read_to_end(&mut sample).ok()?;
-        let lines = u64::try_from(sample.iter().filter(|byte| **byte == b'\n').count()).ok()?;
-        let length = u64::try_from(sample.len()).ok()?.max(1);
-        Some(files.bytes().saturating_mul(lines) / length)
-    });
-    sampled.await.ok()?
 }

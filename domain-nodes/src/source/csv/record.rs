@@ -6,8 +6,8 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// Longest row, which also bounds a cell and what a forgotten quote swallows.
-pub(super) const MAX_ROW_BYTES: usize = 1024 * 1024;
+use crate::source::rows::MAX_ROW_BYTES;
+
 const BUFFER_BYTES: usize = 128 * 1024;
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -67,6 +67,8 @@ pub(super) struct RecordReader<R> {
     at_start: bool,
     rows: u64,
     lines: u64,
+    /// The line that the present row begins in.
+    row_line: u64,
 }
 
 impl Record {
@@ -106,6 +108,7 @@ impl<R: Read> RecordReader<R> {
             at_start: true,
             rows: 0,
             lines: 0,
+            row_line: 0,
         }
     }
 
@@ -114,9 +117,9 @@ impl<R: Read> RecordReader<R> {
         self.rows
     }
 
-    /// Lines that were begun; more than rows where cells hold line breaks.
+    /// Where the present row begins; more than its number where cells hold line breaks.
     pub(super) fn line(&self) -> u64 {
-        self.lines + 1
+        self.row_line
     }
 
     /// The file behind the reader.
@@ -143,6 +146,7 @@ impl<R: Read> RecordReader<R> {
             if is_first {
                 is_first = false;
                 self.rows += 1;
+                self.row_line = self.lines + 1;
             }
             length += 1;
             if length > MAX_ROW_BYTES {

@@ -4,7 +4,7 @@
 mod reader;
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -12,15 +12,20 @@ use datafusion::parquet::arrow::parquet_to_arrow_schema;
 use datafusion::parquet::basic::Type as PhysicalType;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::columns;
 use super::error::{Drift, SourceError};
-use super::files::{FileSet, Identity};
+use super::files::{FileSet, Identity, PinnedFile};
+use super::ranges::RangeReader;
 
 pub(super) use reader::{PinnedReaders, ScannedFile};
 
 /// Memory for the footers of one table.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+const FOOTERS_AT_A_TIME: usize = 8;
+/// Of the end of a file, in which its footer usually is.
+const FIRST_BYTES: usize = 64 * 1024;
 
 /// What the end of a Parquet file says about it.
 #[derive(Debug)]
@@ -74,38 +79,52 @@ pub(super) async fn read_footers(
     cache: &FooterCache,
     files: &Arc<FileSet>,
 ) -> Result<Vec<Arc<Footer>>, SourceError> {
-    let (cache, files_to_read) = (cache.clone(), Arc::clone(files));
-    let read = tokio::task::spawn_blocking(move || {
-        files_to_read.files.iter().map(|file| footer(&cache, &files_to_read, file)).collect()
+    let footers = futures::stream::iter(files.files.clone()).map(|file| {
+        let (cache, files) = (cache.clone(), Arc::clone(files));
+        async move { footer(&cache, &files, &file).await }
     });
-    // A panic while reading a damaged file is an unreadable file.
-    read.await.unwrap_or_else(|cause| Err(SourceError::unreadable(&files.table, cause)))
+    footers.buffered(FOOTERS_AT_A_TIME).try_collect().await
 }
 
-fn footer(
+async fn footer(
     cache: &FooterCache,
-    files: &FileSet,
-    file: &super::files::PinnedFile,
+    files: &Arc<FileSet>,
+    file: &Arc<PinnedFile>,
 ) -> Result<Arc<Footer>, SourceError> {
-    if let Some(footer) = cache.0.get(&file.identity) {
+    let identity = file.identity();
+    if let Some(footer) = cache.0.get(&identity) {
         return Ok(footer);
     }
-    let opened = files.open(file)?;
-    let footer = read_footer(&opened).map_err(|cause| {
-        tracing::error!(table = files.table, path = %file.path.display(), %cause, "a Parquet file cannot be read");
-        SourceError::unreadable(&files.table, cause)
-    })?;
-    if !file.is_same(&opened).unwrap_or(false) {
-        return Err(SourceError::changed(&files.table));
-    }
+    // A panic while reading a damaged file is an unreadable file.
+    let read = AssertUnwindSafe(read_footer(files, file)).catch_unwind().await;
+    let footer = match read {
+        Ok(footer) => footer.map_err(|cause| reported(files, file, cause))?,
+        Err(_) => return Err(SourceError::unreadable(&files.table, "a Parquet file contradicts itself")),
+    };
     let footer = Arc::new(footer);
-    cache.0.insert(file.identity, Arc::clone(&footer));
+    cache.0.insert(identity, Arc::clone(&footer));
     Ok(footer)
 }
 
-fn read_footer(file: &File) -> Result<Footer, ParquetError> {
-    let metadata =
-        ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip).parse_and_finish(file)?;
+/// An error of the store or the disk is one already; others are of what was read.
+fn reported(files: &FileSet, file: &PinnedFile, cause: ParquetError) -> SourceError {
+    let cause = match cause {
+        ParquetError::External(cause) => match cause.downcast::<SourceError>() {
+            Ok(error) => return *error,
+            Err(cause) => ParquetError::External(cause),
+        },
+        other => other,
+    };
+    tracing::error!(table = files.table, path = %file, %cause, "a Parquet file cannot be read");
+    SourceError::unreadable(&files.table, cause)
+}
+
+async fn read_footer(files: &Arc<FileSet>, file: &Arc<PinnedFile>) -> Result<Footer, ParquetError> {
+    let reader = ParquetMetaDataReader::new()
+        .with_page_index_policy(PageIndexPolicy::Skip)
+        .with_prefetch_hint(Some(FIRST_BYTES));
+    let mut ranges = RangeReader::new(files, file);
+    let metadata = reader.load_and_finish(&mut reader::Fetch(&mut ranges), file.size()).await?;
     let described = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(described.schema_descr(), described.key_value_metadata())?;
     let int96 = int96_columns(&metadata, &schema);

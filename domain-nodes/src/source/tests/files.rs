@@ -115,14 +115,13 @@ async fn a_link_as_the_fixed_part_of_a_path_may_stay_inside() {
 async fn only_files_are_read_and_roots_must_exist() {
     let fixture = Fixture::new();
     let table = fixture.table("t", "csv", &ID);
-    let error = Source::new(&table, &[fixture.path("missing")]).unwrap_err();
+    let error = Source::new(&table, &access(&[fixture.path("missing")])).unwrap_err();
     assert!(matches!(error, SourceError::Root { .. }));
-    let nowhere = Source::new(&table, &[]).unwrap();
+    let nowhere = Source::new(&table, &access(&[])).unwrap();
     fixture.write("t/a.csv", "id\n1\n");
     assert!(matches!(nowhere.open(&state()).await.unwrap_err(), SourceError::OutsideRoots { .. }));
-    let device =
-        Source::new(&fixture.table("../../../../../../../../dev/null", "csv", &ID), &[PathBuf::from("/")])
-            .unwrap();
+    let device = fixture.table("../../../../../../../../dev/null", "csv", &ID);
+    let device = Source::new(&device, &access(&[PathBuf::from("/")])).unwrap();
     assert!(matches!(device.open(&state()).await.unwrap_err(), SourceError::NotAFile { .. }));
 }
 
@@ -267,12 +266,12 @@ async fn folders_above_the_root_are_no_partitions() {
     let fixture = Fixture::new();
     fixture.write("region=XX/t/region=DE/a.csv", "id\n1\n");
     let table = fixture.table("region=XX/t", "csv", &ID_AND_REGION);
-    let inner = Source::new(&table, &[fixture.path("region=XX")]).unwrap();
+    let inner = Source::new(&table, &access(&[fixture.path("region=XX")])).unwrap();
     assert_eq!(rows(&inner.open(&state()).await.unwrap()).await, ["1|DE"]);
     // Of two roots the inner one counts; with the outer one alone there are two values.
-    let both = Source::new(&table, &[fixture.path(""), fixture.path("region=XX")]).unwrap();
+    let both = Source::new(&table, &access(&[fixture.path(""), fixture.path("region=XX")])).unwrap();
     assert_eq!(rows(&both.open(&state()).await.unwrap()).await, ["1|DE"]);
-    let outer = Source::new(&table, &[fixture.path("")]).unwrap();
+    let outer = Source::new(&table, &access(&[fixture.path("")])).unwrap();
     assert!(matches!(outer.open(&state()).await.unwrap_err(), SourceError::Partition { .. }));
 }
 
@@ -318,13 +317,15 @@ async fn estimates_come_without_reading_the_rows() {
     let fixture = Fixture::new();
     fixture.write_parquet("p/a.parquet", ids(&[1, 2, 3]));
     fixture.write_parquet("p/b.parquet", ids(&[4]));
-    let (rows, bytes) = fixture.source("p", "parquet", &ID).estimate().await.unwrap();
-    assert_eq!(rows, 4);
+    let survey = fixture.source("p", "parquet", &ID).survey().await.unwrap();
+    assert_eq!((survey.rows, survey.is_whole), (Some(4), true));
     let size = |name: &str| fs::metadata(fixture.path(name)).unwrap().len();
-    assert_eq!(bytes, size("p/a.parquet") + size("p/b.parquet"));
+    assert_eq!(survey.bytes, size("p/a.parquet") + size("p/b.parquet"));
     fixture.write("c/a.csv", format!("id\n{}", "1\n".repeat(999)));
-    let (rows, bytes) = fixture.source("c", "csv", &ID).estimate().await.unwrap();
-    assert!((900..1100).contains(&rows), "{rows}");
-    assert_eq!(bytes, size("c/a.csv"));
-    assert_eq!(fixture.source("missing", "csv", &ID).estimate().await, None);
+    let survey = fixture.source("c", "csv", &ID).survey().await.unwrap();
+    assert!((900..1100).contains(&survey.rows.unwrap()), "{survey:?}");
+    assert_eq!(survey.bytes, size("c/a.csv"));
+    assert!(fixture.source("missing", "csv", &ID).survey().await.is_err());
+    let survey = fixture.source("c", "csv", &["name: other, logicalType: string"]).survey().await.unwrap();
+    assert!(!survey.is_whole);
 }

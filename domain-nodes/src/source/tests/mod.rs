@@ -1,8 +1,13 @@
 //! Sources over files that the tests write.
 
+mod arrow_ipc;
+mod buckets;
+mod checks;
 mod csv;
 mod engine;
 mod files;
+mod formats;
+mod json;
 mod parquet;
 mod pruning;
 
@@ -22,7 +27,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _, col
 use datafusion::prelude::SessionConfig;
 use tempfile::TempDir;
 
-use super::{RawTable, Source, SourceError};
+use super::{Access, RawTable, Source, SourceError};
 use crate::contract::{ProductTable, load_folder};
 
 /// A folder with `products/` for the contract and `data/`, the only root.
@@ -51,12 +56,14 @@ impl Fixture {
         self.write_groups(name, columns, None);
     }
 
+    /// The same rows in a file of any format.
+    fn write_as(&self, name: &str, format: &str, columns: Vec<(&str, ArrayRef)>) {
+        self.write(name, encoded(format, &nullable(columns)));
+    }
+
     /// In row groups of so many rows.
     fn write_groups(&self, name: &str, columns: Vec<(&str, ArrayRef)>, rows: Option<usize>) {
-        let batch = RecordBatch::try_from_iter_with_nullable(
-            columns.into_iter().map(|(name, array)| (name.to_owned(), array, true)),
-        )
-        .unwrap();
+        let batch = nullable(columns);
         let properties = WriterProperties::builder().set_max_row_group_row_count(rows.or(Some(1024))).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();
@@ -65,10 +72,15 @@ impl Fixture {
 
     /// The table `t` with these columns (YAML without braces), read from `path` under `data/`.
     fn table(&self, path: &str, format: &str, columns: &[&str]) -> ProductTable {
+        self.table_at(&format!("type: local, path: '../data/{path}'"), format, columns)
+    }
+
+    /// The same on any server.
+    fn table_at(&self, server: &str, format: &str, columns: &[&str]) -> ProductTable {
         let columns: Vec<String> = columns.iter().map(|column| format!("      - {{ {column} }}\n")).collect();
         let contract = format!(
             "apiVersion: v3.2.0\nkind: DataContract\nid: x\nname: p\nversion: 1.0.0\n\
-             servers:\n  - {{ environment: dev, type: local, path: '../data/{path}', format: {format} }}\n\
+             servers:\n  - {{ environment: dev, {server}, format: {format} }}\n\
              schema:\n  - name: t\n    properties:\n{}",
             columns.concat()
         );
@@ -79,8 +91,12 @@ impl Fixture {
         contracts.products.remove(0).tables.remove(0)
     }
 
+    fn access(&self) -> Access {
+        access(&[self.path("")])
+    }
+
     fn source(&self, path: &str, format: &str, columns: &[&str]) -> Source {
-        Source::new(&self.table(path, format, columns), &[self.dir.path().join("data")]).unwrap()
+        Source::new(&self.table(path, format, columns), &self.access()).unwrap()
     }
 
     async fn open(&self, path: &str, format: &str, columns: &[&str]) -> Result<RawTable, SourceError> {
@@ -94,6 +110,50 @@ impl Fixture {
     async fn parquet(&self, path: &str, columns: &[&str]) -> RawTable {
         self.open(path, "parquet", columns).await.unwrap()
     }
+}
+
+fn nullable(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let columns = columns.into_iter().map(|(name, array)| (name.to_owned(), array, true));
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
+/// A format of contracts and the extensions of its files.
+const FORMATS: [(&str, &str); 5] =
+    [("parquet", "parquet"), ("csv", "csv"), ("json", "jsonl"), ("arrow", "arrow"), ("arrow", "arrows")];
+
+/// The rows as the bytes of a file with this extension.
+fn encoded(extension: &str, batch: &RecordBatch) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match extension {
+        "parquet" => {
+            let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+            writer.write(batch).unwrap();
+            writer.close().unwrap();
+        }
+        "csv" => arrow::csv::Writer::new(&mut bytes).write(batch).unwrap(),
+        "jsonl" => {
+            let mut writer = arrow::json::LineDelimitedWriter::new(&mut bytes);
+            writer.write(batch).unwrap();
+            writer.finish().unwrap();
+        }
+        "arrow" => {
+            let mut writer = arrow::ipc::writer::FileWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+            writer.write(batch).unwrap();
+            writer.finish().unwrap();
+        }
+        "arrows" => {
+            let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut bytes, &batch.schema()).unwrap();
+            writer.write(batch).unwrap();
+            writer.finish().unwrap();
+        }
+        other => panic!("{other}"),
+    }
+    bytes
+}
+
+/// Folders and no stores.
+fn access(roots: &[PathBuf]) -> Access {
+    Access::new(roots.to_vec(), BTreeMap::new())
 }
 
 fn state() -> SessionState {

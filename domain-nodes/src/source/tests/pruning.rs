@@ -60,6 +60,31 @@ async fn row_groups_without_a_match_are_not_read() {
     );
 }
 
+fn bytes_read(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    plan.metrics().unwrap().sum_by_name("bytes_read").unwrap().as_usize()
+}
+
+#[tokio::test]
+async fn a_selective_predicate_on_a_sorted_column_reads_a_fraction_of_the_file() {
+    let fixture = Fixture::new();
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100_000));
+    let texts: ArrayRef =
+        Arc::new(StringArray::from_iter_values((0..100_000).map(|id| format!("text {id}"))));
+    fixture.write_groups("t.parquet", vec![("id", ids), ("text", texts)], Some(1000));
+    let size = usize::try_from(fs::metadata(fixture.path("t.parquet")).unwrap().len()).unwrap();
+    let table = fixture
+        .parquet("t.parquet", &["name: id, logicalType: integer", "name: text, logicalType: string"])
+        .await;
+    let all = plan(&table, None, &[], None).await.unwrap();
+    let rows = collect(Arc::clone(&all), state().task_ctx()).await.unwrap();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 100_000);
+    assert!(bytes_read(&all) > size / 2, "{} of {size}", bytes_read(&all));
+    let one = plan(&table, None, &[col("id").eq(lit(77_777_i64))], None).await.unwrap();
+    let rows = rows_of(&collect(Arc::clone(&one), state().task_ctx()).await.unwrap());
+    assert!(rows.contains(&"77777|text 77777".to_owned()));
+    assert!(bytes_read(&one) < size / 50, "{} of {size}", bytes_read(&one));
+}
+
 #[tokio::test]
 async fn a_limit_does_not_count_rows_that_a_filter_drops() {
     let fixture = Fixture::new();

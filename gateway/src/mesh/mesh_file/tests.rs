@@ -31,6 +31,6 @@ fn what_cannot_be_read_names_the_file() {
     assert!(missing.read().unwrap_err().to_string().starts_with("/nowhere/mesh.yaml: "));
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("mesh.yaml");
-    std::fs::write(&path, " ".repeat((BYTES_MAX + 1) as usize)).unwrap();
+    std::fs::write(&path, " ".repeat((DOCUMENT_BYTES + 1) as usize)).unwrap();
     assert!(MeshFile::new(path).read().unwrap_err().to_string().contains("longer than 1048576 bytes"));
 }

@@ -13,8 +13,24 @@ use arrow::datatypes::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+use datafusion::scalar::ScalarValue;
 use meshgate_policies::DataType;
 use meshgate_policies::data_type::TimeUnit;
+
+/// Can values of this type be written as a text?
+pub(super) fn can_hold(data_type: &DataType) -> bool {
+    Parser::new(data_type).is_some()
+}
+
+/// The value that a text stands for, `None` being NULL; `None` if it is not of the type.
+pub(super) fn parse_scalar(data_type: &DataType, text: Option<&str>) -> Option<ScalarValue> {
+    let mut parser = Parser::new(data_type)?;
+    match text {
+        Some(text) => parser.append(text).then_some(())?,
+        None => parser.append_null(),
+    }
+    ScalarValue::try_from_array(&parser.finish(), 0).ok()
+}
 
 /// Collects the values of one column.
 pub(super) enum Parser {

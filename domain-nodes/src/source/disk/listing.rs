@@ -3,7 +3,7 @@
 //!
 //! The part before the first wildcard is resolved and must lie in one of the
 //! node's roots; below it no symbolic link is followed, so that every file
-//! found lies there too. Names that start with `.` or `_` are not data.
+//! found lies there too.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,22 +12,19 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::definition::SourceDefinition;
-use super::error::SourceError;
-use super::files::{FileSet, Identity, PinnedFile, Roots};
-
-/// Most files of a table, and most entries that are looked at to find them.
-const MAX_FILES: usize = 10_000;
-const MAX_ENTRIES: usize = 100_000;
-const MAX_DEPTH: usize = 32;
+use super::{DiskFile, Roots, Stamp};
+use crate::source::error::SourceError;
+use crate::source::files::{FileSet, MAX_ENTRIES, MAX_FILES, PinnedFile, Place};
+use crate::source::glob::{MAX_DEPTH, has_extension, is_data_name, is_wild, matches};
 
 /// The files of a table, sorted by path.
-pub(super) fn list(
+pub(in crate::source) fn list(
     table: &str,
-    definition: &SourceDefinition,
+    path: &Path,
+    extensions: &[&str],
     roots: &Roots,
 ) -> Result<FileSet, SourceError> {
-    let (fixed, pattern) = split(&definition.path, table)?;
+    let (fixed, pattern) = split(path, table)?;
     let base = fs::canonicalize(&fixed).map_err(|cause| {
         tracing::error!(table, path = %fixed.display(), %cause, "the path of a source cannot be resolved");
         SourceError::NotFound { table: table.to_owned(), cause }
@@ -36,12 +33,11 @@ pub(super) fn list(
         tracing::error!(table, path = %base.display(), "the path of a source lies outside the allowed folders");
         return Err(SourceError::OutsideRoots { table: table.to_owned() });
     }
-    let mut walk =
-        Walk { table, extension: definition.format.extension(), found: BTreeSet::new(), entries: 0 };
+    let mut walk = Walk { table, extensions, found: BTreeSet::new(), entries: 0 };
     walk.visit(&base, &pattern, 0)?;
     let files = walk.found.into_iter().map(|path| pin(table, path, roots)).collect::<Result<Vec<_>, _>>()?;
     if files.is_empty() {
-        tracing::error!(table, path = %definition.path.display(), "there are no files at the path of a source");
+        tracing::error!(table, path = %path.display(), "there are no files at the path of a source");
         return Err(SourceError::NoFiles { table: table.to_owned() });
     }
     Ok(FileSet { table: table.to_owned(), files })
@@ -54,7 +50,8 @@ fn pin(table: &str, path: PathBuf, roots: &Roots) -> Result<Arc<PinnedFile>, Sou
     }
     let below_root = roots.below(&path).map(Path::to_path_buf);
     let below_root = below_root.ok_or_else(|| SourceError::OutsideRoots { table: table.to_owned() })?;
-    Ok(Arc::new(PinnedFile { identity: Identity::of(&metadata), below_root, path }))
+    let file = DiskFile { stamp: Stamp::of(&metadata), path };
+    Ok(Arc::new(PinnedFile { place: Place::Disk(file), below_root }))
 }
 
 fn unreadable(table: &str, path: &Path, cause: io::Error) -> SourceError {
@@ -68,7 +65,7 @@ fn split(path: &Path, table: &str) -> Result<(PathBuf, Vec<String>), SourceError
     let mut pattern = Vec::new();
     for component in path.components() {
         let text = component.as_os_str().to_str();
-        let is_wild = text.is_some_and(|text| text.contains(['*', '?']));
+        let is_wild = text.is_some_and(is_wild);
         if pattern.is_empty() && !is_wild {
             fixed.push(component);
             continue;
@@ -88,7 +85,7 @@ fn split(path: &Path, table: &str) -> Result<(PathBuf, Vec<String>), SourceError
 
 struct Walk<'a> {
     table: &'a str,
-    extension: &'static str,
+    extensions: &'a [&'a str],
     found: BTreeSet<PathBuf>,
     entries: usize,
 }
@@ -139,8 +136,8 @@ impl Walk<'_> {
     /// A folder stands for all files of the format in it and below it.
     fn visit_everything(&mut self, folder: &Path, depth: usize) -> Result<(), SourceError> {
         for path in self.children(folder)? {
-            let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-            let is_data = extension.eq_ignore_ascii_case(self.extension);
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let is_data = has_extension(name, self.extensions);
             if is_data || path.is_symlink() || path.is_dir() {
                 self.visit(&path, &[], depth + 1)?;
             } else {
@@ -164,8 +161,7 @@ impl Walk<'_> {
                 let cause = io::Error::new(io::ErrorKind::InvalidData, "a name is not UTF-8");
                 unreadable(self.table, &entry.path(), cause)
             })?;
-            // `_year=2026` is a partition; `_SUCCESS` and `_temporary` are not data.
-            if !name.starts_with('.') && (!name.starts_with('_') || name.contains('=')) {
+            if is_data_name(name) {
                 children.push(entry.path());
             }
         }
@@ -179,56 +175,5 @@ impl Walk<'_> {
             return Err(SourceError::TooManyFiles { table: self.table.to_owned(), limit: MAX_FILES });
         }
         Ok(())
-    }
-}
-
-/// Does a name match a segment with `*` and `?`? Linear in both by going back
-/// to the last `*` only.
-fn matches(segment: &str, name: &str) -> bool {
-    let (segment, name): (Vec<char>, Vec<char>) = (segment.chars().collect(), name.chars().collect());
-    let (mut at, mut from) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(c) = name.get(from) {
-        match segment.get(at) {
-            Some('*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            Some(expected) if *expected == '?' || expected == c => {
-                at += 1;
-                from += 1;
-            }
-            _ => {
-                let Some((star_at, star_from)) = star else { return false };
-                star = Some((star_at, star_from + 1));
-                at = star_at + 1;
-                from = star_from + 1;
-            }
-        }
-    }
-    segment.iter().skip(at).all(|left| *left == '*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn segments_match_names() {
-        for (segment, name) in [
-            ("*", "a"),
-            ("*.csv", "a.csv"),
-            ("a*b*c", "aXbYbc"),
-            ("?", "ä"),
-            ("region=*", "region=DE"),
-            ("a", "a"),
-        ] {
-            assert!(matches(segment, name), "{segment} {name}");
-        }
-        for (segment, name) in
-            [("*.csv", "a.csv.gz"), ("?", ""), ("?", "ab"), ("a", "b"), ("a*b", "ac"), ("", "a")]
-        {
-            assert!(!matches(segment, name), "{segment} {name}");
-        }
     }
 }

@@ -1,0 +1,279 @@
+//! Tables whose files lie in an object store, behind a server that speaks S3
+//! and checks signatures.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_plan::collect;
+use meshgate_domain_node::config::{Secret, StoreCredentials, StoreKeys};
+use meshgate_domain_node::contract::{ProductTable, load_folder};
+use meshgate_domain_node::source::{Access, Source, SourceError, check_online};
+use meshgate_tests::client::Client;
+use meshgate_tests::mesh::MeshPlan;
+use meshgate_tests::object_store::ObjectStore;
+use prost::Message;
+use serde_json::{Value, json};
+use tonic::Code;
+
+const MESH: &str = "
+mesh: lake
+timezone: UTC
+roles: { path: $.roles }
+groups: { path: $.groups }
+claims: {}
+classifications: [internal]
+tags: {}
+restrictions: []
+";
+
+/// A format of contracts and the extension of its files.
+const FORMATS: [(&str, &str); 5] =
+    [("parquet", "parquet"), ("csv", "csv"), ("json", "jsonl"), ("arrow", "arrow"), ("arrow", "arrows")];
+
+/// The contract of the table `name` at this place.
+fn contract(name: &str, location: &str, format: &str, url: &str) -> String {
+    format!(
+        "apiVersion: v3.2.0\nkind: DataContract\nid: {name}\nname: {name}\nversion: 1.0.0\nservers:\n  \
+         - {{ server: lake, environment: test, type: s3, location: '{location}', endpointUrl: '{url}', format: {format} }}\n\
+         schema:\n  - name: {name}\n    properties:\n      \
+         - {{ name: id, logicalType: integer, required: true, classification: internal }}\n      \
+         - {{ name: region, logicalType: string, partitioned: true, classification: internal }}\n      \
+         - {{ name: note, logicalType: string, classification: internal }}\n"
+    )
+}
+
+/// Grants alice the European rows of these tables, and an auditor all.
+fn policy(tables: &[String]) -> String {
+    let tables = tables.join(", ");
+    format!(
+        "domain: sales\nowner: sales@larkfield.example\ngrants:\n  - {{ id: eu, why: Works on Europe., \
+         to: {{ subjects: [alice] }}, tables: [{tables}], columns: all, rows: \"region = 'EU'\" }}\n  \
+         - {{ id: audit, why: Checks everything., to: {{ roles: [auditor] }}, tables: [{tables}], columns: all }}\n"
+    )
+}
+
+/// Is the word SECRET in any byte of the result?
+async fn holds_secret(client: &mut Client, sql: &str) -> bool {
+    let info = client.plan(sql).await.unwrap();
+    let messages = client.messages(info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
+    let mut bytes = messages.iter().map(Message::encode_to_vec);
+    bytes.any(|bytes| bytes.windows(6).any(|window| window == b"SECRET"))
+}
+
+fn alice() -> Value {
+    json!({ "sub": "alice" })
+}
+
+/// Rows with these numbers, as a file.
+fn file(extension: &str, ids: &[i64], note: &str) -> Vec<u8> {
+    let notes: ArrayRef = Arc::new(StringArray::from(vec![note; ids.len()]));
+    let ids: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
+    let batch = RecordBatch::try_from_iter([("id", ids), ("note", notes)]).unwrap();
+    let (mut bytes, schema) = (Vec::new(), batch.schema());
+    match extension {
+        "parquet" => {
+            let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, schema, None).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+        }
+        "csv" => arrow::csv::Writer::new(&mut bytes).write(&batch).unwrap(),
+        "jsonl" => {
+            let mut writer = arrow::json::LineDelimitedWriter::new(&mut bytes);
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+        }
+        "arrow" => {
+            let mut writer = arrow::ipc::writer::FileWriter::try_new(&mut bytes, &schema).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+        }
+        _ => {
+            let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut bytes, &schema).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+        }
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_format_is_served_from_a_bucket_under_policy() {
+    let store = ObjectStore::start();
+    let mut plan = MeshPlan::new(MESH, &["sales"]);
+    plan.node_lines = store.credentials();
+    let mut tables = Vec::new();
+    for (format, extension) in FORMATS {
+        let name = format!("orders_{extension}");
+        for (region, ids, note) in [("EU", [1, 2, 3], "seen"), ("US", [4, 5, 6], "SECRET")] {
+            store
+                .put(&format!("curated/{name}/region={region}/1.{extension}"), file(extension, &ids, note))
+                .await;
+        }
+        plan = plan.file(
+            &format!("sales/products/{name}.odcs.yaml"),
+            contract(&name, "s3://lake/curated/{model}/", format, &store.url),
+        );
+        tables.push(name);
+    }
+    let mesh = plan.file("sales/policies/sales.yaml", policy(&tables)).start().await;
+    let mut client = mesh.client(&alice()).await;
+    let mut auditor = mesh.client(&json!({ "sub": "ivy", "roles": ["auditor"] })).await;
+    for table in &tables {
+        let all = format!("select * from sales.{table}");
+        assert!(!holds_secret(&mut client, &all).await, "{table}");
+        assert!(holds_secret(&mut auditor, &all).await, "{table}");
+        let answer = client.rows(&format!("select id, region, note from sales.{table} order by id")).await;
+        let shown = format!("{:?}", answer.rows);
+        assert_eq!(answer.rows.len(), 3, "{table}: {shown}");
+        assert!(!shown.contains("SECRET") && !shown.contains("US"), "{table}: {shown}");
+        let joined = format!("select count(*) from sales.{table} a join sales.{} b using (id)", tables[0]);
+        assert_eq!(client.rows(&joined).await.rows, [[Some("3".to_owned())]], "{table}");
+    }
+    let mut other = mesh.client(&json!({ "sub": "otto" })).await;
+    assert_eq!(other.refused("select id from sales.orders_csv").await.code(), Code::NotFound);
+
+    // An object that is new is there for the next statement, one that is broken ends it.
+    store.put("curated/orders_csv/region=EU/2.csv", "id,note\n7,seen\n").await;
+    assert_eq!(client.rows("select id from sales.orders_csv").await.rows.len(), 4);
+    store.put("curated/orders_csv/region=EU/2.csv", "id,note\nSECRET,seen\n").await;
+    let status = client.refused("select id from sales.orders_csv").await;
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(!format!("{status:?}").contains("SECRET"), "{status:?}");
+    store.delete("curated/orders_csv/region=EU/2.csv").await;
+    assert_eq!(client.rows("select id from sales.orders_csv").await.rows.len(), 3);
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_refuses_concerns_its_own_table_and_tells_callers_nothing() {
+    let store = ObjectStore::start();
+    store.put("open/1.csv", "id,region,note\n1,EU,x\n").await;
+    let mut plan = MeshPlan::new(MESH, &["sales"]);
+    plan.node_lines = store.credentials();
+    let places = [
+        ("open", "s3://lake/open/", store.url.as_str()),
+        ("refused", "s3://vault/t/", store.url.as_str()),
+        ("absent", "s3://nowhere/t/", store.url.as_str()),
+        ("closed", "s3://lake/open/", "http://127.0.0.1:1"),
+    ];
+    for (name, location, url) in places {
+        plan = plan.file(&format!("sales/products/{name}.odcs.yaml"), contract(name, location, "csv", url));
+    }
+    let foreign =
+        contract("foreign", "s3://lake/open/", "csv", &store.url).replace("server: lake", "server: pond");
+    plan = plan.file("sales/products/foreign.odcs.yaml", foreign);
+    let tables: Vec<String> = ["open", "refused", "absent", "closed", "foreign"].map(str::to_owned).into();
+    let mesh = plan.file("sales/policies/sales.yaml", policy(&tables)).start().await;
+    let mut client = mesh.client(&alice()).await;
+    assert_eq!(client.rows("select id from sales.open").await.rows.len(), 1);
+    for table in &tables[1..] {
+        let status = client.refused(&format!("select id from sales.{table}")).await;
+        assert_eq!(status.code(), Code::Unavailable, "{table}: {status:?}");
+        let said = format!("{status:?}");
+        for hidden in [&store.key_id, &store.secret, "vault", "nowhere", "127.0.0.1:1", "pond", "s3:"] {
+            assert!(!said.contains(hidden), "{table}: {said}");
+        }
+    }
+    assert_eq!(client.rows("select id from sales.open").await.rows.len(), 1);
+    mesh.stop().await;
+}
+
+fn product_table(folder: &Path, location: &str, format: &str, url: &str) -> ProductTable {
+    std::fs::write(folder.join("t.odcs.yaml"), contract("t", location, format, url)).unwrap();
+    let mut contracts = load_folder(folder, "sales", "test", &BTreeMap::new());
+    assert!(contracts.problems.is_empty(), "{:?}", contracts.problems);
+    contracts.products.remove(0).tables.remove(0)
+}
+
+fn access(key_id: &str, secret: &str, authority: Option<String>) -> Access {
+    let keys = StoreKeys {
+        access_key_id: Secret::new(key_id),
+        secret_access_key: Secret::new(secret),
+        session_token: None,
+    };
+    let allow_http = authority.is_none();
+    let credentials = StoreCredentials { keys: Some(keys), region: None, allow_http, authority };
+    Access::new(Vec::new(), BTreeMap::from([("lake".to_owned(), credentials)]))
+}
+
+/// Opens the table, lets something happen, and reads it.
+async fn read_after(
+    table: &ProductTable,
+    access: &Access,
+    change: impl AsyncFnOnce(),
+) -> Result<usize, String> {
+    let state = SessionStateBuilder::new().build();
+    let source = Source::new(table, access).map_err(|error| format!("{error:?}"))?;
+    let raw = source.open(&state).await.map_err(|error| format!("{error:?}"))?;
+    change().await;
+    let plan = raw.provider.scan(&state, None, &[], None).await.unwrap();
+    let batches = collect(plan, state.task_ctx()).await.map_err(|error| format!("{error:?}"))?;
+    Ok(batches.iter().map(RecordBatch::num_rows).sum())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_changes_between_planning_and_reading_ends_the_query() {
+    let store = ObjectStore::start();
+    let folder = tempfile::tempdir().unwrap();
+    let access = access(&store.key_id, &store.secret, None);
+    for (format, extension) in FORMATS {
+        let key = format!("t/region=EU/1.{extension}");
+        let table = product_table(folder.path(), "s3://lake/t/", format, &store.url);
+        store.put(&key, file(extension, &[1, 2], "a")).await;
+        assert_eq!(read_after(&table, &access, async || {}).await, Ok(2), "{extension}");
+        let changed =
+            read_after(&table, &access, async || store.put(&key, file(extension, &[3, 4], "b")).await);
+        let error = changed.await.unwrap_err();
+        assert!(error.contains("Changed"), "{extension}: {error}");
+        let error = read_after(&table, &access, async || store.delete(&key).await).await.unwrap_err();
+        assert!(error.contains("Changed"), "{extension}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_wrong_are_refused_and_told_to_nobody() {
+    let store = ObjectStore::start();
+    store.put("t/1.csv", "id,region,note\n1,EU,x\n").await;
+    let folder = tempfile::tempdir().unwrap();
+    let table = product_table(folder.path(), "s3://lake/t/", "csv", &store.url);
+    for (key_id, secret) in [(store.key_id.as_str(), "WRONGSECRET"), ("WRONGKEYID", store.secret.as_str())] {
+        let access = access(key_id, secret, None);
+        let source = Source::new(&table, &access).unwrap();
+        let error = source.open(&SessionStateBuilder::new().build()).await.unwrap_err();
+        assert!(matches!(error, SourceError::Refused { .. }), "{error:?}");
+        let findings = format!("{:?}", check_online(&table, &access).await);
+        assert!(findings.contains("refuses access"), "{findings}");
+        for told in [findings, format!("{error:?}"), format!("{source:?}"), format!("{access:?}")] {
+            assert!(!told.contains(secret) && !told.contains(key_id), "{told}");
+        }
+    }
+    let findings = check_online(&table, &access(&store.key_id, &store.secret, None)).await;
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_with_a_certificate_of_ones_own_authority_is_read_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let made =
+        meshgate_tests::process::run(&["dev", "ca", "--out", keys.to_str().unwrap(), "--domain", "sales"]);
+    assert!(made.status.success(), "{made:?}");
+    // A node's certificate is good for this machine; that it is a node's does not matter here.
+    let store =
+        ObjectStore::start_tls(&keys.join("nodes/sales/node.crt"), &keys.join("nodes/sales/node.key"));
+    store.put("t/1.csv", "id,region,note\n1,EU,x\n").await;
+    let table = product_table(folder.path(), "s3://lake/t/", "csv", &store.url);
+    let authority = std::fs::read_to_string(keys.join("authority/mesh-ca.crt")).unwrap();
+    let trusting = access(&store.key_id, &store.secret, Some(authority));
+    assert_eq!(read_after(&table, &trusting, async || {}).await, Ok(1));
+    let other = folder.path().join("other");
+    let made =
+        meshgate_tests::process::run(&["dev", "ca", "--out", other.to_str().unwrap(), "--domain", "sales"]);
+    assert!(made.status.success(), "{made:?}");
+    let authority = std::fs::read_to_string(other.join("authority/mesh-ca.crt")).unwrap();
+    let error = read_after(&table, &access(&store.key_id, &store.secret, Some(authority)), async || {}).await;
+    assert!(error.unwrap_err().contains("Store"), "another authority is not trusted");
+}
