@@ -9,7 +9,7 @@ use arrow::{
 
 use super::{
     Extent,
-    file::{batch, schema, write_csv, write_parquet},
+    file::{JsonFile, batch, schema, write_csv, write_parquet},
     random::Random,
     sales::{REGIONS, money},
     story::{CUSTOMERS, ORDERS},
@@ -33,7 +33,7 @@ pub(super) fn write(folder: &Path, extent: &Extent) -> Result<(), Failure> {
     let header = "customer_id,full_name,email,birth_date,region,segment,marketing_consent";
     write_csv(&folder.join("profiles.csv"), header, profiles(extent))?;
     write_segments(&folder.join("segments/part-0.parquet"), extent)?;
-    write_feedback(&folder.join("feedback/part-0.parquet"), extent)
+    write_feedback(&folder.join("feedback/part-0.jsonl"), extent)
 }
 
 fn profiles(extent: &Extent) -> impl Iterator<Item = String> {
@@ -112,7 +112,9 @@ fn write_feedback(path: &Path, extent: &Extent) -> Result<(), Failure> {
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))),
         Arc::new(StringArray::from_iter(rows.iter().map(|row| row.3))),
     ];
-    write_parquet(path, &batch(&schema, columns)?)
+    let mut file = JsonFile::create(path)?;
+    file.write(&batch(&schema, columns)?)?;
+    file.finish()
 }
 
 fn choose(random: &mut Random, choices: &[&'static str]) -> &'static str {

@@ -1,17 +1,19 @@
-//! Parquet and CSV files of the demo.
+//! Files of the demo: Parquet, CSV, JSON lines and Arrow IPC.
 
 use std::{
+    fmt,
     fs::{self, File},
+    io::{BufWriter, Write},
     path::Path,
 };
 
 use arrow::{
     array::RecordBatch,
     datatypes::{DataType, Field, Schema, SchemaRef},
+    ipc::writer::FileWriter,
+    json::{Writer, WriterBuilder, writer::LineDelimited},
 };
-use datafusion::parquet::{
-    arrow::ArrowWriter, basic::Compression, errors::ParquetError, file::properties::WriterProperties,
-};
+use datafusion::parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
 
 use crate::failure::Failure;
 
@@ -46,6 +48,41 @@ impl<'a> ParquetFile<'a> {
         let path = self.path;
         self.writer.close().map(|_| ()).map_err(|error| broken(path, &error))
     }
+}
+
+/// A file of JSON lines that is written batch by batch.
+pub(super) struct JsonFile<'a> {
+    path: &'a Path,
+    writer: Writer<BufWriter<File>, LineDelimited>,
+}
+
+impl<'a> JsonFile<'a> {
+    pub(super) fn create(path: &'a Path) -> Result<Self, Failure> {
+        create_folder(path)?;
+        let file = File::create_new(path).map_err(|error| Failure::file("write", path, &error))?;
+        // A NULL that is written is no key that somebody forgot.
+        let writer = WriterBuilder::new().with_explicit_nulls(true).build(BufWriter::new(file));
+        Ok(Self { path, writer })
+    }
+
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        self.writer.write(batch).map_err(|error| broken(self.path, &error))
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        let path = self.path;
+        self.writer.finish().map_err(|error| broken(path, &error))?;
+        self.writer.into_inner().flush().map_err(|error| Failure::file("write", path, &error))
+    }
+}
+
+/// One batch, one file of Arrow IPC.
+pub(super) fn write_arrow(path: &Path, batch: &RecordBatch) -> Result<(), Failure> {
+    create_folder(path)?;
+    let file = File::create_new(path).map_err(|error| Failure::file("write", path, &error))?;
+    let mut writer =
+        FileWriter::try_new_buffered(file, &batch.schema()).map_err(|error| broken(path, &error))?;
+    writer.write(batch).and_then(|()| writer.finish()).map_err(|error| broken(path, &error))
 }
 
 /// One batch, one file.
@@ -93,6 +130,6 @@ fn create_folder(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn broken(path: &Path, error: &ParquetError) -> Failure {
+fn broken(path: &Path, error: &dyn fmt::Display) -> Failure {
     Failure::Usage(format!("cannot write {}: {error}", path.display()))
 }

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 
 use super::{
     Extent, day_number,
-    file::{self, BATCH_ROWS, ParquetFile, batch, schema, write_csv, write_parquet},
+    file::{BATCH_ROWS, ParquetFile, batch, schema, write_arrow, write_csv},
     random::Random,
     sku,
     story::{ORDERS, STORES, region_of},
@@ -43,7 +43,7 @@ pub(super) fn write(folder: &Path, extent: &Extent) -> Result<(), Failure> {
         write_orders(&folder.join(format!("orders/region={region}/part-0.parquet")), region, extent)?;
     }
     write_lines(&folder.join("order_lines/part-0.parquet"), extent)?;
-    write_forecast(&folder.join("order_forecast/part-0.parquet"), extent)?;
+    write_forecast(&folder.join("order_forecast/part-0.arrow"), extent)?;
     let stores = STORES.iter().map(|store| format!("{},{},{}", store.store_id, store.region, store.org_path));
     write_csv(&folder.join("stores.csv"), "store_id,region,org_path", stores)?;
     let entitlements = [("eve", "FR", "2031-12-31"), ("eve", "AT", "2020-06-30")];
@@ -165,7 +165,7 @@ fn write_forecast(path: &Path, extent: &Extent) -> Result<(), Failure> {
         Arc::new(days(extent.first_monday(), rows.iter().map(|row| row.1))),
         money(rows.iter().map(|row| row.2))?,
     ];
-    write_parquet(path, &file::batch(&schema, columns)?)
+    write_arrow(path, &batch(&schema, columns)?)
 }
 
 /// Days counted from `start`.

@@ -9,7 +9,7 @@ use arrow::{
 
 use super::{
     Extent, day_number,
-    file::{BATCH_ROWS, ParquetFile, batch, schema},
+    file::{BATCH_ROWS, JsonFile, ParquetFile, batch, schema},
     random::Random,
     sku,
 };
@@ -27,7 +27,7 @@ struct Click {
 }
 
 pub(super) fn write(folder: &Path, extent: &Extent) -> Result<(), Failure> {
-    write_clicks(&folder.join("clicks/part-0.parquet"), extent)?;
+    write_clicks(&folder.join("clicks/part-0.jsonl"), extent)?;
     write_recommendations(&folder.join("recommendations/part-0.parquet"), extent)
 }
 
@@ -39,7 +39,7 @@ fn write_clicks(path: &Path, extent: &Extent) -> Result<(), Failure> {
         ("campaign", DataType::Utf8, true),
         ("ip", DataType::Utf8, false),
     ]);
-    let mut file = ParquetFile::create(path, schema.clone())?;
+    let mut file = JsonFile::create(path)?;
     let mut clicks = clicks(extent);
     loop {
         let rows: Vec<Click> = clicks.by_ref().take(BATCH_ROWS).collect();
