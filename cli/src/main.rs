@@ -107,6 +107,7 @@ mod tests {
         for line in [
             "meshgate demo --scale 3 --keep d --port 0",
             "meshgate sql --as anna -c select",
+            "meshgate sql --as felix --purpose fraud-investigation -c select",
             "meshgate sql --as anna --demo d -f x.sql --format json",
             "meshgate sql --gateway grpc+tls://h:1 --ca c --token-file t",
             "meshgate node -c node.yaml --check",

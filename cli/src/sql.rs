@@ -4,6 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod output;
 pub(crate) mod python;
+mod session;
 mod split;
 mod table;
 pub(crate) mod target;
@@ -68,6 +69,11 @@ async fn ask(target: &Target, statements: &[String], format: Format) -> Result<(
     let mut client = Client::connect(target).await?;
     for statement in statements {
         let info = client.execute(statement).await?;
+        if info.endpoint.is_empty() {
+            // A setting: there is nothing to read.
+            eprintln!("Done.");
+            continue;
+        }
         let rows = print_result(&mut client, &info, format).await?;
         eprintln!("{}", footer(rows, Notice::of(&info).policies));
     }
@@ -91,7 +97,7 @@ async fn print_result(client: &mut Client, info: &FlightInfo, format: Format) ->
     Ok(count)
 }
 
-/// "8 rows. Policies applied: rows (2 rules), 2 columns masked." Without it
+/// "8 rows. Policies applied: rows (2 rules), 2 columns masked. Why: EXPLAIN POLICY" Without it
 /// people would think that the product loses data.
 fn footer(rows: u64, policies: PolicyCounts) -> String {
     let counted = |count: u64, noun: &str| match count {
@@ -109,7 +115,7 @@ fn footer(rows: u64, policies: PolicyCounts) -> String {
     if applied.is_empty() {
         return format!("{rows}.");
     }
-    format!("{rows}. Policies applied: {}.", applied.join(", "))
+    format!("{rows}. Policies applied: {}. Why: EXPLAIN POLICY", applied.join(", "))
 }
 
 fn read_statements(arguments: &SqlArguments) -> Result<String, Failure> {
@@ -150,9 +156,15 @@ mod tests {
     #[test]
     fn the_footer_counts_rules() {
         let policies = |row_rules, masked_columns| PolicyCounts { row_rules, masked_columns };
-        assert_eq!(footer(8, policies(2, 2)), "8 rows. Policies applied: rows (2 rules), 2 columns masked.");
-        assert_eq!(footer(1, policies(1, 0)), "1 row. Policies applied: rows (1 rule).");
-        assert_eq!(footer(0, policies(0, 1)), "0 rows. Policies applied: 1 column masked.");
+        assert_eq!(
+            footer(8, policies(2, 2)),
+            "8 rows. Policies applied: rows (2 rules), 2 columns masked. Why: EXPLAIN POLICY"
+        );
+        assert_eq!(footer(1, policies(1, 0)), "1 row. Policies applied: rows (1 rule). Why: EXPLAIN POLICY");
+        assert_eq!(
+            footer(0, policies(0, 1)),
+            "0 rows. Policies applied: 1 column masked. Why: EXPLAIN POLICY"
+        );
         assert_eq!(footer(3, PolicyCounts::default()), "3 rows.");
     }
 

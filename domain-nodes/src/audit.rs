@@ -30,6 +30,8 @@ pub(crate) struct Record {
     /// Ids of the rules that took part, as `domain.table: rule`.
     pub rules: Vec<String>,
     pub policy_versions: Option<PolicyVersions>,
+    /// Names of the keys of its pseudonyms, as `space: key`.
+    pub pseudonym_keys: Vec<String>,
     pub rows: u64,
     pub bytes: u64,
     pub duration_ms: u64,
@@ -98,6 +100,7 @@ impl Record {
             "tables": self.tables,
             "rules": self.rules,
             "policy_versions": self.policy_versions.iter().map(versions).collect::<Vec<_>>(),
+            "pseudonym_keys": self.pseudonym_keys,
             "rows": self.rows,
             "bytes": self.bytes,
             "outcome": outcome.name(),

@@ -19,6 +19,7 @@ use tonic::Status;
 
 use crate::lookups::Lookups;
 use crate::node::{self, Node, Phase};
+use crate::pseudonyms::Pseudonyms;
 use crate::record::OpenRecord;
 use crate::request::{CheckedQuery, Refusal, TICKET_BYTES, check_query, same_promise};
 use crate::secured::SecuredTable;
@@ -83,6 +84,7 @@ async fn begin(
     node.audit.ensure_writable()?;
     let checked = check_query(state, permit, query, now)?;
     record.decided(checked.table.contract(), &checked.decision);
+    record.keys(state.pseudonyms().used_by(&checked.decision));
     let slot = node.slots.clone().try_acquire_owned();
     let slot = slot.map_err(|_| QueryError::TooMany("concurrent_queries"))?;
     let deadline = Instant::now() + node.limits.query_time;
@@ -97,9 +99,10 @@ async fn begin(
     let catalogs = Arc::new(MemoryCatalogProviderList::new());
     let session = node.engine.session(settings, catalogs).map_err(engine)?;
     let context = session.task_ctx();
+    let pseudonyms = Arc::clone(state.pseudonyms());
     let (state, most_keys) = (Arc::clone(state), node.limits.lookup_keys);
     let lookups = Lookups::new(state, session.clone(), &checked.decision.lookups, most_keys);
-    let planning = plan(session, checked.clone(), lookups);
+    let planning = plan(session, checked.clone(), lookups, pseudonyms);
     let planned = node.engine.run(async { Ok(planning.await) }, deadline.into_std()).await;
     let physical = planned.map_err(engine)??;
     let batches = node.engine.execute(physical, context, deadline.into_std()).map_err(engine)?;
@@ -111,6 +114,7 @@ async fn plan(
     session: SessionState,
     checked: Arc<CheckedQuery>,
     lookups: Arc<Lookups>,
+    pseudonyms: Arc<Pseudonyms>,
 ) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
     let unavailable = |fault: TableFault| QueryError::unavailable(checked.table.name(), fault);
     let engine = |error| QueryError::engine(checked.table.name(), error);
@@ -118,6 +122,7 @@ async fn plan(
     let raw = source.open(&session).await.map_err(|error| unavailable(error.into()))?;
     let contract = checked.table.contract().clone();
     let secured = SecuredTable::new(&checked.decision, contract, raw.provider)
+        .and_then(|secured| secured.with_pseudonyms(&pseudonyms))
         .map_err(|error| unavailable(error.into()))?
         .with_lookups(lookups);
     let logical = logical_plan(secured, &checked).map_err(engine)?;

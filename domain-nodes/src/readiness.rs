@@ -10,6 +10,8 @@ pub(crate) enum Trouble {
     Contracts,
     /// The owner's policies or mesh.yaml cannot be used: nothing is served, or the last good policy is.
     Policies,
+    /// A space of pseudonyms that the policy uses has no key: the tables that need it cannot be read.
+    Pseudonyms,
     /// A table's files cannot be read, or not all of its columns.
     Sources,
     /// The audit file cannot be written: every query is refused.
@@ -23,6 +25,7 @@ impl Trouble {
         match self {
             Self::Contracts => "contracts",
             Self::Policies => "policies",
+            Self::Pseudonyms => "pseudonyms",
             Self::Sources => "sources",
             Self::Audit => "audit",
             Self::Stopping => "stopping",

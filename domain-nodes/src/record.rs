@@ -59,6 +59,11 @@ impl OpenRecord {
         self.record.rules = decision.rules.iter().map(rule).collect();
     }
 
+    /// With which keys pseudonyms are made.
+    pub(crate) fn keys(&mut self, keys: Vec<String>) {
+        self.record.pseudonym_keys = keys;
+    }
+
     pub(crate) fn count(&mut self, rows: u64, bytes: u64) {
         (self.record.rows, self.record.bytes) = (rows, bytes);
     }

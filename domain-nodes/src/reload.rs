@@ -18,6 +18,7 @@ use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
 use crate::config::NodeConfig;
 use crate::contract::{self, Product};
 use crate::describe::{self, Identity};
+use crate::pseudonyms::Pseudonyms;
 use crate::readiness::Trouble;
 use crate::source::{Access, Source};
 use crate::state::{ServedTable, State};
@@ -147,6 +148,7 @@ impl Loader {
 
     fn assemble(&self, products: Vec<Arc<Product>>, policy: Policy, report: &mut Report) -> Arc<State> {
         let tables = self.serve_tables(&products, report);
+        let pseudonyms = self.pseudonyms(&policy.policy, report);
         let operator_version = policy.policy.operator_version();
         let descriptor = describe::descriptor(
             &self.identity,
@@ -160,8 +162,22 @@ impl Loader {
             tables,
             policy: policy.policy,
             zone: policy.zone,
+            pseudonyms: Arc::new(pseudonyms),
             descriptor: Arc::new(descriptor),
         })
+    }
+
+    fn pseudonyms(&self, policy: &DomainPolicy, report: &mut Report) -> Pseudonyms {
+        let spaces = policy.pseudonym_spaces();
+        let (pseudonyms, missing) = Pseudonyms::new(&self.identity.domain, spaces, &self.config.pseudonyms);
+        for space in missing {
+            tracing::error!(
+                space,
+                "node.yaml has no key for these pseudonyms: tables that need them cannot be read"
+            );
+            report.troubles.insert(Trouble::Pseudonyms);
+        }
+        pseudonyms
     }
 
     fn serve_tables(

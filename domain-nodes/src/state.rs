@@ -9,6 +9,7 @@ use meshgate_policies::{Digest, DomainPolicy, Table};
 use meshgate_proto::v1::Descriptor;
 
 use crate::contract::{Product, ProductTable};
+use crate::pseudonyms::Pseudonyms;
 use crate::source::Source;
 
 /// One moment of a domain.
@@ -20,6 +21,8 @@ pub(crate) struct State {
     pub(crate) policy: Arc<DomainPolicy>,
     /// The mesh's time zone; unknown while mesh.yaml has never been readable.
     pub(crate) zone: Option<Tz>,
+    /// The keys for the spaces that the policy uses.
+    pub(crate) pseudonyms: Arc<Pseudonyms>,
     pub(crate) descriptor: Arc<Descriptor>,
 }
 
@@ -47,6 +50,10 @@ impl State {
 
     pub(crate) fn zone(&self) -> Option<Tz> {
         self.zone
+    }
+
+    pub(crate) fn pseudonyms(&self) -> &Arc<Pseudonyms> {
+        &self.pseudonyms
     }
 }
 

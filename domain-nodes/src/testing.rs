@@ -28,7 +28,7 @@ use crate::state::State;
 pub(crate) const DOMAIN: &str = "sales";
 pub(crate) const NODE: &str = "sales-1";
 
-const MESH: &str = "\
+pub(crate) const MESH: &str = "\
 mesh: test
 timezone: Europe/Berlin
 claims:

@@ -148,7 +148,7 @@ fn report(loaded: &Loaded, readiness: &Readiness) {
             Severity::Warning => tracing::warn!("{problem}"),
         }
     }
-    for trouble in [Trouble::Contracts, Trouble::Policies] {
+    for trouble in [Trouble::Contracts, Trouble::Policies, Trouble::Pseudonyms] {
         readiness.set(trouble, loaded.troubles.contains(&trouble));
     }
     // That all sources are well is for the survey to say.

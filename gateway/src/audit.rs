@@ -19,6 +19,8 @@ pub(crate) struct AuditRecord {
     pub query_id: String,
     /// Absent if the caller could not be authenticated.
     pub principal: Option<AuditPrincipal>,
+    /// What the caller works for, if it chose something.
+    pub purpose: Option<String>,
     /// What was asked: the SQL text, or the name of a command.
     pub statement: String,
     /// Tables that were read, as `domain.table`.

@@ -1,5 +1,5 @@
-//! Sealed tickets and prepared handles: what a client must bring back, kept
-//! by the client, readable and changeable by the gateway's replicas only.
+//! Sealed tickets, prepared handles and sessions: what a client must bring
+//! back, kept by the client, readable and changeable by the gateway's replicas only.
 //!
 //! A sealed value says what was promised to whom; it grants nothing. Every use
 //! authenticates again and plans under the policy of that moment.
@@ -25,15 +25,19 @@ pub(crate) enum TicketKind {
     Metadata,
     /// Handle of a prepared statement.
     Prepared,
+    /// Settings of a session, in a cookie.
+    Session,
 }
 
 /// Content of a sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ticket {
     pub kind: TicketKind,
-    /// The SQL text; for metadata the packed command.
+    /// The SQL text; for metadata the packed command; empty for a session.
     pub content: Vec<u8>,
-    /// The statement's instant, microseconds since the epoch.
+    /// The purpose that was chosen when this was made.
+    pub purpose: Option<String>,
+    /// When this was made, microseconds since the epoch.
     pub instant: i64,
     /// Digest of the schema that was promised.
     pub schema: Option<Digest>,
@@ -108,15 +112,15 @@ impl Sealer {
         principal: &Principal,
         now: i64,
     ) -> Result<Ticket, InvalidTicket> {
-        let body = self.decrypt(kind, sealed).ok_or(InvalidTicket)?;
-        let usable = body.mesh == self.mesh
-            && body.issuer == principal.issuer
-            && body.subject == principal.subject
-            && now < body.expires_at;
-        if !usable {
-            return Err(InvalidTicket);
-        }
-        body.into_ticket(kind).ok_or(InvalidTicket)
+        self.open_late(kind, sealed, principal).filter(|ticket| now < ticket.expires_at).ok_or(InvalidTicket)
+    }
+
+    /// The same, also after it has expired.
+    pub(crate) fn open_late(&self, kind: TicketKind, sealed: &[u8], principal: &Principal) -> Option<Ticket> {
+        let body = self.decrypt(kind, sealed)?;
+        let usable =
+            body.mesh == self.mesh && body.issuer == principal.issuer && body.subject == principal.subject;
+        if usable { body.into_ticket(kind) } else { None }
     }
 
     fn decrypt(&self, kind: TicketKind, sealed: &[u8]) -> Option<Body> {
@@ -143,6 +147,7 @@ fn associated_data(kind: TicketKind, key_id: &str) -> Vec<u8> {
         TicketKind::Statement => "statement",
         TicketKind::Metadata => "metadata",
         TicketKind::Prepared => "prepared",
+        TicketKind::Session => "session",
     };
     format!("meshgate-ticket-v{FORMAT}\0{kind}\0{key_id}").into_bytes()
 }
@@ -165,6 +170,8 @@ struct Body {
     expires_at: i64,
     #[prost(bytes = "vec", tag = "8")]
     id: Vec<u8>,
+    #[prost(string, optional, tag = "9")]
+    purpose: Option<String>,
 }
 
 impl Body {
@@ -178,6 +185,7 @@ impl Body {
             schema: ticket.schema.map(|digest| digest.as_bytes().to_vec()),
             expires_at: ticket.expires_at,
             id: ticket.id.to_vec(),
+            purpose: ticket.purpose.clone(),
         }
     }
 
@@ -189,6 +197,7 @@ impl Body {
         Some(Ticket {
             kind,
             content: self.content,
+            purpose: self.purpose,
             instant: self.instant,
             schema,
             expires_at: self.expires_at,

@@ -117,9 +117,10 @@ fn weight(decision: &Decision) -> usize {
     }
 }
 
-/// All that a principal is: a decision cannot read more.
+/// All that rules see of a principal: a decision cannot read more.
 fn digest(principal: &Principal) -> Digest {
-    let Principal { issuer, subject, roles, groups, claims, purpose } = principal;
+    // Of purposes rules see the chosen one.
+    let Principal { issuer, subject, roles, groups, claims, purpose, purposes: _ } = principal;
     let mut builder = DigestBuilder::new("meshgate-principal-v1")
         .part(issuer.as_bytes())
         .part(subject.as_bytes())

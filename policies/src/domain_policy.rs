@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Decision, Digest, Explanation, Mesh, Principal, Statement, Table, VisibleRule,
+    Decision, Digest, Explanation, Mesh, Principal, PseudonymSpace, Statement, Table, VisibleRule,
     compile::{Compiled, Rules, compile},
     decide::{OpenTables, decide},
     decision_cache::DecisionCache,
     digest::DigestBuilder,
     document::{Matcher, OwnerDocument},
-    expression::Caller,
+    expression::{Caller, Expr, Function},
     names,
     yaml::Problem,
 };
@@ -154,6 +154,20 @@ impl DomainPolicy {
     ) -> Vec<VisibleRule<'_>> {
         let caller = Caller { principal, statement };
         self.rules.tables.get(table).and_then(|policy| policy.visible_rules(&caller)).unwrap_or_default()
+    }
+
+    /// The spaces of pseudonyms that rules use: those that need a key.
+    pub fn pseudonym_spaces(&self) -> BTreeSet<PseudonymSpace> {
+        let mut spaces = BTreeSet::new();
+        for mask in self.rules.tables.values().flat_map(|policy| &policy.masks) {
+            mask.expr.any(&mut |expr| {
+                if let Expr::Call { function: Function::Pseudonym(space), .. } = expr {
+                    spaces.insert(space.clone());
+                }
+                false
+            });
+        }
+        spaces
     }
 
     /// The claims that rules of a table read: only these travel in its permits.

@@ -21,6 +21,7 @@ pub mod expression;
 mod mesh;
 pub mod names;
 pub mod principal;
+mod pseudonym;
 mod statement;
 pub mod yaml;
 
@@ -32,7 +33,8 @@ pub use decision::{Cell, DecidedColumn, Decision, RuleKind, RuleRef, TableDecisi
 pub use digest::Digest;
 pub use domain_policy::{Document, DomainPolicy};
 pub use mesh::Mesh;
-pub use principal::{ClaimValue, Principal};
+pub use principal::{ClaimValue, NoSuchPurpose, Principal};
+pub use pseudonym::{PseudonymScope, PseudonymSpace};
 pub use statement::Statement;
 
 /// Version of the expression language and of the cell rule. Gateway and node

@@ -1,5 +1,6 @@
 //! What may be the name of a domain, product, table, column or nested field:
-//! one rule, because each becomes an SQL name that needs no quotes.
+//! one rule, because each becomes an SQL name that needs no quotes. And what
+//! may be an id, which stands in headers, cookies and logs.
 
 /// Longest name, as in PostgreSQL.
 pub const MAX_NAME_BYTES: usize = 63;
@@ -17,6 +18,19 @@ pub fn is_name(name: &str) -> bool {
 /// Is `name` one that no domain may have?
 pub fn is_reserved_domain(name: &str) -> bool {
     RESERVED_DOMAINS.contains(&name)
+}
+
+/// Longest id.
+const MAX_ID_BYTES: usize = 100;
+/// What to write where `is_id` does not hold.
+pub(crate) const ID_HINT: &str = "use at most 100 letters, digits, `-`, `_`, `.`";
+
+/// Could this be the id of a rule, or the name of a purpose?
+pub(crate) fn is_id(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.len() <= MAX_ID_BYTES
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(allowed)
 }
 
 #[cfg(test)]

@@ -17,8 +17,28 @@ pub struct Principal {
     /// is missing, null or of another type is not in here: every grant that
     /// reads it does not apply.
     pub claims: BTreeMap<String, ClaimValue>,
-    /// The purpose the session works for.
+    /// The purpose the caller works for: one of `purposes`.
     pub purpose: Option<String>,
+    /// The purposes that the caller may choose: those of the token that
+    /// mesh.yaml declares. The gateway asks; rules see the chosen one only.
+    pub purposes: BTreeSet<String>,
+}
+
+/// The purpose is not declared, or the caller's token does not name it: the
+/// same for whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the purpose cannot be chosen")]
+pub struct NoSuchPurpose;
+
+impl Principal {
+    /// The same caller, working for `purpose`; `None` is no purpose.
+    pub fn working_for(mut self, purpose: Option<&str>) -> Result<Self, NoSuchPurpose> {
+        if purpose.is_some_and(|purpose| !self.purposes.contains(purpose)) {
+            return Err(NoSuchPurpose);
+        }
+        self.purpose = purpose.map(str::to_owned);
+        Ok(self)
+    }
 }
 
 /// Value of a claim, of the type that mesh.yaml declares for it.

@@ -18,6 +18,8 @@ mod large_results;
 mod leaks;
 mod live_policies;
 mod object_store;
+mod pseudonyms;
+mod purposes;
 mod python_clients;
 mod questions;
 mod refusals;

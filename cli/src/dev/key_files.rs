@@ -69,7 +69,7 @@ pub(crate) fn create(domains: &[DomainName], today: NaiveDate) -> Result<Vec<Key
         public(Holder::Gateway, "mesh-ca.crt", authority.certificate()),
         public(Holder::Gateway, "jwks.json", &jwks),
         secret(Holder::Gateway, "permit.key", &permit.to_pem()?),
-        secret(Holder::Gateway, "sealing.key", &sealing_key()?),
+        secret(Holder::Gateway, "sealing.key", &random_key()?),
     ];
     let server = authority.issue("Meshgate gateway", Purpose::Server, &[], None)?;
     pair(&mut files, &Holder::Gateway, ["gateway.crt", "gateway.key"], server);
@@ -77,12 +77,15 @@ pub(crate) fn create(domains: &[DomainName], today: NaiveDate) -> Result<Vec<Key
     pair(&mut files, &Holder::Gateway, ["gateway-client.crt", "gateway-client.key"], client);
 
     let permit_keys = permit_keys(&permit);
+    // The same for all: pseudonyms of a space with the scope `mesh` can be joined.
+    let pseudonym = random_key()?;
     for DomainName { domain, certificate } in domains {
         let holder = Holder::Node(domain.clone());
         let issued = authority.issue(certificate, Purpose::Server, &[certificate], Some(NODE_ROLE))?;
         pair(&mut files, &holder, ["node.crt", "node.key"], issued);
         files.push(public(holder.clone(), "mesh-ca.crt", authority.certificate()));
         files.push(public(holder.clone(), "permit-keys.json", &permit_keys));
+        files.push(secret(holder.clone(), "pseudonym.key", &pseudonym));
         files.push(public(holder, "operator.pub", &operator_public));
     }
     Ok(files)
@@ -117,7 +120,7 @@ impl Holder {
 }
 
 /// 32 random bytes in base64.
-fn sealing_key() -> Result<String, KeyError> {
+fn random_key() -> Result<String, KeyError> {
     let mut key = [0_u8; 32];
     aws_lc_rs::rand::fill(&mut key)?;
     Ok(format!("{}\n", STANDARD.encode(key)))
@@ -165,7 +168,7 @@ mod tests {
         for file in files() {
             assert_eq!(
                 file.secret,
-                file.text.contains("PRIVATE KEY") || file.name == "sealing.key",
+                file.text.contains("PRIVATE KEY") || ["sealing.key", "pseudonym.key"].contains(&file.name),
                 "{}",
                 file.name
             );
@@ -185,10 +188,23 @@ mod tests {
     }
 
     #[test]
+    fn all_nodes_have_one_key_for_pseudonyms_and_nobody_else_has_it() {
+        let domain =
+            |name: &str| DomainName { domain: name.into(), certificate: format!("{name}.mesh.localhost") };
+        let today = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+        let files = create(&[domain("sales"), domain("web")], today).unwrap();
+        let keys: Vec<&KeyFile> = files.iter().filter(|file| file.name == "pseudonym.key").collect();
+        assert!(keys.len() == 2 && keys[0].text == keys[1].text);
+        assert!(keys.iter().all(|file| matches!(file.holder, Holder::Node(_))));
+        let others = files.iter().filter(|file| file.name != "pseudonym.key");
+        assert!(others.into_iter().all(|file| !file.text.contains(keys[0].text.trim())));
+    }
+
+    #[test]
     fn no_node_gets_a_key_of_the_gateway() {
         for file in files().iter().filter(|file| matches!(file.holder, Holder::Node(_))) {
             assert!(
-                ["node.crt", "node.key", "mesh-ca.crt", "permit-keys.json", "operator.pub"]
+                ["node.crt", "node.key", "mesh-ca.crt", "permit-keys.json", "pseudonym.key", "operator.pub"]
                     .contains(&file.name)
             );
         }

@@ -3,24 +3,27 @@
 use std::{fs, time::Duration};
 
 use arrow_flight::{
-    FlightInfo, decode::FlightRecordBatchStream, error::FlightError,
+    Action, FlightInfo, decode::FlightRecordBatchStream, error::FlightError,
     flight_service_client::FlightServiceClient, sql::client::FlightSqlServiceClient,
 };
+use futures::TryStreamExt;
 use serde::Deserialize;
 use tonic::{
     Code, Status,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+    transport::{Certificate, ClientTlsConfig, Endpoint},
 };
 
-use super::target::Target;
+use super::{session::SessionChannel, target::Target};
 use crate::failure::Failure;
 
+/// Chooses the purpose of every call.
+const PURPOSE_HEADER: &str = "meshgate-purpose";
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Servers aim at 2 MiB a message; a single wide row can be more.
 const MESSAGE_BYTES: usize = 64 << 20;
 
 pub(crate) struct Client {
-    flight: FlightSqlServiceClient<Channel>,
+    flight: FlightSqlServiceClient<SessionChannel>,
     uri: String,
 }
 
@@ -69,10 +72,24 @@ impl Client {
                     target.ca.display()
                 ))
             })?;
-        let inner = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
+        let inner =
+            FlightServiceClient::new(SessionChannel::new(channel)).max_decoding_message_size(MESSAGE_BYTES);
         let mut flight = FlightSqlServiceClient::new_from_inner(inner);
         flight.set_token(target.token.clone());
-        Ok(Self { flight, uri: target.uri.clone() })
+        if let Some(purpose) = &target.purpose {
+            flight.set_header(PURPOSE_HEADER, purpose);
+        }
+        let mut client = Self { flight, uri: target.uri.clone() };
+        client.open_session().await?;
+        Ok(client)
+    }
+
+    /// The first answer brings the session, so that the first statement can be a `SET`.
+    async fn open_session(&mut self) -> Result<(), QueryError> {
+        let action = Action { r#type: "GetSessionOptions".to_owned(), ..Action::default() };
+        let answer = self.flight.do_action(action).await?;
+        answer.try_collect::<Vec<_>>().await?;
+        Ok(())
     }
 
     /// Plans a statement.

@@ -26,6 +26,9 @@ pub(crate) struct TargetArguments {
     /// Somebody of the running demo: anna, rita, marco, felix, dora, eve, otto, sven.
     #[arg(long = "as", value_name = "PERSONA", conflicts_with = "gateway")]
     persona: Option<String>,
+    /// What you work for: a purpose that your token names.
+    #[arg(long, value_name = "PURPOSE")]
+    purpose: Option<String>,
     /// Folder of the demo, if it is not the last one started.
     #[arg(long, value_name = "DIR", requires = "persona")]
     demo: Option<PathBuf>,
@@ -37,13 +40,24 @@ pub(crate) struct Target {
     pub(crate) uri: String,
     pub(crate) ca: PathBuf,
     pub(crate) token: String,
+    /// What every call is for.
+    pub(crate) purpose: Option<String>,
 }
 
 impl Target {
     pub(crate) fn from_arguments(arguments: &TargetArguments) -> Result<Self, Failure> {
+        let target = Self::without_purpose(arguments)?;
+        let purpose = arguments.purpose.clone();
+        if purpose.as_deref().is_some_and(|purpose| !purpose.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(Failure::Usage("--purpose is not the name of a purpose".to_owned()));
+        }
+        Ok(Self { purpose, ..target })
+    }
+
+    fn without_purpose(arguments: &TargetArguments) -> Result<Self, Failure> {
         match arguments {
             TargetArguments { gateway: Some(uri), ca: Some(ca), token_file: Some(token), .. } => {
-                Ok(Self { uri: uri.clone(), ca: ca.clone(), token: read_token(token)? })
+                Ok(Self { uri: uri.clone(), ca: ca.clone(), token: read_token(token)?, purpose: None })
             }
             TargetArguments { persona: Some(persona), demo, .. } => {
                 let demo = match demo {
@@ -67,7 +81,8 @@ impl Target {
                 known.join(", ")
             )));
         };
-        Ok(Self { uri: demo.gateway.uri.clone(), ca: demo.ca.clone(), token: token.clone() })
+        let (uri, ca) = (demo.gateway.uri.clone(), demo.ca.clone());
+        Ok(Self { uri, ca, token: token.clone(), purpose: None })
     }
 }
 

@@ -1,5 +1,5 @@
 //! The tour: who asks what, and what must come back. `{-40}` stands for the
-//! day 40 days before the current quarter.
+//! day 40 days before the current quarter, `{greta}` for a person's pseudonym.
 
 use super::edit::Edit;
 
@@ -8,6 +8,8 @@ pub(super) struct Line {
     pub(super) title: &'static str,
     /// What somebody changes before, and what is as it was afterwards.
     pub(super) edit: Option<Edit>,
+    /// What is said first in the same session.
+    pub(super) set: Option<&'static str>,
     pub(super) ask: &'static str,
     pub(super) answers: &'static [(&'static str, Answer)],
     pub(super) says: &'static str,
@@ -25,6 +27,9 @@ pub(super) enum Answer {
 pub(super) enum Refusal {
     NoSuchTable,
     NoSuchColumn,
+    /// It is there for another purpose, which the caller may choose.
+    NeedsPurpose,
+    PurposeNotGranted,
     DivisionByZero,
     NotAQuery,
 }
@@ -33,6 +38,7 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "Everybody has a catalog of their own",
         edit: None,
+        set: None,
         ask: "show tables",
         answers: &[
             (
@@ -65,25 +71,26 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "The same SQL, four truths",
         edit: None,
+        set: None,
         ask: "select * from sales.orders where order_id <= 1008 order by order_id",
         answers: &[
             (
                 "anna",
                 Answer::Rows(
                     "order_id,customer_id,store_id,region,order_date,total\n\
-                     1001,1,berlin,DE,{-40},120.00\n\
-                     1006,1,munich,DE,{-20},40.00",
+                     1001,{greta},berlin,DE,{-40},120.00\n\
+                     1006,{greta},munich,DE,{-20},40.00",
                 ),
             ),
             (
                 "rita",
                 Answer::Rows(
                     "order_id,customer_id,store_id,region,order_date,total,margin,card\n\
-                     1001,1,berlin,DE,{-40},120.00,30.00,************1111\n\
-                     1004,3,vienna,AT,{-30},300.00,75.00,***********0009\n\
-                     1005,4,vienna,AT,{-25},55.50,11.10,************1881\n\
-                     1006,1,munich,DE,{-20},40.00,8.00,************1111\n\
-                     1007,5,graz,AT,{-10},210.00,63.00,**********0004",
+                     1001,{greta},berlin,DE,{-40},120.00,30.00,************1111\n\
+                     1004,{lina},vienna,AT,{-30},300.00,75.00,***********0009\n\
+                     1005,{emil},vienna,AT,{-25},55.50,11.10,************1881\n\
+                     1006,{greta},munich,DE,{-20},40.00,8.00,************1111\n\
+                     1007,{nora},graz,AT,{-10},210.00,63.00,**********0004",
                 ),
             ),
             (
@@ -98,14 +105,14 @@ pub(super) const LINES: &[Line] = &[
                 "marco",
                 Answer::Rows(
                     "order_id,customer_id,region,order_date,total\n\
-                     1001,1,DE,{-40},120.00\n\
-                     1002,2,FR,{-35},80.00\n\
-                     1003,2,DE,{0},999.00\n\
-                     1004,3,AT,{-30},300.00\n\
-                     1005,4,AT,{-25},55.50\n\
-                     1006,1,DE,{-20},40.00\n\
-                     1007,5,AT,{-10},210.00\n\
-                     1008,6,FR,{-12},78.00",
+                     1001,{greta},DE,{-40},120.00\n\
+                     1002,{paul},FR,{-35},80.00\n\
+                     1003,{paul},DE,{0},999.00\n\
+                     1004,{lina},AT,{-30},300.00\n\
+                     1005,{emil},AT,{-25},55.50\n\
+                     1006,{greta},DE,{-20},40.00\n\
+                     1007,{nora},AT,{-10},210.00\n\
+                     1008,{hugo},FR,{-12},78.00",
                 ),
             ),
             ("otto", Answer::Refused(Refusal::NoSuchTable)),
@@ -115,16 +122,34 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "A hidden column does not exist",
         edit: None,
+        set: None,
         ask: "select customer_id, margin from sales.orders where order_id <= 1008",
         answers: &[
-            ("felix", Answer::Refused(Refusal::NoSuchColumn)),
             ("anna", Answer::Refused(Refusal::NoSuchColumn)),
+            ("felix", Answer::Refused(Refusal::NeedsPurpose)),
         ],
-        says: "Hidden and missing look the same: nobody learns that there is a margin.",
+        says: "Hidden and missing look the same: Anna does not learn that there is a margin. Felix may choose a purpose that shows it, and is told so.",
+    },
+    Line {
+        title: "A purpose, chosen and recorded",
+        edit: None,
+        set: Some("SET meshgate.purpose = 'fraud-investigation'"),
+        ask: "select customer_id, margin from sales.orders where order_id <= 1008 order by order_id",
+        answers: &[
+            (
+                "felix",
+                Answer::Rows(
+                    "customer_id,margin\n1,30.00\n2,16.00\n2,250.00\n3,75.00\n4,11.10\n1,8.00\n5,63.00\n6,19.50",
+                ),
+            ),
+            ("marco", Answer::Refused(Refusal::PurposeNotGranted)),
+        ],
+        says: "His token names the purpose, the grant asks for it, and the audit of the gateway and of the domain record it.",
     },
     Line {
         title: "Lookups: the lines of the orders that one sees",
         edit: None,
+        set: None,
         ask: "select order_id, count(*) as lines from sales.order_lines \
               where order_id <= 1008 group by order_id order by order_id",
         answers: &[
@@ -142,36 +167,39 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "Two keys: the operator's tags and the domain's consent",
         edit: None,
-        ask: "select * from customers.profiles where customer_id <= 6 order by customer_id",
+        set: None,
+        ask: "select * from customers.profiles where customer_id in \
+              (select customer_id from sales.orders where order_id <= 1008) order by birth_date",
         answers: &[
             (
                 "marco",
                 Answer::Rows(
                     "customer_id,full_name,email,birth_date,region,segment,marketing_consent\n\
-                     1,***,***,1984-01-01,DE,gold,true\n\
-                     2,***,***,1991-01-01,FR,new,true\n\
-                     3,***,***,2001-01-01,AT,new,true\n\
-                     6,***,***,1999-01-01,FR,new,true",
+                     {greta},***,***,1984-01-01,DE,gold,true\n\
+                     {paul},***,***,1991-01-01,FR,new,true\n\
+                     {hugo},***,***,1999-01-01,FR,new,true\n\
+                     {lina},***,***,2001-01-01,AT,new,true",
                 ),
             ),
             (
                 "dora",
                 Answer::Rows(
                     "customer_id,full_name,email,birth_date,region,segment,marketing_consent\n\
+                     5,Nora Berg,nora@berg.example,1968-12-24,AT,gold,false\n\
+                     4,Emil Lenz,emil@lenz.example,1975-04-18,AT,regular,false\n\
                      1,Greta Winter,greta@winter.example,1984-02-11,DE,gold,true\n\
                      2,Paul Sommer,paul@sommer.example,1991-07-30,FR,new,true\n\
-                     3,Lina Herbst,lina@herbst.example,2001-10-05,AT,new,true\n\
-                     4,Emil Lenz,emil@lenz.example,1975-04-18,AT,regular,false\n\
-                     5,Nora Berg,nora@berg.example,1968-12-24,AT,gold,false\n\
-                     6,Hugo Petit,hugo@petit.example,1999-03-01,FR,new,true",
+                     6,Hugo Petit,hugo@petit.example,1999-03-01,FR,new,true\n\
+                     3,Lina Herbst,lina@herbst.example,2001-10-05,AT,new,true",
                 ),
             ),
         ],
         says: "Marketing gets those who consented, without names; the data protection officer gets everybody in clear.",
     },
     Line {
-        title: "A join across two domains",
+        title: "A join across two domains, over pseudonyms",
         edit: None,
+        set: None,
         ask: "select p.segment, count(*) as orders, sum(o.total) as turnover \
              from sales.orders o join customers.profiles p using (customer_id) \
              where o.order_id <= 1008 group by p.segment order by p.segment",
@@ -179,11 +207,12 @@ pub(super) const LINES: &[Line] = &[
             ("marco", Answer::Rows("segment,orders,turnover\ngold,2,160.00\nnew,4,1457.00")),
             ("otto", Answer::Refused(Refusal::NoSuchTable)),
         ],
-        says: "Each domain's node applied its own policy before a row left it; only the join ran in the gateway.",
+        says: "Each node masked the customers' numbers under a key that the gateway does not have: two domains are joined, and nobody saw an id.",
     },
     Line {
         title: "Who does what",
         edit: None,
+        set: None,
         ask: "explain select p.segment, count(*) as orders, sum(o.total) as turnover \
               from sales.orders o join customers.profiles p using (customer_id) \
               where o.order_id <= 1008 group by p.segment order by p.segment",
@@ -204,6 +233,7 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "The barrier: errors do not tell on hidden rows",
         edit: None,
+        set: None,
         ask: "select order_id from sales.orders where order_id <= 1008 and 1/(total-999) < 0 order by order_id",
         answers: &[
             ("anna", Answer::Rows("order_id\n1001\n1006")),
@@ -214,6 +244,7 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "Tables that only policies use are not there for anybody",
         edit: None,
+        set: None,
         ask: "select * from sales.stores",
         answers: &[("sven", Answer::Refused(Refusal::NoSuchTable))],
         says: "Not even the owner of the domain gets a table that nobody granted.",
@@ -221,6 +252,7 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "Reading only",
         edit: None,
+        set: None,
         ask: "delete from sales.orders",
         answers: &[("sven", Answer::Refused(Refusal::NotAQuery))],
         says: "Whatever is not a query is refused before it is planned.",
@@ -228,6 +260,7 @@ pub(super) const LINES: &[Line] = &[
     Line {
         title: "Why do I see what I see?",
         edit: None,
+        set: None,
         ask: "explain policy select * from sales.orders",
         answers: &[
             (
@@ -240,6 +273,7 @@ pub(super) const LINES: &[Line] = &[
                      sales,orders,order_id,shows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
                      sales,orders,order_id,shows,named-entitlements,owner,Entitled in writing, region by region, until a day.,sales-data@larkfield.example,NULL\n\
                      sales,orders,customer_id,shows on its rows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,customer_id,masks,person-keys-pseudonymised,operator,Who a person is, only those learn who need it by law or by purpose.,mesh@larkfield.example,NULL\n\
                      sales,orders,store_id,shows on its rows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
                      sales,orders,region,shows,analysts-own-regions,owner,Analysts work on the regions that they are responsible for.,sales-data@larkfield.example,NULL\n\
                      sales,orders,region,shows,named-entitlements,owner,Entitled in writing, region by region, until a day.,sales-data@larkfield.example,NULL\n\
@@ -256,6 +290,7 @@ pub(super) const LINES: &[Line] = &[
                      sales,orders,(rows),gives all rows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
                      sales,orders,order_id,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
                      sales,orders,customer_id,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
+                     sales,orders,customer_id,masks,person-keys-pseudonymised,operator,Who a person is, only those learn who need it by law or by purpose.,mesh@larkfield.example,pseudonym(person)\n\
                      sales,orders,store_id,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
                      sales,orders,region,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
                      sales,orders,order_date,shows,owner,owner,Owns the data.,sales-data@larkfield.example,NULL\n\
@@ -276,13 +311,14 @@ pub(super) const LINES: &[Line] = &[
             from: "columns: { classification: [public, internal, confidential] }",
             to: "columns: { classification: [public, internal, confidential, restricted] }",
         }),
+        set: None,
         ask: "select * from sales.orders where order_id <= 1008 order by order_id",
         answers: &[(
             "anna",
             Answer::Rows(
                 "order_id,customer_id,store_id,region,order_date,total,margin,card\n\
-                 1001,1,berlin,DE,{-40},120.00,30.00,************1111\n\
-                 1006,1,munich,DE,{-20},40.00,8.00,************1111",
+                 1001,{greta},berlin,DE,{-40},120.00,30.00,************1111\n\
+                 1006,{greta},munich,DE,{-20},40.00,8.00,************1111",
             ),
         )],
         says: "Within a second Anna has a margin; of the card she gets what the operator's restriction leaves. The file is as it was again.",

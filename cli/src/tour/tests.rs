@@ -24,6 +24,7 @@ fn error(code: Code, message: &str) -> Outcome {
 fn days_are_put_in() {
     assert_eq!(with_days("1,{-40},x\n2,{0}", quarter()), "1,2026-08-22,x\n2,2026-10-01");
     assert_eq!(with_days("plain", quarter()), "plain");
+    assert_eq!(with_days("{greta},{0}", quarter()), "{greta},2026-10-01");
 }
 
 #[test]
@@ -37,12 +38,32 @@ fn rows_are_compared_exactly() {
 }
 
 #[test]
+fn pseudonyms_are_equal_or_different_as_they_should_be() {
+    let (one, two) = ("5437254163699583150", "6437254163699583150");
+    let actual = |cells: [&str; 3]| format!("id\n{}\n{}\n{}", cells[0], cells[1], cells[2]);
+    let expected = "id\n{a}\n{b}\n{a}";
+    assert!(is_answer(&actual([one, two, one]), expected));
+    for wrong in [[one, one, one], [one, two, two], ["1", two, "1"], ["NULL", two, "NULL"], ["-5", two, "-5"]]
+    {
+        assert!(!is_answer(&actual(wrong), expected), "{wrong:?}");
+    }
+    assert!(!is_answer(&format!("id\n{one}\n{two}"), expected));
+    assert!(!is_answer(&actual([one, two, one]), "id,x\n{a}\n{b}\n{a}"));
+}
+
+#[test]
 fn errors_are_compared_by_class() {
     let check =
         |outcome: &Outcome, refusal| difference(outcome, &Answer::Refused(refusal), quarter()).unwrap();
     assert!(check(&error(Code::NotFound, "no table"), Refusal::NoSuchTable).is_none());
     assert!(check(&error(Code::Internal, "broken"), Refusal::NoSuchTable).is_some());
     assert!(check(&error(Code::InvalidArgument, "column margin"), Refusal::NoSuchColumn).is_none());
+    let hint =
+        error(Code::InvalidArgument, "no column margin. It is there for who works for `fraud-investigation`");
+    assert!(check(&hint, Refusal::NeedsPurpose).is_none());
+    assert!(check(&hint, Refusal::NoSuchColumn).is_some());
+    assert!(check(&error(Code::InvalidArgument, "no column margin"), Refusal::NeedsPurpose).is_some());
+    assert!(check(&error(Code::PermissionDenied, "purpose"), Refusal::PurposeNotGranted).is_none());
     assert!(check(&error(Code::InvalidArgument, "division by zero"), Refusal::DivisionByZero).is_none());
     assert!(check(&error(Code::Unavailable, "down"), Refusal::NotAQuery).is_some());
 }

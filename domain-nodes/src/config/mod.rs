@@ -3,6 +3,7 @@
 
 mod credentials;
 mod limits;
+mod pseudonyms;
 mod references;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
 use crate::tls::TlsFiles;
 pub use credentials::{StoreCredentials, StoreKeys};
 use references::Lookup;
+
+pub use pseudonyms::PseudonymSecret;
 
 /// Everything a node needs to know to start.
 #[derive(Debug, Clone)]
@@ -44,6 +47,8 @@ pub struct NodeConfig {
     pub data_roots: Vec<PathBuf>,
     /// By `servers[].server` of the contracts.
     pub credentials: BTreeMap<String, StoreCredentials>,
+    /// The current key of each space of pseudonyms.
+    pub pseudonyms: BTreeMap<String, PseudonymSecret>,
     /// Variables that contracts may refer to, with their values.
     pub contract_variables: BTreeMap<String, String>,
     pub audit_file: PathBuf,
@@ -154,6 +159,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
     let policies = path(reader, "policies", lookup);
     let data_roots = read_data_roots(reader, products.as_deref(), lookup);
     let credentials = credentials::read(reader);
+    let pseudonyms = pseudonyms::read(reader);
     let contract_variables = read_contract_variables(reader, lookup);
     let audit_file = read_audit_file(reader, lookup);
     let limits = read_limits(reader, lookup);
@@ -169,6 +175,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
         policies: policies?,
         data_roots,
         credentials,
+        pseudonyms,
         contract_variables,
         audit_file: audit_file?,
         limits,

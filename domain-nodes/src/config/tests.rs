@@ -132,3 +132,34 @@ fn a_missing_file_is_one_problem() {
     assert_eq!(problems.len(), 1);
     assert!(problems[0].to_string().starts_with("/nowhere/node.yaml: cannot read this file"));
 }
+
+#[test]
+fn keys_of_pseudonyms_are_long_and_the_first_one_counts() {
+    let key = |bytes: usize| {
+        base64::engine::Engine::encode(&base64::engine::general_purpose::STANDARD, vec![7; bytes])
+    };
+    let with = |keys: &str| load(&format!("{COMPLETE}pseudonyms: {{ person: {{ keys: [ {keys} ] }} }}\n"));
+    let (good, other) = (key(32), key(64));
+    let config = with(&format!("{{ id: new, key: \"{good}\" }}, {{ id: old, key: \"{other}\" }}")).unwrap();
+    assert_eq!(
+        (config.pseudonyms["person"].id.as_str(), config.pseudonyms["person"].bytes.len()),
+        ("new", 32)
+    );
+    assert!(!format!("{config:?}").contains("7, 7"));
+    assert!(load(COMPLETE).unwrap().pseudonyms.is_empty());
+    for (keys, expected) in [
+        (String::new(), "there is no key"),
+        (format!("{{ id: a, key: \"{}\" }}", key(31)), "not a key of 32 to 64 bytes"),
+        (format!("{{ id: a, key: \"{}\" }}", key(65)), "not a key of 32 to 64 bytes"),
+        ("{ id: a, key: \"%%%\" }".to_owned(), "not a key of 32 to 64 bytes"),
+        (format!("{{ key: \"{good}\" }}"), "`id` is missing"),
+        ("{ id: a }".to_owned(), "`key` is missing"),
+        (format!("{{ id: a, key: \"{good}\" }}, {{ id: a, key: \"{other}\" }}"), "the same `id`"),
+        // One that is not used yet is read as well.
+        (format!("{{ id: a, key: \"{good}\" }}, {{ id: b, key: \"{}\" }}", key(8)), "not a key of"),
+    ] {
+        let problems = with(&keys).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{keys}: {problems:?}");
+        assert!(!problems.iter().any(|problem| problem.contains(&good)), "{problems:?}");
+    }
+}

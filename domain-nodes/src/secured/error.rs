@@ -19,6 +19,8 @@ pub enum SecureError {
     NothingVisible,
     #[error("an expression of the decision cannot be computed: {0}")]
     Expression(String),
+    #[error("a space of pseudonyms has no key")]
+    NoPseudonymKey,
 }
 
 /// The end of a scan, as far as anybody above the barrier may know. The

@@ -21,7 +21,7 @@ use datafusion::{
 };
 use meshgate_engine::{
     data_type,
-    lower::{lower, with_keys},
+    lower::{lower, with_keys, with_pseudonyms},
     predicate::is_leak_proof,
 };
 use meshgate_policies::{Cell, DecidedColumn, Table, TableDecision};
@@ -32,6 +32,7 @@ use super::{
     walker::Fingerprint,
 };
 use crate::lookups::Lookups;
+use crate::pseudonyms::Pseudonyms;
 
 /// A table as one principal gets it.
 pub struct SecuredTable {
@@ -106,6 +107,17 @@ impl SecuredTable {
             Some(lookups) => lookups.complete(expression).await?,
             None => with_keys(expression, &|_| None)?,
         }))
+    }
+
+    /// The same table with the keys of its pseudonyms. Without them it cannot be read.
+    pub(crate) fn with_pseudonyms(mut self, pseudonyms: &Pseudonyms) -> Result<Self, SecureError> {
+        for column in &mut self.columns {
+            let Some(expression) = column.computed.take() else { continue };
+            let keyed = with_pseudonyms(expression, &|space| pseudonyms.key(space));
+            let keyed = keyed.map_err(|error| SecureError::Expression(error.to_string()))?;
+            column.computed = Some(keyed.ok_or(SecureError::NoPseudonymKey)?);
+        }
+        Ok(self)
     }
 
     fn accepts(&self, filter: &Expr) -> bool {

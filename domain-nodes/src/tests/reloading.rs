@@ -1,7 +1,7 @@
 //! Files that change or break while a node runs, or before it starts.
 
 use super::*;
-use crate::testing::{CONTRACT, POLICIES};
+use crate::testing::{CONTRACT, MESH, POLICIES};
 
 /// The next description that satisfies the condition.
 async fn described(node: &Running, condition: impl Fn(&Descriptor) -> bool) -> Descriptor {
@@ -173,4 +173,20 @@ async fn a_contract_that_the_policy_does_not_fit_changes_nothing() {
     let answer = node.query(request).await.unwrap();
     let text = arrow::util::pretty::pretty_format_batches(&answer).unwrap().to_string();
     assert!(text.contains("| 6  | ************0006 |"), "{text}");
+}
+
+#[tokio::test]
+async fn without_a_key_there_are_no_pseudonyms_and_no_table() {
+    let domain = Domain::new();
+    domain.write("mesh.yaml", &format!("{MESH}pseudonyms: {{ person: {{}} }}\n"));
+    domain.write("policies/sales.yaml", &POLICIES.replace("card: last(4)", "card: pseudonym(person)"));
+    let node = Running::start(domain).await;
+    node.until_ready("pseudonyms").await;
+    for columns in [&["card"][..], &["id"]] {
+        let status = node.query(node.request(columns)).await.unwrap_err();
+        assert_eq!(class(&status), Class::TableUnavailable, "{columns:?}");
+    }
+    node.domain.write("policies/sales.yaml", POLICIES);
+    node.until_ready("\"ready\":true").await;
+    assert_eq!(rows(&node.query(node.request(&["card"])).await.unwrap()), 4);
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::cast::{exact, or_null};
 use super::coarse::{self, Coarse};
-use super::{LowerError, binary, date_trunc, lower_all, type_of};
+use super::{LowerError, binary, date_trunc, lower_all, pseudonym, type_of};
 use crate::data_type::to_arrow;
 use arrow::datatypes::DataType as ArrowType;
 
@@ -71,6 +71,9 @@ fn unary(
             let kept = right_if_longer(&argument, *count, right(argument.clone(), *count));
             invoke(unicode::lpad(), vec![kept, length(argument), lit("*")])
         }
+        Function::Pseudonym(space) if has_pseudonyms(argument_type) && argument_type == data_type => {
+            pseudonym::without_key(space, argument)
+        }
         Function::KeepFirst(count) => {
             let kept = right_if_longer(&argument, *count, left(argument.clone(), *count));
             invoke(unicode::rpad(), vec![kept, length(argument), lit("*")])
@@ -83,6 +86,10 @@ fn unary(
         Function::Round(places) => invoke(coarse::function(Coarse::Round(*places)), vec![argument]),
         _ => return Err(wrong(function)),
     })
+}
+
+fn has_pseudonyms(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Text | DataType::Int64 | DataType::UInt64)
 }
 
 fn of_two(function: &Function, left: Expr, right: Expr) -> Result<Expr, LowerError> {

@@ -12,6 +12,7 @@ mod date_trunc;
 mod function;
 mod literal;
 mod lookup;
+mod pseudonym;
 #[cfg(test)]
 mod tests;
 mod type_of;
@@ -29,6 +30,7 @@ use crate::junction::balanced;
 use type_of::type_of;
 
 pub use lookup::{lookups_in, with_keys};
+pub use pseudonym::{PseudonymKey, PseudonymKeyError, with_pseudonyms};
 
 /// Why a policy expression has no counterpart that cannot fail. Names types
 /// and functions only.

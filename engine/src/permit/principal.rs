@@ -1,6 +1,8 @@
 //! Principals as messages. Sets travel sorted and without repetition, so that
 //! equal principals have equal bytes, and anything else is refused.
 
+use std::collections::BTreeSet;
+
 use meshgate_policies::{ClaimValue, Principal};
 use meshgate_proto::v1;
 use meshgate_proto::v1::claim::Value;
@@ -64,6 +66,8 @@ pub fn principal_from_message(message: &v1::Principal) -> Result<Principal, Prin
         groups: message.groups.iter().cloned().collect(),
         claims,
         purpose: message.purpose.clone(),
+        // What could be chosen stays at the gateway, where it is chosen.
+        purposes: BTreeSet::new(),
     })
 }
 

@@ -42,6 +42,7 @@ fn alice() -> Principal {
             ("regions".into(), ClaimValue::Texts(vec!["b".into(), "a".into()])),
         ]),
         purpose: Some("fraud".into()),
+        purposes: BTreeSet::new(),
     }
 }
 

@@ -7,6 +7,7 @@
 //! explanation of one, or a question about what there is. What it may read is
 //! the catalog's business, not this module's.
 
+mod setting;
 mod shape;
 mod show;
 #[cfg(test)]
@@ -20,6 +21,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 
 pub use show::{Like, SchemaReference, Show};
+
+pub use setting::{Setting, setting};
 
 /// Characters of the parser's message that an error shows.
 const DETAIL_CHARACTERS: usize = 200;
@@ -95,21 +98,15 @@ pub enum StatementError {
     Syntax { detail: String },
     #[error("{kind} is not accepted: {remedy}")]
     NotAQuery { kind: &'static str, remedy: &'static str },
+    #[error("a setting takes one text: write its value in single quotes")]
+    SettingValue,
     #[error("{clause} is not supported: leave it out")]
     Unsupported { clause: &'static str },
 }
 
 /// Parses `text` if it is one statement of [`Asked`] within `limits`.
 pub fn parse(text: &str, limits: &StatementLimits) -> Result<Asked, StatementError> {
-    tokens::check(text, limits)?;
-    #[expect(clippy::disallowed_methods, reason = "the one place that parses SQL of callers, within bounds")]
-    let parser = DFParserBuilder::new(text)
-        .with_dialect(&GenericDialect {})
-        // Each level of parentheses takes two levels of the parser.
-        .with_recursion_limit(limits.nesting.saturating_mul(2).saturating_add(4))
-        .build();
-    let (statement, explain_policy) =
-        parser.and_then(one_statement).map_err(|error| syntax(&error.to_string()))??;
+    let (statement, explain_policy) = read(text, limits)?;
     let (asked, query): (fn(Statement) -> Asked, _) = match statement {
         Statement::Explain(explain) if !explain_policy => (Asked::Explain, explained(explain)?),
         Statement::Statement(sql) if !explain_policy && !matches!(*sql, SqlStatement::Query(_)) => {
@@ -120,6 +117,18 @@ pub fn parse(text: &str, limits: &StatementLimits) -> Result<Asked, StatementErr
     };
     shape::check(only_query(&query)?, limits)?;
     Ok(asked(query))
+}
+
+/// The one statement of `text`, whatever it does, and whether EXPLAIN POLICY stands before it.
+fn read(text: &str, limits: &StatementLimits) -> Result<(Statement, bool), StatementError> {
+    tokens::check(text, limits)?;
+    #[expect(clippy::disallowed_methods, reason = "the one place that parses SQL of callers, within bounds")]
+    let parser = DFParserBuilder::new(text)
+        .with_dialect(&GenericDialect {})
+        // Each level of parentheses takes two levels of the parser.
+        .with_recursion_limit(limits.nesting.saturating_mul(2).saturating_add(4))
+        .build();
+    parser.and_then(one_statement).map_err(|error| syntax(&error.to_string()))?
 }
 
 /// The statement of a text, and whether EXPLAIN POLICY stands before it: the
@@ -162,7 +171,9 @@ fn only_query(statement: &Statement) -> Result<&Query, StatementError> {
 
 fn not_a_query(kind: &'static str) -> StatementError {
     let remedy = match kind {
-        "SET" | "RESET" => "send options with the connection",
+        "SET" | "RESET" => {
+            "the purpose is the one setting, as in `SET meshgate.purpose = 'x'` and `RESET meshgate.purpose`"
+        }
         "SHOW" => "there are SHOW TABLES, SHOW SCHEMAS and SHOW COLUMNS FROM <table>",
         "DESCRIBE" => "write DESCRIBE and the name of a table",
         "EXPLAIN" => "write EXPLAIN or EXPLAIN POLICY, once, and a query",

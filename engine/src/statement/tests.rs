@@ -74,7 +74,10 @@ fn a071_a072_other_statements_are_refused_by_name() {
         );
     }
     let error = parse_default("set a = 1").unwrap_err().to_string();
-    assert_eq!(error, "SET is not accepted: send options with the connection");
+    assert_eq!(
+        error,
+        "SET is not accepted: the purpose is the one setting, as in `SET meshgate.purpose = 'x'` and `RESET meshgate.purpose`"
+    );
 }
 
 #[test]
@@ -313,4 +316,42 @@ fn a_small_stack_is_enough() {
         .join()
         .unwrap();
     assert_eq!(results, [true, true, false]);
+}
+
+#[test]
+fn settings_are_read_and_nothing_else_is_taken_for_one() {
+    let read = |text: &str| setting(text, &StatementLimits::default());
+    let is = |value: Option<&str>| {
+        let (name, value) = ("meshgate.purpose".to_owned(), value.map(str::to_owned));
+        Ok(Some(Setting { name, value }))
+    };
+    for text in [
+        "SET meshgate.purpose = 'a b'",
+        "set meshgate.purpose to 'a b';",
+        " -- why\n/* and */ Set MESHGATE.Purpose='a b'",
+    ] {
+        assert_eq!(read(text), is(Some("a b")), "{text}");
+    }
+    assert_eq!(read("RESET meshgate.purpose"), is(None));
+    for text in ["select 1", "", "settle", "with set as (select 1) select * from set", "-- set a = '1'"] {
+        assert_eq!(read(text), Ok(None), "{text}");
+    }
+    for text in [
+        "set meshgate.purpose = a",
+        "set meshgate.purpose = 1",
+        "set meshgate.purpose = null",
+        "set meshgate.purpose = 'a', 'b'",
+        "set local meshgate.purpose = 'a'",
+        "set (a, b) = ('1', '2')",
+        "set role admin",
+        "set time zone 'UTC'",
+        "set meshgate.purpose = 'a'; select 1",
+        "set meshgate.purpose",
+    ] {
+        assert!(read(text).is_err(), "{text}: {:?}", read(text));
+    }
+    // A name that no session has: who keeps the settings refuses it.
+    assert!(matches!(read("reset all things"), Ok(Some(Setting { value: None, .. }))));
+    // Whatever is one is no query.
+    assert!(parse("set meshgate.purpose = 'a'", &StatementLimits::default()).is_err());
 }

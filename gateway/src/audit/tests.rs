@@ -10,6 +10,7 @@ fn record(query_id: &str) -> AuditRecord {
         time: DateTime::from_timestamp_micros(1_795_000_000_000_001).unwrap(),
         query_id: query_id.to_owned(),
         principal: Some(AuditPrincipal { issuer: "staff".to_owned(), subject: "anna".to_owned() }),
+        purpose: Some("audit".to_owned()),
         statement: "select 'a\nb' from sales.orders".to_owned(),
         tables: vec!["sales.orders".to_owned()],
         rules: vec!["sales.orders: analysts".to_owned()],
@@ -49,7 +50,7 @@ fn a_line_per_record_with_all_fields() {
     assert_eq!(
         written[0],
         json!({"time": "2026-11-18T11:06:40.000001Z", "query_id": "q1",
-            "principal": {"issuer": "staff", "subject": "anna"}, "statement": "select 'a\nb' from sales.orders",
+            "principal": {"issuer": "staff", "subject": "anna"}, "purpose": "audit", "statement": "select 'a\nb' from sales.orders",
             "tables": ["sales.orders"], "rules": ["sales.orders: analysts"],
             "policy_versions": [{"domain": "sales", "owner": "aa", "operator": "bb"}],
             "rows": 2, "bytes": 512, "outcome": "ok", "duration_ms": 17})

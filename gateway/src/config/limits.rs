@@ -29,6 +29,8 @@ pub struct Limits {
     pub statement_bytes: usize,
     /// How long a ticket or prepared handle can be used.
     pub ticket_time: Duration,
+    /// How long a session lasts that is not used.
+    pub session_time: Duration,
     /// How long running queries may go on after the gateway was told to stop.
     pub shutdown_time: Duration,
 }
@@ -47,6 +49,7 @@ impl Default for Limits {
             per_principal: 8,
             statement_bytes: 64 << 10,
             ticket_time: Duration::from_secs(600),
+            session_time: Duration::from_secs(12 * 3600),
             shutdown_time: Duration::from_secs(10),
         }
     }
@@ -73,6 +76,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Limits {
     set(&mut limits.per_principal, count(&mut section, "per_principal"));
     set(&mut limits.statement_bytes, size(&mut section, "statement_bytes"));
     set(&mut limits.ticket_time, duration(&mut section, "ticket_time"));
+    set(&mut limits.session_time, duration(&mut section, "session_time"));
     set(&mut limits.shutdown_time, duration(&mut section, "shutdown_time"));
     if limits.query_memory > limits.memory {
         let line = section.line_of("query_memory");

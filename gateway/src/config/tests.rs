@@ -243,11 +243,13 @@ fn g15_every_limit_has_a_finite_default() {
         per_principal,
         statement_bytes,
         ticket_time,
+        session_time,
         shutdown_time,
     } = Limits::default();
     for time in [query_time, idle_time, ticket_time, shutdown_time] {
         assert!(time > Duration::ZERO && time <= Duration::from_secs(3600));
     }
+    assert!(session_time > Duration::ZERO && session_time <= Duration::from_secs(24 * 3600));
     for number in [result_rows, result_bytes, memory as u64, query_memory as u64, spill, queries as u64] {
         assert!(number > 0 && number < 1 << 40);
     }

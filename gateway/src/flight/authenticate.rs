@@ -17,11 +17,16 @@ use tonic::{
     server::NamedService,
 };
 
+use super::{
+    record::QueryRecord,
+    session::{self, CallSession, Refused},
+};
 use crate::{
     app::Gateway,
     config::Secret,
+    identity::Unauthenticated,
     mesh::Snapshot,
-    status::{GatewayError, QUERY_ID_HEADER},
+    status::{GatewayError, PURPOSE_HEADER, QUERY_ID_HEADER},
 };
 
 /// The one method that takes `Basic` credentials.
@@ -30,7 +35,9 @@ const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
 /// A verified caller of one call.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
+    /// At work for the purpose of the call's header, or of its session.
     pub(super) principal: Arc<Principal>,
+    pub(super) session: CallSession,
     /// The mesh that the whole call works on.
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) query_id: String,
@@ -77,13 +84,22 @@ where
         let query_id = uuid::Uuid::now_v7().to_string();
         match identify(&self.gateway, request.uri().path(), request.headers(), &query_id) {
             Ok(caller) => {
+                let (gateway, session) = (Arc::clone(&self.gateway), caller.session.clone());
+                let principal = Arc::clone(&caller.principal);
                 request.extensions_mut().insert(caller);
                 let response = self.inner.call(request);
-                Box::pin(async move { response.await.map(|response| with_query_id(response, &query_id)) })
+                Box::pin(async move {
+                    let mut response = response.await?;
+                    session.answer(&gateway, &principal, &mut response);
+                    Ok(with_query_id(response, &query_id))
+                })
             }
-            Err(error) => {
-                let status = error.status(&query_id);
-                Box::pin(async move { Ok(with_query_id(status.into_http(), &query_id)) })
+            Err(Refused { error, session_is_over }) => {
+                let mut response = error.status(&query_id).into_http();
+                if session_is_over {
+                    session::take_away(&mut response);
+                }
+                Box::pin(async move { Ok(with_query_id(response, &query_id)) })
             }
         }
     }
@@ -94,18 +110,34 @@ fn identify(
     path: &str,
     headers: &http::HeaderMap,
     query_id: &str,
-) -> Result<Caller, GatewayError> {
+) -> Result<Caller, Refused> {
     let snapshot = gateway.mesh.snapshot();
     let metadata = MetadataMap::from_headers(headers.clone());
-    let (authenticated, handshake_token) = if path == HANDSHAKE {
-        let (authenticated, token) =
-            gateway.authenticator.authenticate_handshake(&metadata, &snapshot.mesh)?;
-        (authenticated, Some(token))
+    let refused = |error: Unauthenticated| Refused { error: error.into(), session_is_over: false };
+    let (principal, handshake_token) = if path == HANDSHAKE {
+        let found = gateway.authenticator.authenticate_handshake(&metadata, &snapshot.mesh);
+        let (authenticated, token) = found.map_err(refused)?;
+        (authenticated.principal, Some(token))
     } else {
-        (gateway.authenticator.authenticate(&metadata, &snapshot.mesh)?, None)
+        let found = gateway.authenticator.authenticate(&metadata, &snapshot.mesh);
+        (found.map_err(refused)?.principal, None)
     };
-    let principal = Arc::new(authenticated.principal);
-    Ok(Caller { principal, snapshot, query_id: query_id.to_owned(), handshake_token })
+    let (session, principal) = CallSession::begin(gateway, headers, principal.clone())
+        .map_err(|refused| recorded(gateway, query_id, &principal, refused))?;
+    let principal = Arc::new(principal);
+    Ok(Caller { principal, session, snapshot, query_id: query_id.to_owned(), handshake_token })
+}
+
+/// A purpose that was refused is in the audit log: somebody tried.
+fn recorded(gateway: &Gateway, query_id: &str, principal: &Principal, refused: Refused) -> Refused {
+    let Refused { error, session_is_over } = refused;
+    let error = match error {
+        error @ GatewayError::Purpose { .. } => {
+            QueryRecord::begin(Arc::clone(&gateway.audit), query_id, principal, PURPOSE_HEADER).refused(error)
+        }
+        other => other,
+    };
+    Refused { error, session_is_over }
 }
 
 impl Caller {
@@ -119,7 +151,14 @@ impl Caller {
     pub(super) fn again(&self, gateway: &Gateway, metadata: &MetadataMap) -> Result<Self, GatewayError> {
         let snapshot = gateway.mesh.snapshot();
         let principal = gateway.authenticator.authenticate(metadata, &snapshot.mesh)?.principal;
+        let principal = session::working_for(principal, self.principal.purpose.as_deref())?;
         Ok(Self { principal: Arc::new(principal), snapshot, ..self.clone() })
+    }
+
+    /// The same caller at work for the purpose under which it got a ticket or handle.
+    pub(super) fn working_for(self, purpose: Option<&str>) -> Result<Self, GatewayError> {
+        let principal = session::working_for(self.principal.as_ref().clone(), purpose)?;
+        Ok(Self { principal: Arc::new(principal), ..self })
     }
 }
 

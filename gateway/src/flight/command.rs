@@ -94,6 +94,28 @@ pub(super) fn of_packed(any: Any) -> Result<Wanted, GatewayError> {
     })
 }
 
+/// What a client wants to be done, without rows in answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Update {
+    Statement(String),
+    /// A prepared statement, by its handle.
+    Prepared(Bytes),
+}
+
+/// The update that a packed command asks for, if it is one.
+pub(super) fn update(any: Any) -> Result<Option<Update>, GatewayError> {
+    Ok(match Command::try_from(any).map_err(|_| NOT_UNDERSTOOD)? {
+        Command::CommandStatementUpdate(statement) => {
+            without_transaction(statement.transaction_id.as_deref())?;
+            Some(Update::Statement(statement.query))
+        }
+        Command::CommandPreparedStatementUpdate(prepared) => {
+            Some(Update::Prepared(prepared.prepared_statement_handle))
+        }
+        _ => None,
+    })
+}
+
 /// The mesh is read, never written.
 pub(super) const WRITING: GatewayError = GatewayError::Unsupported("writing");
 

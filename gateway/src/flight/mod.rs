@@ -26,9 +26,10 @@ use arrow_flight::{
     HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
     encode::FlightDataEncoderBuilder,
     flight_service_server::{FlightService, FlightServiceServer},
-    sql::Any,
+    sql::{Any, DoPutUpdateResult},
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use prost::Message;
 use tonic::{Request, Response, Status, Streaming, async_trait, metadata::MetadataValue};
 
 use crate::{
@@ -38,12 +39,15 @@ use crate::{
     ticket::TicketKind,
 };
 use authenticate::{Authenticated, Caller};
-use command::{MetadataCommand, WRITING, Wanted};
+use command::{MetadataCommand, Update, WRITING, Wanted};
 
 pub(crate) use sql_info::SqlInfoTable;
 
 /// Longest request message. Statements and handles are far shorter.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+/// Response header with the notice that FlightInfo carries as its metadata.
+const NOTICE_HEADER: &str = "meshgate-notice";
 
 const CREATE_PREPARED_STATEMENT: &str = "CreatePreparedStatement";
 const CLOSE_PREPARED_STATEMENT: &str = "ClosePreparedStatement";
@@ -55,9 +59,9 @@ const CLOSE_SESSION: &str = "CloseSession";
 const ACTIONS: [(&str, &str); 5] = [
     (CREATE_PREPARED_STATEMENT, "Prepares a SQL query."),
     (CLOSE_PREPARED_STATEMENT, "Closes a prepared statement; always succeeds."),
-    (SET_SESSION_OPTIONS, "Accepts the option `catalog` with the value `mesh`."),
+    (SET_SESSION_OPTIONS, "Sets `meshgate.purpose`; accepts `catalog` with the value `mesh`."),
     (GET_SESSION_OPTIONS, "Tells the session options."),
-    (CLOSE_SESSION, "Closes the session; always succeeds."),
+    (CLOSE_SESSION, "Takes the session from the client; always succeeds."),
 ];
 
 /// The service as the server runs it: nothing reaches it without authentication.
@@ -97,7 +101,7 @@ impl FlightSql {
         let gateway = &self.gateway;
         match command::of_descriptor(&descriptor)? {
             Wanted::Statement(sql) => statement::flight_info(gateway, &caller, &sql, descriptor).await,
-            Wanted::Prepared(handle) => prepared::flight_info(gateway, &caller, &handle, descriptor).await,
+            Wanted::Prepared(handle) => prepared::flight_info(gateway, caller, &handle, descriptor).await,
             Wanted::Metadata(command) => {
                 let schema = self.metadata(&caller, command)?.schema();
                 let ticket = statement::seal(gateway, &caller, TicketKind::Metadata, &descriptor.cmd, None)?;
@@ -114,7 +118,7 @@ impl FlightSql {
         let schema = match command::of_descriptor(&descriptor)? {
             Wanted::Statement(sql) => statement::describe(&self.gateway, &caller, &sql).await?.schema,
             Wanted::Prepared(handle) => {
-                let sql = prepared::statement(&self.gateway, &caller, &handle)?;
+                let (sql, caller) = prepared::statement(&self.gateway, caller, &handle)?;
                 statement::describe(&self.gateway, &caller, &sql).await?.schema
             }
             Wanted::Metadata(command) => self.metadata(&caller, command)?.schema(),
@@ -147,11 +151,13 @@ impl FlightSql {
         let open = |kind| self.gateway.sealer.open(kind, ticket, &caller.principal, now);
         if let Ok(sealed) = open(TicketKind::Metadata) {
             let any = command::packed(&sealed.content).ok_or(GatewayError::InvalidTicket)?;
-            return self.metadata_result(&caller, any);
+            return self.metadata_result(&caller.working_for(sealed.purpose.as_deref())?, any);
         }
         let sealed = open(TicketKind::Statement)?;
+        let caller = caller.working_for(sealed.purpose.as_deref())?;
         let result = statement::run(&self.gateway, caller, metadata, sealed).await?;
-        let mut response = Response::new(result.messages);
+        let notice = result.notice.to_json(&result.query_id);
+        let mut response = with_notice(result.messages, notice.as_bytes());
         if let Ok(value) = MetadataValue::try_from(result.query_id) {
             response.metadata_mut().insert(QUERY_ID_HEADER, value);
         }
@@ -181,15 +187,54 @@ impl FlightSql {
             CREATE_PREPARED_STATEMENT => vec![prepared::create(&self.gateway, &caller, &action.body).await?],
             // There is nothing to close, and a client that gets an error here tries for ever.
             CLOSE_PREPARED_STATEMENT => Vec::new(),
-            SET_SESSION_OPTIONS => vec![session::set(&action.body)?],
-            GET_SESSION_OPTIONS => vec![session::get()],
-            CLOSE_SESSION => vec![session::close()],
+            SET_SESSION_OPTIONS => vec![session::set(&self.gateway, &caller, &action.body)?],
+            GET_SESSION_OPTIONS => vec![session::get(&caller)],
+            CLOSE_SESSION => vec![session::close(&caller)],
             _ => return Err(GatewayError::Unsupported("the action")),
         })
     }
+
+    /// The first message says what a client wants to put. Only settings of its
+    /// session can be; the rest is refused by its name.
+    async fn put(
+        &self,
+        caller: Caller,
+        mut messages: Streaming<FlightData>,
+    ) -> Result<Response<ResultStream<PutResult>>, GatewayError> {
+        let first = messages.message().await.ok().flatten();
+        let command = first
+            .and_then(|first| first.flight_descriptor)
+            .and_then(|descriptor| command::packed(&descriptor.cmd))
+            .ok_or(WRITING)?;
+        let (sql, caller) = match command::update(command.clone())? {
+            Some(Update::Statement(sql)) => (sql, caller),
+            Some(Update::Prepared(handle)) => prepared::statement(&self.gateway, caller, &handle)?,
+            None => {
+                return Err(match command::of_packed(command) {
+                    Ok(Wanted::Prepared(_)) => GatewayError::Unsupported("a statement with parameters"),
+                    _ => WRITING,
+                });
+            }
+        };
+        let setting = session::setting(&self.gateway, &sql)?.ok_or(WRITING)?;
+        session::change(&self.gateway, &caller, &sql, &setting)?;
+        Ok(all(vec![PutResult { app_metadata: NO_ROWS_CHANGED.encode_to_vec().into() }]))
+    }
 }
 
+/// Rows that a session's settings change.
+const NO_ROWS_CHANGED: DoPutUpdateResult = DoPutUpdateResult { record_count: 0 };
+
 type ResultStream<T> = BoxStream<'static, Result<T, Status>>;
+
+/// An answer whose header says what policy did. Only statements have something to say.
+fn with_notice<T>(answer: T, notice: &[u8]) -> Response<T> {
+    let mut response = Response::new(answer);
+    if let (false, Ok(value)) = (notice.is_empty(), MetadataValue::try_from(notice)) {
+        response.metadata_mut().insert(NOTICE_HEADER, value);
+    }
+    response
+}
 
 fn all<T: Send + 'static>(items: Vec<T>) -> Response<ResultStream<T>> {
     Response::new(stream::iter(items).map(Ok).boxed())
@@ -229,7 +274,9 @@ impl FlightService for FlightSql {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        self.call(request, |caller, descriptor| self.flight_info(caller, descriptor)).await.map(Response::new)
+        let info = self.call(request, |caller, descriptor| self.flight_info(caller, descriptor)).await?;
+        let notice = info.app_metadata.clone();
+        Ok(with_notice(info, &notice))
     }
 
     async fn poll_flight_info(
@@ -259,7 +306,7 @@ impl FlightService for FlightSql {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        self.call(request, |_, messages| refuse_put(messages)).await
+        self.call(request, |caller, messages| self.put(caller, messages)).await
     }
 
     async fn do_exchange(
@@ -283,20 +330,6 @@ impl FlightService for FlightSql {
             description: description.to_owned(),
         };
         self.call(request, |_, _| async move { Ok(all(ACTIONS.into_iter().map(action).collect())) }).await
-    }
-}
-
-/// The first message says what a client wants to put: it is refused by its name.
-async fn refuse_put(
-    mut messages: Streaming<FlightData>,
-) -> Result<Response<ResultStream<PutResult>>, GatewayError> {
-    let first = messages.message().await.ok().flatten();
-    let command = first
-        .and_then(|first| first.flight_descriptor)
-        .and_then(|descriptor| command::packed(&descriptor.cmd));
-    match command.map(command::of_packed) {
-        Some(Ok(Wanted::Prepared(_))) => Err(GatewayError::Unsupported("a statement with parameters")),
-        _ => Err(WRITING),
     }
 }
 

@@ -33,6 +33,7 @@ impl QueryRecord {
                 issuer: principal.issuer.clone(),
                 subject: principal.subject.clone(),
             }),
+            purpose: principal.purpose.clone(),
             statement: statement.to_owned(),
             tables: Vec::new(),
             rules: Vec::new(),

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arrow::{datatypes::SchemaRef, ipc::writer::IpcWriteOptions};
+use arrow::{
+    datatypes::{Schema, SchemaRef},
+    ipc::writer::IpcWriteOptions,
+};
 use arrow_flight::{
     FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket,
 };
@@ -20,6 +23,7 @@ use super::{
     delivery::{Batches, Delivery, execution_error},
     edge,
     record::QueryRecord,
+    session,
 };
 use crate::{
     app::Gateway,
@@ -33,11 +37,16 @@ use crate::{
 /// How long to wait for a description that explains why a node decides differently.
 const NEWER_WITHIN: Duration = Duration::from_secs(2);
 
+/// Most purposes that are tried for a name that is missing.
+const PURPOSES_TRIED: usize = 8;
+
 /// What a statement would give.
 #[derive(Debug)]
 pub(super) struct Described {
     pub(super) schema: SchemaRef,
     pub(super) notice: Notice,
+    /// The statement changes the session and gives no rows.
+    pub(super) is_setting: bool,
 }
 
 /// Plans a statement without running it.
@@ -49,12 +58,21 @@ pub(super) async fn describe(
     let _admitted = gateway.admission.admit(&caller.principal)?;
     gateway.audit.ready()?;
     let mut record = QueryRecord::begin(Arc::clone(&gateway.audit), &caller.query_id, &caller.principal, sql);
+    match session::setting(gateway, sql) {
+        Ok(None) => {}
+        Ok(Some(_)) => {
+            record.not_run();
+            let (schema, notice) = (Arc::new(Schema::empty()), Notice::default());
+            return Ok(Described { schema, notice, is_setting: true });
+        }
+        Err(error) => return Err(record.refused(error)),
+    }
     let attempt = Attempt::new(gateway, caller, &caller.query_id);
-    let planned = gateway.planner.plan(sql.to_owned(), Arc::clone(&attempt.catalog), attempt.context).await;
-    match planned {
+    match plan(gateway, caller, sql, &attempt).await {
         Ok(planned) => {
             record.not_run();
-            Ok(Described { schema: edge::schema(&planned.schema), notice: planned.notice })
+            let schema = edge::schema(&planned.schema);
+            Ok(Described { schema, notice: planned.notice, is_setting: false })
         }
         Err(error) => {
             record.read(&attempt.catalog);
@@ -71,10 +89,21 @@ pub(super) async fn flight_info(
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, GatewayError> {
     let described = describe(gateway, caller, sql).await?;
+    if let Some(setting) = session::setting(gateway, sql)? {
+        session::change(gateway, caller, sql, &setting)?;
+        return no_rows(descriptor);
+    }
     let ticket =
         seal(gateway, caller, TicketKind::Statement, sql.as_bytes(), Some(digest(&described.schema)?))?;
     let info = info(&described.schema, descriptor, ticket)?;
     Ok(info.with_app_metadata(described.notice.to_json(&caller.query_id)))
+}
+
+/// The FlightInfo of what was done already: there is nothing to read.
+fn no_rows(descriptor: FlightDescriptor) -> Result<FlightInfo, GatewayError> {
+    let schema = Schema::empty();
+    let info = FlightInfo::new().try_with_schema(&schema).map_err(|error| unencodable(&error))?;
+    Ok(info.with_descriptor(descriptor).with_total_records(0).with_total_bytes(0))
 }
 
 /// A FlightInfo that tells nothing about sizes.
@@ -105,7 +134,8 @@ pub(super) fn seal(
         _ => ticket::random_id().map_err(internal)?,
     };
     let expires_at = instant.saturating_add(life);
-    let ticket = SealedTicket { kind, content: content.to_vec(), instant, schema, expires_at, id };
+    let (content, purpose) = (content.to_vec(), caller.principal.purpose.clone());
+    let ticket = SealedTicket { kind, content, purpose, instant, schema, expires_at, id };
     gateway.sealer.seal(&ticket, &caller.principal).map(Bytes::from).map_err(internal)
 }
 
@@ -130,6 +160,7 @@ fn unencodable(error: &arrow::error::ArrowError) -> GatewayError {
 pub(super) struct StatementResult {
     pub(super) messages: BoxStream<'static, Result<FlightData, Status>>,
     pub(super) query_id: String,
+    pub(super) notice: Notice,
 }
 
 /// Runs the statement of a ticket under the policy of this moment.
@@ -160,10 +191,10 @@ pub(super) async fn run(
         Err(Stopped { error, running: true }) => return Err(record.failed(error)),
         Err(Stopped { error, running: false }) => return Err(record.refused(error)),
     };
-    let Started { batches, context, schema } = started;
+    let Started { batches, context, schema, notice } = started;
     let delivery =
         Delivery { batches, context, schema, record, admitted, stopping: gateway.stopping.subscribe() };
-    Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id })
+    Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id, notice })
 }
 
 /// One attempt at planning and running.
@@ -186,6 +217,43 @@ impl Attempt {
         );
         Self { catalog: Arc::new(catalog), context: Arc::new(context) }
     }
+
+    async fn plan(&self, gateway: &Gateway, sql: &str) -> Result<Planned, GatewayError> {
+        let (catalog, context) = (Arc::clone(&self.catalog), Arc::clone(&self.context));
+        gateway.planner.plan(sql.to_owned(), catalog, context).await
+    }
+}
+
+/// Plans a statement. If nothing is missing but a purpose that the caller may
+/// choose, the error names it.
+async fn plan(
+    gateway: &Gateway,
+    caller: &Caller,
+    sql: &str,
+    attempt: &Attempt,
+) -> Result<Planned, GatewayError> {
+    match attempt.plan(gateway, sql).await {
+        Err(missing @ (GatewayError::UnknownTable(_) | GatewayError::UnknownColumn(_))) => {
+            let purposes = sufficient_purposes(gateway, caller, sql).await;
+            Err(match purposes.is_empty() {
+                true => missing,
+                false => GatewayError::OtherPurpose { missing: Box::new(missing), purposes },
+            })
+        }
+        planned => planned,
+    }
+}
+
+/// The purposes of the caller under which the statement could be planned.
+async fn sufficient_purposes(gateway: &Gateway, caller: &Caller, sql: &str) -> Vec<String> {
+    let mut sufficient = Vec::new();
+    for purpose in caller.principal.purposes.iter().take(PURPOSES_TRIED) {
+        let Ok(other) = caller.clone().working_for(Some(purpose)) else { continue };
+        if Attempt::new(gateway, &other, &caller.query_id).plan(gateway, sql).await.is_ok() {
+            sufficient.push(purpose.clone());
+        }
+    }
+    sufficient
 }
 
 /// A query whose first rows are there.
@@ -193,6 +261,7 @@ struct Started {
     batches: Batches,
     context: Arc<QueryContext>,
     schema: SchemaRef,
+    notice: Notice,
 }
 
 /// A query that did not start.
@@ -210,11 +279,12 @@ async fn start(
     promised: Option<Digest>,
     record: &mut QueryRecord,
 ) -> Result<Started, Stopped> {
-    let Attempt { catalog, context } = Attempt::new(gateway, caller, query_id);
-    let planned = gateway.planner.plan(sql.to_owned(), Arc::clone(&catalog), Arc::clone(&context)).await;
+    let attempt = Attempt::new(gateway, caller, query_id);
+    let planned = plan(gateway, caller, sql, &attempt).await;
+    let Attempt { catalog, context } = attempt;
     record.read(&catalog);
     let refused = |error| Stopped { error, running: false };
-    let Planned { schema, plan, task, .. } = planned.map_err(refused)?;
+    let Planned { schema, plan, task, notice } = planned.map_err(refused)?;
     let schema = edge::schema(&schema);
     if promised.is_some() && promised != Some(digest(&schema).map_err(refused)?) {
         return Err(refused(GatewayError::SchemaChanged));
@@ -227,5 +297,5 @@ async fn start(
         return Err(Stopped { error: execution_error(&context, error), running: true });
     }
     let batches: Batches = stream::iter(first).chain(batches).boxed();
-    Ok(Started { batches, context, schema })
+    Ok(Started { batches, context, schema, notice })
 }

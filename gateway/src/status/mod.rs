@@ -21,6 +21,11 @@ pub(crate) use name::ShownName;
 /// Response header, and key of the status metadata, with the query id.
 pub(crate) const QUERY_ID_HEADER: &str = "x-query-id";
 
+/// Request header that chooses the purpose of a call.
+pub(crate) const PURPOSE_HEADER: &str = "meshgate-purpose";
+/// Session option, and name in `SET`, that chooses the purpose of a session.
+pub(crate) const PURPOSE_SETTING: &str = "meshgate.purpose";
+
 /// Why a request failed.
 #[derive(Debug, Clone)]
 pub(crate) enum GatewayError {
@@ -35,6 +40,18 @@ pub(crate) enum GatewayError {
     DuplicateColumn(ShownName),
     /// A function that is refused, or is not there: the same to the caller.
     UnknownFunction(ShownName),
+    /// A table or column that exists for the caller under another purpose, which it may choose.
+    OtherPurpose {
+        missing: Box<GatewayError>,
+        purposes: Vec<String>,
+    },
+    /// A purpose that is not declared, or not the caller's to choose: the same to the caller.
+    Purpose {
+        chosen: ShownName,
+        /// What the caller may choose.
+        purposes: Vec<String>,
+    },
+    Session(SessionFault),
     Planning(PlanningFault),
     /// An expression of the statement failed on values that the caller may see.
     Expression(ExpressionFault),
@@ -80,6 +97,18 @@ pub(crate) enum PlanningFault {
     Unsupported,
     /// Anything else.
     Other,
+}
+
+/// What is wrong with a session or its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SessionFault {
+    /// The client keeps none, so that nothing can be set.
+    NotKept,
+    /// Expired, changed, or somebody else's.
+    Unusable,
+    /// The purpose is chosen by a header already.
+    PurposeInHeader,
+    UnknownSetting(ShownName),
 }
 
 /// How an expression failed.
@@ -143,6 +172,9 @@ impl GatewayError {
             Self::AmbiguousColumn(_) => (Code::InvalidArgument, "ambiguous_column"),
             Self::DuplicateColumn(_) => (Code::InvalidArgument, "duplicate_column"),
             Self::UnknownFunction(_) => (Code::InvalidArgument, "unknown_function"),
+            Self::OtherPurpose { missing, .. } => missing.code_and_class(),
+            Self::Purpose { .. } => (Code::PermissionDenied, "purpose"),
+            Self::Session(_) => (Code::InvalidArgument, "session"),
             Self::Planning(_) => (Code::InvalidArgument, "planning"),
             Self::Expression(_) => (Code::InvalidArgument, "expression"),
             Self::Limit(limit) => (limit.code(), "limit"),
@@ -204,6 +236,20 @@ impl fmt::Display for GatewayError {
                     "function {name} does not exist here: the documentation lists the functions that can be used"
                 )
             }
+            Self::OtherPurpose { missing, purposes } => write!(
+                f,
+                "{missing}. It is there for who works for {}: choose with the header `{PURPOSE_HEADER}`, or with `SET {PURPOSE_SETTING} = '..'`",
+                listed(purposes)
+            ),
+            Self::Purpose { chosen, purposes } => {
+                write!(f, "purpose {chosen} does not exist or is not yours to choose: ")?;
+                if purposes.is_empty() {
+                    f.write_str("your token names no purpose of this mesh, ask its operator")
+                } else {
+                    write!(f, "choose {}", listed(purposes))
+                }
+            }
+            Self::Session(fault) => fault.fmt(f),
             Self::Planning(fault) => fault.fmt(f),
             Self::Expression(fault) => fault.fmt(f),
             Self::Limit(limit) => limit.fmt(f),
@@ -277,6 +323,33 @@ impl fmt::Display for PlanningFault {
             Self::Other => "the statement cannot be planned: check its clauses and the arguments of its functions",
         })
     }
+}
+
+impl fmt::Display for SessionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotKept => write!(
+                f,
+                "this client keeps no session in which a setting could stay: send the header `{PURPOSE_HEADER}` with each call, or let the client keep cookies"
+            ),
+            Self::Unusable => f.write_str(
+                "the session cannot be used any more and is given up: set again what was set, or connect again",
+            ),
+            Self::PurposeInHeader => write!(
+                f,
+                "this connection chooses its purpose with the header `{PURPOSE_HEADER}`: change it there, or leave the header out"
+            ),
+            Self::UnknownSetting(name) => {
+                write!(f, "setting {name} does not exist: the purpose is the one setting, `{PURPOSE_SETTING}`")
+            }
+        }
+    }
+}
+
+/// Names of purposes are plain words.
+fn listed(purposes: &[String]) -> String {
+    let quoted: Vec<String> = purposes.iter().map(|purpose| format!("`{purpose}`")).collect();
+    quoted.join(" or ")
 }
 
 impl fmt::Display for ExpressionFault {

@@ -1,6 +1,12 @@
 //! A gateway over the mesh of the tests, and clients of it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use arrow::record_batch::RecordBatch;
 use arrow_flight::{
@@ -47,6 +53,8 @@ pub(crate) struct Bench {
     pub(crate) hr: FakeNode,
     pub(crate) audit: PathBuf,
     pub(crate) channel: Channel,
+    /// What the gateway's clock reads, microseconds since the epoch.
+    pub(crate) now: Arc<AtomicI64>,
     sales_connection: Arc<NodeConnection>,
     _folder: TempDir,
 }
@@ -59,7 +67,8 @@ impl Bench {
     pub(crate) async fn with_limits(limits: Limits) -> Self {
         let folder = TempDir::new().unwrap();
         let audit = folder.path().join("audit.jsonl");
-        let gateway = Arc::new(gateway(folder.path(), &audit, limits));
+        let now = Arc::new(AtomicI64::new(START * 1_000_000));
+        let gateway = Arc::new(gateway(folder.path(), &audit, limits, Arc::clone(&now)));
         let (sales, sales_channel) = FakeNode::start("sales").await;
         let (hr, hr_channel) = FakeNode::start("hr").await;
         let sales_connection = Arc::new(NodeConnection::over(sales_channel));
@@ -67,7 +76,7 @@ impl Bench {
         describe(&gateway, larkfield::descriptor("sales", SALES_POLICY), &sales_connection);
         describe(&gateway, larkfield::descriptor("hr", HR_POLICY), &hr_connection);
         let channel = serve(Arc::clone(&gateway)).await;
-        Self { gateway, sales, hr, audit, channel, sales_connection, _folder: folder }
+        Self { gateway, sales, hr, audit, channel, now, sales_connection, _folder: folder }
     }
 
     /// The domain `sales` gets another policy.
@@ -151,6 +160,15 @@ pub(crate) fn auditor() -> String {
     token("dora", "auditor")
 }
 
+/// A fraud investigator who may choose these purposes.
+pub(crate) fn investigator(subject: &str, purposes: &[&str]) -> String {
+    FORGE.with_claims(|claims| {
+        claims["sub"] = json!(subject);
+        claims["realm_access"] = json!({ "roles": ["investigator"] });
+        claims["purposes"] = json!(purposes);
+    })
+}
+
 pub(crate) fn otto() -> String {
     token("otto", "nobody")
 }
@@ -161,7 +179,12 @@ fn describe(gateway: &Gateway, descriptor: v1::Descriptor, connection: &Arc<Node
     gateway.mesh.described(&domain, described, Arc::clone(connection));
 }
 
-fn gateway(folder: &std::path::Path, audit: &std::path::Path, limits: Limits) -> Gateway {
+fn gateway(
+    folder: &std::path::Path,
+    audit: &std::path::Path,
+    limits: Limits,
+    now: Arc<AtomicI64>,
+) -> Gateway {
     let jwks = folder.join("jwks.json");
     std::fs::write(&jwks, FORGE.jwks().to_string()).unwrap();
     let issuer = IssuerConfig {
@@ -176,7 +199,7 @@ fn gateway(folder: &std::path::Path, audit: &std::path::Path, limits: Limits) ->
         header_bytes: 8 << 10,
         stale_keys: std::time::Duration::from_secs(60),
     };
-    let clock = Clock::new(|| START * 1_000_000);
+    let clock = Clock::new(move || now.load(Ordering::Relaxed));
     let engine = Engine::new(EngineLimits::default()).unwrap();
     let mesh = larkfield::mesh();
     let sealing = [SealingKey { id: "test".to_owned(), key: Secret::new([7; 32]) }];

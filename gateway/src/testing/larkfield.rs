@@ -16,6 +16,9 @@ timezone: Europe/Berlin
 roles: { path: $.realm_access.roles }
 claims:
   regions: { path: $.regions, type: list<string> }
+purposes:
+  fraud: { title: Investigation of fraud. }
+  tax: { title: Tax audit. }
 "#;
 
 /// The tokens' default caller has the role `analyst` and the region DE.
@@ -41,6 +44,17 @@ grants:
     tables: [orders]
     columns: [order_id, region]
     rows: total > 100
+  - id: investigators
+    why: Margins are for investigations.
+    to: { roles: [investigator] }
+    purpose: fraud
+    tables: [orders]
+    columns: all
+  - id: investigators-look
+    why: Where to look.
+    to: { roles: [investigator] }
+    tables: [orders]
+    columns: [order_id, region]
 "#;
 
 pub(crate) const HR_POLICY: &str = r#"
@@ -50,6 +64,12 @@ grants:
   - id: auditors
     why: Auditors see everything.
     to: { roles: [auditor] }
+    tables: [people]
+    columns: all
+  - id: investigators
+    why: Who it was.
+    to: { roles: [investigator] }
+    purpose: fraud
     tables: [people]
     columns: all
 "#;

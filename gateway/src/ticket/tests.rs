@@ -1,6 +1,8 @@
 use super::*;
 use crate::config::Secret;
 
+const KINDS: [TicketKind; 4] =
+    [TicketKind::Statement, TicketKind::Metadata, TicketKind::Prepared, TicketKind::Session];
 const NOW: i64 = 1_795_000_000_000_000;
 
 fn key(id: &str, byte: u8) -> SealingKey {
@@ -19,6 +21,7 @@ fn ticket(kind: TicketKind) -> Ticket {
     Ticket {
         kind,
         content: b"select * from sales.orders".to_vec(),
+        purpose: Some("audit".to_owned()),
         instant: NOW - 5,
         schema: Some(Digest::of(b"schema")),
         expires_at: NOW + 1,
@@ -29,7 +32,7 @@ fn ticket(kind: TicketKind) -> Ticket {
 #[test]
 fn what_was_sealed_comes_back() {
     let sealer = sealer(&[key("2026-11", 1)]);
-    for kind in [TicketKind::Statement, TicketKind::Metadata, TicketKind::Prepared] {
+    for kind in KINDS {
         for schema in [None, Some(Digest::of(b"schema"))] {
             let ticket = Ticket { schema, ..ticket(kind) };
             let sealed = sealer.seal(&ticket, &anna()).unwrap();
@@ -113,10 +116,9 @@ fn keys_of_replicas_and_before() {
 #[test]
 fn a121_a_handle_is_never_a_ticket() {
     let sealer = sealer(&[key("2026-11", 1)]);
-    let kinds = [TicketKind::Statement, TicketKind::Metadata, TicketKind::Prepared];
-    for sealed_as in kinds {
+    for sealed_as in KINDS {
         let sealed = sealer.seal(&ticket(sealed_as), &anna()).unwrap();
-        for opened_as in kinds {
+        for opened_as in KINDS {
             let opened = sealer.open(opened_as, &sealed, &anna(), NOW);
             assert_eq!(opened.is_ok(), opened_as == sealed_as, "{sealed_as:?} {opened_as:?}");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    DataType, Table,
+    DataType, PseudonymSpace, Table,
     document::{Constant, MaskSpec, Sql, TypeGroup, Where},
     expression::{
         self, DateUnit, Expr, Function, Literal, Number, Scope, integer_type, is_numeric, text_to_literal,
@@ -68,6 +68,7 @@ impl MaskCompiler<'_> {
                     self.problem(index, format!("the constant is not a value of type {data_type}"))
                 })
             }
+            MaskSpec::Pseudonym(space) => self.pseudonym(space, index, data_type),
             MaskSpec::Sql(sql) => self.sql(sql, index),
             MaskSpec::Own(name) => match self.own.get(name) {
                 Some(sql) => self.sql(sql, index),
@@ -91,6 +92,23 @@ impl MaskCompiler<'_> {
                 let problem = self.problem(index, format!("there is no mask for the type {data_type}"));
                 Err(problem.with_hint(format!("add `{}: ..` or `other: nullify`", group.name())))
             }
+        }
+    }
+
+    /// Pseudonyms of numbers have 63 bits: fewer would not tell persons apart.
+    fn pseudonym(&self, space: &PseudonymSpace, index: usize, data_type: &DataType) -> Result<Expr, Problem> {
+        match data_type {
+            DataType::Text | DataType::Int64 | DataType::UInt64 => {
+                Ok(self.call(Function::Pseudonym(space.clone()), index))
+            }
+            narrow if TypeGroup::of(narrow) == TypeGroup::Integer => {
+                let problem = self
+                    .problem(index, format!("pseudonyms of integers have 64 bits, the column is {narrow}"));
+                Err(problem.with_hint(
+                    "declare the column as a 64-bit integer in its contract, or give another mask for it",
+                ))
+            }
+            _ => Err(self.wrong_type(index, "text")),
         }
     }
 

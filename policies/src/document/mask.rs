@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{Keys, Sql};
+use super::{Keys, Sql, Vocabulary};
 use crate::{
+    PseudonymSpace,
     data_type::DataType,
     expression::DateUnit,
     yaml::{Node, Reader, UnknownKeys, Value, nearest_hint},
@@ -25,6 +26,8 @@ pub(crate) enum MaskSpec {
     /// Rounded to so many decimal places, before the point if negative.
     Round(i8),
     Constant(Constant),
+    /// A keyed hash in a space of mesh.yaml.
+    Pseudonym(PseudonymSpace),
     Sql(Sql),
     /// One of the owner's own.
     Own(String),
@@ -65,7 +68,7 @@ const GROUPS: [(&str, TypeGroup); 9] = [
     ("other", TypeGroup::Other),
 ];
 
-const FORMS: [&str; 11] = [
+const FORMS: [&str; 12] = [
     "redact",
     "nullify",
     "last",
@@ -77,8 +80,8 @@ const FORMS: [&str; 11] = [
     "bucket",
     "round",
     "constant",
+    "pseudonym",
 ];
-const LATER: [&str; 1] = ["pseudonym"];
 
 /// Widest bucket, and most places that are rounded.
 const WIDEST_BUCKET: u64 = 1_000_000_000_000_000_000;
@@ -113,8 +116,8 @@ impl TypeGroup {
 }
 
 impl MaskSpec {
-    /// Reads a mask; `own` are the names of the owner's own masks.
-    pub(crate) fn read(reader: &mut Reader<'_, '_>, node: &Node, own: &[String]) -> Option<Self> {
+    /// Reads a mask. The words are the mesh's spaces and the owner's own masks.
+    pub(crate) fn read(reader: &mut Reader<'_, '_>, node: &Node, words: &Vocabulary) -> Option<Self> {
         match &node.value {
             _ if node.is_null() => {
                 let hint = "write `nullify` for SQL's NULL".to_owned();
@@ -127,7 +130,7 @@ impl MaskSpec {
                     reader.error(node.line, "a `#` cuts the mask off", Some(hint));
                     return None;
                 }
-                match Self::parse(text, own) {
+                match Self::parse(text, words) {
                     Ok(mask) => Some(mask),
                     Err((message, hint)) => {
                         reader.error(node.line, message, hint);
@@ -138,7 +141,7 @@ impl MaskSpec {
             Value::Mapping(entries) if entries.iter().any(|entry| entry.key == "sql") => {
                 Self::read_sql(reader, node)
             }
-            Value::Mapping(_) => Self::read_per_type(reader, node, own),
+            Value::Mapping(_) => Self::read_per_type(reader, node, words),
             Value::Sequence(_) => {
                 reader.error(node.line, "a mask is a name or a mapping, not a list", None);
                 None
@@ -162,7 +165,7 @@ impl MaskSpec {
         sql.map(Self::Sql)
     }
 
-    fn read_per_type(reader: &mut Reader<'_, '_>, node: &Node, own: &[String]) -> Option<Self> {
+    fn read_per_type(reader: &mut Reader<'_, '_>, node: &Node, words: &Vocabulary) -> Option<Self> {
         let mut masks = Vec::new();
         for entry in node.as_mapping().unwrap_or_default() {
             let Some((_, group)) = GROUPS.iter().find(|(name, _)| *name == entry.key) else {
@@ -174,12 +177,12 @@ impl MaskSpec {
                 reader.error(entry.key_line, "a mask per type cannot hold another one", None);
                 continue;
             }
-            masks.push((*group, Self::read(reader, &entry.value, own)?));
+            masks.push((*group, Self::read(reader, &entry.value, words)?));
         }
         Some(Self::PerType(masks))
     }
 
-    fn parse(text: &str, own: &[String]) -> Result<Self, (String, Option<String>)> {
+    fn parse(text: &str, words: &Vocabulary) -> Result<Self, (String, Option<String>)> {
         let text = text.trim();
         let (name, argument) = match text.split_once('(') {
             None => (text, None),
@@ -202,18 +205,18 @@ impl MaskSpec {
             ("bucket", Some(width)) => bucket(width),
             ("round", Some(places)) => round(places),
             ("constant", Some(value)) => constant(value).map(Self::Constant),
-            (name, None) if own.iter().any(|known| known == name) => Ok(Self::Own(name.to_owned())),
-            (name, _) if LATER.contains(&name) => {
-                Err((format!("the mask `{name}` is not supported yet"), None))
+            ("pseudonym", Some(space)) => pseudonym(space, words),
+            (name, None) if words.own_masks.iter().any(|known| known == name) => {
+                Ok(Self::Own(name.to_owned()))
             }
             (name, _) if FORMS.contains(&name) => Err((
                 format!("`{text}` is not how the mask `{name}` is written"),
                 Some(
-                    "write redact, nullify, year, month, day, email_domain, last(4), first(2), bucket(10), round(-3) or constant('x')".to_owned(),
+                    "write redact, nullify, year, month, day, email_domain, last(4), first(2), bucket(10), round(-3), pseudonym(space) or constant('x')".to_owned(),
                 ),
             )),
             (name, None) => {
-                let known = FORMS.iter().copied().chain(own.iter().map(String::as_str));
+                let known = FORMS.iter().copied().chain(words.own_masks.iter().map(String::as_str));
                 Err((format!("there is no mask `{name}`"), nearest_hint(name, known)))
             }
             (name, Some(_)) => Err((
@@ -225,7 +228,7 @@ impl MaskSpec {
 
     /// Names that own masks cannot take.
     pub(crate) fn is_reserved(name: &str) -> bool {
-        FORMS.contains(&name) || LATER.contains(&name)
+        FORMS.contains(&name)
     }
 }
 
@@ -243,6 +246,7 @@ impl fmt::Display for MaskSpec {
             Self::Round(places) => write!(f, "round({places})"),
             Self::Constant(Constant::Text(text)) => write!(f, "constant('{}')", text.replace('\'', "''")),
             Self::Constant(Constant::Bare(word)) => write!(f, "constant({word})"),
+            Self::Pseudonym(space) => write!(f, "pseudonym({})", space.name),
             Self::Sql(sql) => f.write_str(&sql.text),
             Self::Own(name) => f.write_str(name),
             Self::PerType(masks) => {
@@ -275,6 +279,14 @@ fn round(places: &str) -> Result<MaskSpec, (String, Option<String>)> {
     parsed.map(MaskSpec::Round).ok_or_else(|| {
         let message = format!("`round({places})` needs a whole number from -{MOST_PLACES} to {MOST_PLACES}");
         (message, Some("write round(-3) for thousands".to_owned()))
+    })
+}
+
+fn pseudonym(space: &str, words: &Vocabulary) -> Result<MaskSpec, (String, Option<String>)> {
+    let known = words.pseudonyms.iter().find(|known| known.name == space);
+    known.cloned().map(MaskSpec::Pseudonym).ok_or_else(|| {
+        let names = words.pseudonyms.iter().map(|known| known.name.as_str());
+        (format!("mesh.yaml declares no pseudonyms `{space}`"), nearest_hint(space, names))
     })
 }
 

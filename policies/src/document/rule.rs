@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{Keys, MaskSpec, Pattern, Sql};
-use crate::Table;
-use crate::yaml::{Node, Reader, UnknownKeys, nearest_hint};
+use crate::{
+    PseudonymSpace, Table,
+    names::{ID_HINT, is_id},
+    yaml::{Node, Reader, UnknownKeys, nearest_hint},
+};
 
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +116,7 @@ pub(crate) struct Vocabulary {
     pub(crate) classifications: Option<Vec<String>>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) purposes: Vec<String>,
+    pub(crate) pseudonyms: Vec<PseudonymSpace>,
     pub(crate) own_masks: Vec<String>,
 }
 
@@ -217,7 +221,7 @@ fn read_action(reader: &mut Reader<'_, '_>, words: &Vocabulary) -> Option<Action
         },
         "mask" => {
             let node = reader.node("mask")?;
-            let mask = MaskSpec::read(reader, node, &words.own_masks);
+            let mask = MaskSpec::read(reader, node, words);
             Some(Action::Mask(columns?, mask?))
         }
         "hide" => reader.flag("hide").then_some(Action::Hide(columns?)),
@@ -247,11 +251,9 @@ fn read_unless(file: &str, reader: &mut Reader<'_, '_>, words: &Vocabulary) -> V
 
 fn read_id(reader: &mut Reader<'_, '_>) -> Option<String> {
     let id = reader.required_text("id")?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if id.len() > 100 || !id.starts_with(|c: char| c.is_ascii_alphanumeric()) || !id.chars().all(allowed) {
+    if !is_id(&id) {
         let line = reader.line_of("id");
-        let hint = "use at most 100 letters, digits, `-`, `_`, `.`".to_owned();
-        reader.error(line, format!("`{id}` is not an id"), Some(hint));
+        reader.error(line, format!("`{id}` is not an id"), Some(ID_HINT.to_owned()));
         return None;
     }
     Some(id)
@@ -396,7 +398,7 @@ fn read_masks(reader: &mut Reader<'_, '_>, words: &Vocabulary) -> Vec<(Pattern, 
     };
     let mut masks = Vec::with_capacity(entries.len());
     for entry in entries {
-        if let Some(mask) = MaskSpec::read(reader, &entry.value, &words.own_masks) {
+        if let Some(mask) = MaskSpec::read(reader, &entry.value, words) {
             masks.push((Pattern { text: entry.key.clone(), line: entry.key_line }, mask));
         }
     }

@@ -1,7 +1,7 @@
 //! The syntax tree. It is complete and typed: the engine lowers it without
 //! looking anything up and without a cast of its own making.
 
-use crate::DataType;
+use crate::{DataType, PseudonymSpace};
 
 /// An expression with its type.
 #[derive(Debug, Clone, PartialEq)]
@@ -304,6 +304,9 @@ pub enum Function {
     /// `round(n)`: to n decimal places, halves away from zero; NULL where the
     /// type does not hold the result.
     Round(i8),
+    /// `pseudonym(space)` of a text or a 64-bit integer; keeps the type.
+    /// Computed by nodes, which have the keys.
+    Pseudonym(PseudonymSpace),
 }
 
 /// Calendar units.

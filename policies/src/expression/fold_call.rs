@@ -17,6 +17,8 @@ use crate::{
 pub(super) fn can_call(function: &Function, args: &[Expr]) -> bool {
     let no_float = args.iter().all(|arg| !is_float(&arg.data_type()));
     match function {
+        // Who decides has no keys.
+        Function::Pseudonym(_) => false,
         Function::DateTrunc(_) => args.iter().all(|arg| arg.data_type() == DataType::Date),
         _ => no_float,
     }

@@ -367,7 +367,8 @@ fn refused(name: &str) -> ExpressionError {
         return aggregate(name);
     }
     match name {
-        "pseudonym" => ExpressionError::new("pseudonyms are not supported yet"),
+        "pseudonym" => ExpressionError::new("pseudonyms are masks, not functions")
+            .hint("write `pseudonym(space)` as the mask itself"),
         "random" | "uuid" | "gen_random_uuid" => {
             ExpressionError::new(format!("`{name}` gives something else each time: not in a policy"))
         }

@@ -111,6 +111,7 @@ fn truth_of(text: &str) -> Option<bool> {
         ]
         .into(),
         purpose: Some("support".into()),
+        purposes: Default::default(),
     };
     // 2026-11-22T23:30:00Z: the 23rd in Berlin.
     let statement = Statement { instant: 1_795_390_200_000_000, zone: chrono_tz::Europe::Berlin };

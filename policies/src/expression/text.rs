@@ -139,6 +139,7 @@ fn call(f: &mut Formatter<'_>, function: &Function, args: &[Expr]) -> fmt::Resul
         Function::EmailDomain => "email_domain",
         Function::Bucket(_) => "bucket",
         Function::Round(_) => "round",
+        Function::Pseudonym(_) => "pseudonym",
     };
     write!(f, "{name}(")?;
     separated(f, args)?;
@@ -156,6 +157,7 @@ fn call(f: &mut Formatter<'_>, function: &Function, args: &[Expr]) -> fmt::Resul
         Function::AddDays(days) => write!(f, ", {days}")?,
         Function::Bucket(width) => write!(f, ", {width}")?,
         Function::Round(places) => write!(f, ", {places}")?,
+        Function::Pseudonym(space) => write!(f, ", {}, {}", Quoted(&space.name), space.scope)?,
         _ => {}
     }
     f.write_str(")")

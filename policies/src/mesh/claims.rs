@@ -38,7 +38,7 @@ pub(super) struct ClaimSource {
     path: Path,
 }
 
-/// Where role or group names lie, per issuer.
+/// Where names of roles, groups or purposes lie, per issuer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     entries: Vec<NamesEntry>,
@@ -138,6 +138,12 @@ impl ClaimSource {
 }
 
 impl Names {
+    /// The same place for every issuer.
+    pub(super) fn at(path: &str) -> Self {
+        let entry = Path::parse(path).map(|path| NamesEntry { issuer: None, path });
+        Self { entries: entry.into_iter().collect() }
+    }
+
     /// `{ path: .. }`, `{ issuer: .., path: .. }` or a list of those.
     pub(super) fn read(reader: &mut Reader<'_, '_>, key: &str) -> Self {
         let file = reader.file();

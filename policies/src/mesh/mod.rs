@@ -15,10 +15,11 @@ use serde_json::{Map, Value};
 use self::claims::{ClaimSource, Names};
 use self::pinned::PinnedTag;
 use crate::{
-    Digest, Principal, Table,
+    Digest, Principal, PseudonymScope, PseudonymSpace, Table,
     digest::DigestBuilder,
     document::{Keys, Matcher, Restriction, Vocabulary, read_readers, read_restrictions},
     expression::ClaimDefinition,
+    names::{ID_HINT, is_id},
     yaml::{self, Problem, Reader, UnknownKeys, nearest_hint},
 };
 
@@ -34,6 +35,7 @@ pub struct Mesh {
     pub(crate) readers: Option<Matcher>,
     roles: Names,
     groups: Names,
+    purposes: Names,
     sources: BTreeMap<String, ClaimSource>,
     pub(crate) claims: BTreeMap<String, ClaimDefinition>,
     pub(crate) words: Vocabulary,
@@ -64,14 +66,19 @@ impl Mesh {
         let readers = read_readers(&mut reader);
         let roles = Names::read(&mut reader, "roles");
         let groups = Names::read(&mut reader, "groups");
+        let purposes = match reader.has("token_purposes") {
+            true => Names::read(&mut reader, "token_purposes"),
+            false => Names::at("$.purposes"),
+        };
         let (sources, claims) = claims::read(&mut reader);
-        read_pseudonyms(&mut reader);
+        let pseudonyms = read_pseudonyms(&mut reader);
         let words = Vocabulary {
             classifications: reader
                 .has("classifications")
                 .then(|| reader.names("classifications").unwrap_or_default()),
             tags: reader.has("tags").then(|| described_names(&mut reader, "tags")),
             purposes: read_purposes(&mut reader),
+            pseudonyms,
             own_masks: Vec::new(),
         };
         let pinned = pinned::read(&mut reader, &words);
@@ -86,6 +93,7 @@ impl Mesh {
             readers,
             roles,
             groups,
+            purposes,
             sources,
             claims,
             words,
@@ -110,13 +118,15 @@ impl Mesh {
     }
 
     /// Who a verified token is, as this mesh maps its claims. What is missing,
-    /// of another type or too large is absent. The purpose is the session's to choose.
+    /// of another type or too large is absent. No purpose is chosen yet.
     pub fn principal(&self, issuer: &str, subject: &str, token: &Map<String, Value>) -> Principal {
         let claims = self
             .sources
             .iter()
             .filter_map(|(name, source)| Some((name.clone(), source.value(token, self.claims.get(name)?)?)))
             .collect();
+        let mut purposes = self.purposes.of(issuer, token);
+        purposes.retain(|purpose| self.words.purposes.contains(purpose));
         Principal {
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
@@ -124,6 +134,7 @@ impl Mesh {
             groups: self.groups.of(issuer, token),
             claims,
             purpose: None,
+            purposes,
         }
     }
 
@@ -156,17 +167,28 @@ fn read_time_zone(reader: &mut Reader<'_, '_>) -> Option<Tz> {
     zone
 }
 
-/// Checked for their form, so that the document does not have to change later.
-fn read_pseudonyms(reader: &mut Reader<'_, '_>) {
+/// Spaces of pseudonyms. Without a scope none of them leaves its domain.
+fn read_pseudonyms(reader: &mut Reader<'_, '_>) -> Vec<PseudonymSpace> {
     let file = reader.file();
+    let mut spaces = Vec::new();
     for entry in reader.entries("pseudonyms").unwrap_or_default() {
         let mut inner = Reader::new(file, &entry.value, reader.problems());
-        if let Some(scope) = inner.text("scope").filter(|scope| scope != "mesh" && scope != "domain") {
+        let scope = match inner.text("scope") {
+            Some(text) => PseudonymScope::by_name(&text),
+            None => Some(PseudonymScope::Domain),
+        };
+        if scope.is_none() {
             let line = inner.line_of("scope");
-            inner.error(line, format!("`{scope}` is not `domain` or `mesh`"), None);
+            inner.error(line, "`scope` is neither `domain` nor `mesh`", None);
+        }
+        if !is_id(&entry.key) {
+            let message = format!("`{}` cannot name a space of pseudonyms", entry.key);
+            inner.error(entry.key_line, message, Some(ID_HINT.to_owned()));
         }
         inner.finish(UnknownKeys::Error);
+        spaces.extend(scope.map(|scope| PseudonymSpace { name: entry.key.clone(), scope }));
     }
+    spaces
 }
 
 /// `[a, b]` or `{ a: what it means, b: .. }`.
@@ -184,6 +206,11 @@ fn read_purposes(reader: &mut Reader<'_, '_>) -> Vec<String> {
         let mut inner = Reader::new(file, &entry.value, reader.problems());
         inner.required_text("title");
         inner.text("approver");
+        // It travels in a header and in a cookie.
+        if !is_id(&entry.key) {
+            let message = format!("`{}` cannot name a purpose", entry.key);
+            inner.error(entry.key_line, message, Some(ID_HINT.to_owned()));
+        }
         inner.finish(UnknownKeys::Error);
         purposes.push(entry.key.clone());
     }

@@ -208,3 +208,41 @@ fn pinned_tags_are_read_and_checked() {
         assert_eq!(problems(&with(pinned)), [expected], "{pinned}");
     }
 }
+
+#[test]
+fn purposes_are_those_of_the_token_that_the_mesh_declares() {
+    let purposes = |text: &str, issuer: &str, token: serde_json::Value| {
+        let mesh = Mesh::load("mesh.yaml", text).unwrap().0;
+        mesh.principal(issuer, "felix", token.as_object().unwrap()).purposes.into_iter().collect::<Vec<_>>()
+    };
+    let both = json!({ "purposes": ["fraud-investigation", "marketing"], "p": ["fraud-investigation"] });
+    assert_eq!(purposes(MESH, "a", both.clone()), ["fraud-investigation"]);
+    for none in [json!({}), json!({ "purposes": "fraud-investigation" }), json!({ "purposes": ["x", 1] })] {
+        assert!(purposes(MESH, "a", none).is_empty());
+    }
+    // Where they lie can be said, for each issuer: then the usual place is not looked at.
+    let elsewhere = format!("{MESH}token_purposes: {{ issuer: a, path: $.p }}\n");
+    assert_eq!(purposes(&elsewhere, "a", both.clone()), ["fraud-investigation"]);
+    assert!(purposes(&elsewhere, "a", json!({ "purposes": ["fraud-investigation"] })).is_empty());
+    assert!(purposes(&elsewhere, "b", both).is_empty());
+}
+
+#[test]
+fn names_of_purposes_can_travel_in_a_header() {
+    for name in ["\"with space\"", "größe", "-x", "\"a\\nb\""] {
+        let found = problems(&format!("mesh: x\ntimezone: UTC\npurposes: {{ {name}: {{ title: x }} }}"));
+        assert!(found.len() == 1 && found[0].contains("cannot name a purpose"), "{found:?}");
+    }
+}
+
+#[test]
+fn only_what_the_token_names_can_be_chosen() {
+    let felix = principal(json!({ "purposes": ["fraud-investigation"] }));
+    let working = felix.clone().working_for(Some("fraud-investigation")).unwrap();
+    assert_eq!(working.purpose.as_deref(), Some("fraud-investigation"));
+    assert_eq!(working.working_for(None).unwrap().purpose, None);
+    for wrong in ["", "marketing", "Fraud-investigation", "fraud-investigation "] {
+        assert_eq!(felix.clone().working_for(Some(wrong)), Err(crate::NoSuchPurpose), "{wrong}");
+    }
+    assert!(principal(json!({})).working_for(Some("fraud-investigation")).is_err());
+}

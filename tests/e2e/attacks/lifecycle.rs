@@ -121,19 +121,6 @@ async fn a039_a041_preparing_tells_no_more_than_asking() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a042_the_information_schema_is_not_there() {
-    let mesh = fixture::leaks().start().await;
-    let mut auditor = mesh.client(&fixture::auditor()).await;
-    for table in ["tables", "columns", "views", "schemata", "routines", "parameters", "df_settings"] {
-        for schema in ["information_schema", "mesh.information_schema", "\"information_schema\""] {
-            let status = auditor.refused(&format!("select * from {schema}.{table}")).await;
-            assert_eq!(status.code(), tonic::Code::NotFound, "{schema}.{table}: {status:?}");
-        }
-    }
-    assert_eq!(auditor.rows("select subject from mesh.system.whoami").await.column(), ["ivy"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a061_the_same_text_by_two_callers_gives_each_their_own() {
     let mesh = fixture::leaks().start().await;
     let alice = mesh.client(&fixture::alice()).await;

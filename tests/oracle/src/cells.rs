@@ -135,6 +135,7 @@ impl Rule<'_> {
             ("nullify", _) => Value::Null,
             ("constant", _) => evaluate(argument, row, self.caller, None),
             (_, Value::Null) => Value::Null,
+            ("pseudonym", raw) => self.pseudonym(argument, raw),
             ("last", Value::Text(text)) => Value::Text(keep(text, argument, false)),
             ("first", Value::Text(text)) => Value::Text(keep(text, argument, true)),
             ("year" | "month" | "day", Value::Date(days)) => Value::Date(truncate(name, *days)),
@@ -144,6 +145,33 @@ impl Rule<'_> {
             other => panic!("the oracle does not know the mask {other:?}"),
         }
     }
+
+    /// HMAC-SHA256 under a key made for the space and its scope.
+    fn pseudonym(&self, space: &str, raw: &Value) -> Value {
+        let secret = &self.documents.pseudonym_keys[space];
+        let scope = match self.documents.mesh["pseudonyms"][space]["scope"].as_str() {
+            Some("mesh") => "mesh".to_owned(),
+            _ => format!("domain\0{}", self.table.domain),
+        };
+        let derived = hmac(secret, format!("meshgate-pseudonym-v1\0{space}\0{scope}").as_bytes());
+        match raw {
+            Value::Text(text) => {
+                let hash = hmac(&derived, &[b"text\0".as_slice(), text.as_bytes()].concat());
+                Value::Text(hash[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+            }
+            Value::Integer(number) => {
+                let hash = hmac(&derived, &[b"integer\0".as_slice(), &number.to_be_bytes()].concat());
+                let first = u64::from_be_bytes(hash[..8].try_into().expect("eight bytes"));
+                Value::Integer(i128::from(first & (u64::MAX >> 1)))
+            }
+            other => panic!("no pseudonym of {other:?}"),
+        }
+    }
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
+    sign(&Key::new(HMAC_SHA256, key), message).as_ref().to_vec()
 }
 
 /// Text keeps its length; what is not shown becomes `*`; short texts are not shown at all.

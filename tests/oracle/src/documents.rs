@@ -1,6 +1,10 @@
 //! Contracts and policy documents, read straight from the files as plain JSON trees.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value as Json};
@@ -15,6 +19,8 @@ pub struct Documents {
     /// The owner's masks by name.
     pub masks: Json,
     pub tables: Vec<Table>,
+    /// The node's key of each space of pseudonyms.
+    pub pseudonym_keys: BTreeMap<String, Vec<u8>>,
 }
 
 /// A table of a contract.
@@ -41,7 +47,8 @@ pub struct Column {
 }
 
 impl Documents {
-    /// Reads mesh.yaml, the contracts and the policies of one domain.
+    /// Reads mesh.yaml, the contracts and the policies of one domain, and the
+    /// keys of its node.yaml if that lies beside the policies.
     pub fn read(domain: &str, mesh: &Path, contracts: &Path, policies: &Path) -> Self {
         let mesh = yaml(&std::fs::read_to_string(mesh).expect("mesh.yaml"));
         let mut documents = Self {
@@ -50,6 +57,7 @@ impl Documents {
             grants: Vec::new(),
             masks: Json::Object(Map::new()),
             tables: Vec::new(),
+            pseudonym_keys: policies.parent().map(pseudonym_keys).unwrap_or_default(),
         };
         for text in files(policies) {
             let file = yaml(&text);
@@ -69,6 +77,19 @@ impl Documents {
     pub fn table(&self, name: &str) -> &Table {
         self.tables.iter().find(|table| table.name == name).unwrap_or_else(|| panic!("no contract of {name}"))
     }
+}
+
+fn pseudonym_keys(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let Ok(written) = std::fs::read_to_string(folder.join("node.yaml")) else { return BTreeMap::new() };
+    let node = yaml(&written);
+    let key = |space: &Json| {
+        let written = text(&space["keys"][0]["key"]);
+        let file = written.trim_start_matches("${file:").trim_end_matches('}');
+        let key = std::fs::read_to_string(folder.join(file)).expect("the key's file");
+        STANDARD.decode(key.trim()).expect("base64")
+    };
+    let spaces = node["pseudonyms"].as_object().into_iter().flatten();
+    spaces.map(|(name, space)| (name.clone(), key(space))).collect()
 }
 
 fn tables(domain: &str, contract: &Json, folder: &Path) -> Vec<Table> {

@@ -21,10 +21,12 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         Field::new("groups", text_list(), false),
         Field::new("claims", DataType::Utf8, false),
         Field::new("purpose", DataType::Utf8, true),
+        Field::new("purposes", text_list(), false),
     ]))
 });
 
-/// `claims` is a JSON object.
+/// `claims` is a JSON object; `purpose` is the one that was chosen, `purposes`
+/// are those that can be.
 pub(super) fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
@@ -40,6 +42,7 @@ pub(super) fn rows(catalog: &PrincipalCatalog) -> Result<RecordBatch, ArrowError
         texts([principal.groups.iter()]),
         text(&claims(principal)),
         Arc::new(StringArray::from(vec![principal.purpose.clone()])) as ArrayRef,
+        texts([principal.purposes.iter()]),
     ];
     RecordBatch::try_new(schema(), columns)
 }

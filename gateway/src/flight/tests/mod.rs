@@ -3,5 +3,6 @@ mod delivery;
 mod explain;
 mod metadata;
 mod refusals;
+mod sessions;
 mod show;
 mod statements;

@@ -60,7 +60,7 @@ async fn a049_columns_are_the_visible_ones() {
     assert_eq!(lines(&bench, &anna(), "show columns from sales.orders").await, shown);
     assert_eq!(lines(&bench, &anna(), "show columns from sales.orders like '%o%'").await, shown[..3]);
     assert_eq!(lines(&bench, &auditor(), "describe sales.orders").await.len(), 5);
-    assert_eq!(lines(&bench, &otto(), "describe system.whoami").await.len(), 6);
+    assert_eq!(lines(&bench, &otto(), "describe system.whoami").await.len(), 7);
     assert_eq!(lines(&bench, &otto(), "show columns from information_schema.schemata").await.len(), 3);
 }
 

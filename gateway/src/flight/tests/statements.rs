@@ -84,6 +84,17 @@ async fn the_notice_names_the_query_of_the_result() {
     assert_eq!(notice["policies"]["masked_columns"], 1);
     let ticket = info.endpoint[0].ticket.clone().unwrap();
     let response = bench.client().do_get(with_token(ticket, &anna())).await.unwrap();
+    let header = |metadata: &tonic::metadata::MetadataMap| -> Value {
+        serde_json::from_slice(metadata.get("meshgate-notice").unwrap().as_bytes()).unwrap()
+    };
+    assert_eq!(header(response.metadata()), notice);
+    let plain = with_token(statement("select order_id from sales.orders"), &anna());
+    let planned = bench.client().get_flight_info(plain).await.unwrap();
+    let policies = header(planned.metadata())["policies"].take();
+    assert_eq!(policies, serde_json::json!({ "row_rules": 1, "masked_columns": 0 }));
+    // What reads no table has nothing to tell, and says so.
+    let planned = bench.client().get_flight_info(with_token(statement("select 1"), &anna())).await.unwrap();
+    assert_eq!(header(planned.metadata())["policies"]["row_rules"], 0);
     assert_eq!(response.metadata().get("x-query-id").unwrap().to_str().unwrap(), notice["query_id"]);
 }
 

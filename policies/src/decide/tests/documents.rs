@@ -142,8 +142,24 @@ fn what_is_required_and_what_goes_together() {
             "needs a number from 1 to 1000",
         ),
         (
-            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: pseudonym(person) } }",
-            "not supported yet",
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: pseudonym(persn) } }",
+            "declares no pseudonyms `persn`; did you mean `person`?",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: pseudonym } }",
+            "is not how the mask `pseudonym` is written",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { fresh: pseudonym(person) } }",
+            "have 64 bits, the column is int32; declare the column as a 64-bit integer",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { day: pseudonym(person) } }",
+            "this mask is for the type text, the column is date",
+        ),
+        (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: { sql: \"pseudonym('person', value)\" } } }",
+            "write `pseudonym(space)` as the mask itself",
         ),
         (
             "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { \"c*\": redact, \"*d\": redact } }",

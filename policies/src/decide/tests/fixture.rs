@@ -17,6 +17,7 @@ claims:
 classifications: [public, internal, confidential, restricted]
 tags: { pii: Identifies a person., pci: Payment cards. }
 purposes: { fraud: { title: Investigation of fraud } }
+pseudonyms: { person: { scope: mesh }, order: {} }
 "#;
 
 /// 2026-11-22T23:30:00Z: the 23rd in Berlin.

@@ -253,6 +253,34 @@ fn masks_of_all_forms() {
     assert_eq!(shown("total", "{ number: constant(0), other: nullify }"), "0:decimal(12,2)");
     assert_eq!(shown("day", "{ text: redact, date: year, other: nullify }"), "date_trunc(\"day\", year)");
     assert_eq!(shown("id", "{ text: redact, date: year, other: nullify }"), "null:int64");
+    assert_eq!(shown("card", "pseudonym(person)"), "pseudonym(\"card\", 'person', mesh)");
+    assert_eq!(shown("id", "pseudonym(order)"), "pseudonym(\"id\", 'order', domain)");
+    assert_eq!(shown("id", "{ integer: pseudonym(person) }"), "pseudonym(\"id\", 'person', mesh)");
+}
+
+#[test]
+fn a032_spaces_of_pseudonyms_are_in_the_digest_and_known_to_the_node() {
+    let with = |scope: &str| {
+        let mut fixture = grants(&[ALL]).operator(
+            "  - { id: keys, columns: { tags: [pci] }, mask: { text: pseudonym(person), other: nullify } }",
+        );
+        fixture.mesh =
+            fixture.mesh.replace("person: { scope: mesh }", &format!("person: {{ scope: {scope} }}"));
+        fixture
+    };
+    let digest = |fixture: &Fixture| match fixture.decide() {
+        Decision::Visible(decision) => decision.digest,
+        Decision::Absent { .. } => panic!("visible"),
+    };
+    assert_ne!(digest(&with("mesh")), digest(&with("domain")));
+    let spaces: Vec<String> = with("domain")
+        .policy()
+        .pseudonym_spaces()
+        .iter()
+        .map(|space| format!("{} {}", space.name, space.scope))
+        .collect();
+    assert_eq!(spaces, ["person domain"]);
+    assert!(grants(&[ALL]).policy().pseudonym_spaces().is_empty());
 }
 
 #[test]
@@ -641,7 +669,7 @@ fn operators_restrictions_name_tables_of_domains() {
     let typo = grants(&[ALL]).operator("  - { id: op, tables: [sales.ordrs], columns: [card], hide: true }");
     assert_eq!(
         typo.problems(),
-        ["mesh.yaml:15: there is no table `ordrs` in the domain `sales`; did you mean `orders`?"]
+        ["mesh.yaml:16: there is no table `ordrs` in the domain `sales`; did you mean `orders`?"]
     );
 }
 
@@ -712,8 +740,8 @@ fn a_tag_that_the_operator_pins_is_there_whatever_the_contract_says() {
     assert_eq!(
         masked("pinned_tags: { pii: [sales.orders.crad, sales.forecast.x, web.clicks.ip] }").warnings(),
         [
-            "mesh.yaml:16: warning: the tag `pii` is pinned to `sales.orders.crad`, which is not there",
-            "mesh.yaml:16: warning: the tag `pii` is pinned to `sales.forecast.x`, which is not there",
+            "mesh.yaml:17: warning: the tag `pii` is pinned to `sales.orders.crad`, which is not there",
+            "mesh.yaml:17: warning: the tag `pii` is pinned to `sales.forecast.x`, which is not there",
         ]
     );
     // Grants that leave the tag out leave the column out.
