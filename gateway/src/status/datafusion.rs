@@ -67,8 +67,11 @@ fn from_external(source: &ExternalError, phase: Phase, depth: usize) -> GatewayE
         from_datafusion(error, phase, depth)
     } else if let Some(error) = source.downcast_ref::<ArrowError>() {
         from_arrow(error, phase, depth)
+    } else if source.is::<regex::Error>() {
+        // A pattern can be a value.
+        GatewayError::Expression(ExpressionFault::Other(None))
     } else {
-        GatewayError::Internal(source.to_string())
+        GatewayError::Engine(source.to_string())
     }
 }
 
@@ -99,7 +102,7 @@ fn from_arrow_leaf(error: &ArrowError) -> GatewayError {
         | ArrowError::NotYetImplemented(_)
         | ArrowError::OffsetOverflowError(_) => ExpressionFault::Other(None),
         ArrowError::MemoryError(_) => return GatewayError::Limit(Limit::QueryMemory),
-        other => return GatewayError::Internal(other.to_string()),
+        other => return GatewayError::Engine(other.to_string()),
     };
     GatewayError::Expression(fault)
 }
@@ -118,7 +121,7 @@ fn from_leaf(error: &DataFusionError, phase: Phase) -> GatewayError {
             // What DataFusion says of an unknown function if it has nothing to suggest.
             GatewayError::UnknownFunction(ShownName::new(""))
         }
-        other => GatewayError::Internal(other.to_string()),
+        other => GatewayError::Engine(other.to_string()),
     }
 }
 

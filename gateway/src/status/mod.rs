@@ -82,6 +82,8 @@ pub(crate) enum GatewayError {
     AuditUnwritable(AuditError),
     /// A mistake of ours. The text is for the log.
     Internal(String),
+    /// An error of the engine that is not known here. Its text may quote cells: it is for the debug log.
+    Engine(String),
 }
 
 /// What does not fit in a statement, beyond names.
@@ -189,13 +191,17 @@ impl GatewayError {
             Self::Cancelled => (Code::Cancelled, "cancelled"),
             Self::Stopping => (Code::Unavailable, "stopping"),
             Self::AuditUnwritable(_) => (Code::Unavailable, "audit_unwritable"),
-            Self::Internal(_) => (Code::Internal, "internal"),
+            Self::Internal(_) | Self::Engine(_) => (Code::Internal, "internal"),
         }
     }
 
     fn log(&self, query_id: &str, class: &'static str) {
         match self {
             Self::Internal(detail) => tracing::error!(query_id, class, detail, "request failed"),
+            Self::Engine(detail) => {
+                tracing::error!(query_id, class, "request failed: the debug log has the engine's text");
+                tracing::debug!(query_id, detail, "error of the engine");
+            }
             Self::AuditUnwritable(error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
                 tracing::error!(query_id, class, %error, cause, "request failed");
@@ -282,7 +288,7 @@ impl fmt::Display for GatewayError {
             Self::AuditUnwritable(_) => {
                 f.write_str("the query was refused because it cannot be recorded: ask the mesh's operator")
             }
-            Self::Internal(_) => {
+            Self::Internal(_) | Self::Engine(_) => {
                 f.write_str("the gateway made a mistake: report it to the mesh's operator and name the query")
             }
         }
