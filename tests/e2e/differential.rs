@@ -5,7 +5,7 @@
 //! difference is reported with the seed of its world, which alone shows it again.
 //! `MESHGATE_DIFFERENTIAL_SQL` asks one statement instead of the random ones.
 
-mod answer;
+pub(crate) mod answer;
 mod policy;
 mod predicate;
 mod query;

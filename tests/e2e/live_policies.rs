@@ -13,7 +13,7 @@ async fn sees(client: &mut Client, sql: &str) -> Option<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a059_a_change_takes_effect_and_a_broken_file_changes_nothing() {
+async fn a064_a_change_takes_effect_and_a_broken_file_changes_nothing() {
     let mesh = fixture::leaks().start().await;
     let file = mesh.path("sales/policies/sales.yaml");
     let original = std::fs::read_to_string(&file).unwrap();

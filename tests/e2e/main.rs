@@ -9,15 +9,15 @@
     reason = "tests stop at the first thing that is not as it must be"
 )]
 
-mod attacks;
+mod catalogue;
 mod commands;
 mod demo;
 mod differential;
 mod faults;
 mod large_results;
-mod leaks;
 mod live_policies;
 mod object_store;
+mod plain_engine;
 mod pseudonyms;
 mod purposes;
 mod python_clients;

@@ -25,7 +25,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // The oracle of the tests shares nothing with what it judges.
     ("meshgate-oracle", &[]),
-    ("meshgate-tests", &["meshgate-domain-node", "meshgate-gateway", "meshgate-oracle"]),
+    (
+        "meshgate-tests",
+        &[
+            "meshgate-domain-node",
+            "meshgate-engine",
+            "meshgate-gateway",
+            "meshgate-oracle",
+            "meshgate-policies",
+            "meshgate-proto",
+        ],
+    ),
 ];
 
 /// What `policies` must not use: it has no I/O, no runtime, no engine.

@@ -5,8 +5,13 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::sql::{Any, CommandStatementQuery, ProstMessageExt};
-use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, Ticket};
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+    ActionCreatePreparedStatementResult, Any, CommandPreparedStatementQuery, CommandStatementQuery,
+    ProstMessageExt,
+};
+use arrow_flight::{Action, FlightData, FlightDescriptor, FlightInfo, Ticket};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use prost::Message;
 use tonic::metadata::MetadataValue;
@@ -59,9 +64,36 @@ impl Client {
         &mut self.flight
     }
 
+    /// What a descriptor would give.
+    pub async fn info(&mut self, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+        Ok(self.flight.get_flight_info(descriptor).await?.into_inner())
+    }
+
     /// Plans `sql`.
     pub async fn plan(&mut self, sql: &str) -> Result<FlightInfo, Status> {
-        Ok(self.flight.get_flight_info(statement(sql)).await?.into_inner())
+        self.info(statement(sql)).await
+    }
+
+    /// The results of an action.
+    pub async fn act(&mut self, name: &str, body: impl Into<Bytes>) -> Result<Vec<Bytes>, Status> {
+        let results = self.flight.do_action(Action::new(name, body)).await?.into_inner();
+        results.map_ok(|result| result.body).try_collect().await
+    }
+
+    /// Prepares `sql` and gives its handle.
+    pub async fn prepare(&mut self, sql: &str) -> Result<Bytes, Status> {
+        let request = ActionCreatePreparedStatementRequest { query: sql.to_owned(), transaction_id: None };
+        let results = self.act("CreatePreparedStatement", request.as_any().encode_to_vec()).await?;
+        let any = Any::decode(results[0].clone()).expect("a packed message");
+        let result: ActionCreatePreparedStatementResult =
+            any.unpack().expect("a message").expect("a prepared statement");
+        Ok(result.prepared_statement_handle)
+    }
+
+    /// Closes a prepared statement; gives the results of that.
+    pub async fn close(&mut self, handle: Bytes) -> Result<Vec<Bytes>, Status> {
+        let request = ActionClosePreparedStatementRequest { prepared_statement_handle: handle };
+        self.act("ClosePreparedStatement", request.as_any().encode_to_vec()).await
     }
 
     /// The raw messages of a planned result.
@@ -108,6 +140,17 @@ pub fn statement(sql: &str) -> FlightDescriptor {
     let any = Any::pack(&command).expect("a command");
     debug_assert_eq!(any.type_url, command.as_any().type_url);
     FlightDescriptor::new_cmd(any.encode_to_vec())
+}
+
+/// The descriptor that runs a prepared statement.
+pub fn execution(handle: Bytes) -> FlightDescriptor {
+    let command = CommandPreparedStatementQuery { prepared_statement_handle: handle };
+    FlightDescriptor::new_cmd(command.as_any().encode_to_vec())
+}
+
+/// The ticket of the only endpoint.
+pub fn ticket(info: &FlightInfo) -> Ticket {
+    info.endpoint[0].ticket.clone().expect("a ticket")
 }
 
 /// Column names of a promised schema.

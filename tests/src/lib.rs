@@ -14,6 +14,7 @@
 pub mod client;
 pub mod demo;
 pub mod fixture;
+pub mod logs;
 pub mod mesh;
 pub mod object_store;
 pub mod process;

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::Client;
 use crate::token::{AUDIENCE, Forge, ISSUER};
-use crate::{eventually_async, process};
+use crate::{eventually_async, logs, process};
 
 /// What a mesh is made of: `files` by path below the mesh's folder. A domain's
 /// files lie below its name: `sales/products/orders.odcs.yaml`.
@@ -88,11 +88,7 @@ impl Mesh {
     async fn start(plan: MeshPlan) -> Self {
         // Whoever was first has installed the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        // Shown for tests that fail; RUST_LOG says what.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
+        logs::start();
         let directory = tempfile::tempdir().expect("a folder");
         let root = directory.path();
         create_keys(root, &plan.domains);
@@ -182,15 +178,22 @@ impl Mesh {
     }
 }
 
-/// Status of a GET request.
+/// Status of a GET request; 0 if nobody listens.
 pub async fn http_status(address: SocketAddr, path: &str) -> u16 {
+    http_get(address, path).await.0
+}
+
+/// Status and body of a GET request; 0 if nobody listens.
+pub async fn http_get(address: SocketAddr, path: &str) -> (u16, String) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { return 0 };
+    let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else { return (0, String::new()) };
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");
-    answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok());
+    (status.expect("a status"), body.to_owned())
 }
 
 fn create_keys(root: &Path, domains: &[String]) {

@@ -1,6 +1,8 @@
 //! Results as text: one form for all comparisons.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::util::display::array_value_to_string;
 use meshgate_oracle::value;
 
 /// A result: column names, and cells as text (NULL is `None`).
@@ -33,6 +35,22 @@ impl Rendered {
 
 fn rows(batch: &RecordBatch) -> Vec<Vec<Option<String>>> {
     (0..batch.num_rows())
-        .map(|row| batch.columns().iter().map(|column| value(column.as_ref(), row).render()).collect())
+        .map(|row| batch.columns().iter().map(|column| cell(column.as_ref(), row)).collect())
         .collect()
+}
+
+fn cell(array: &dyn Array, row: usize) -> Option<String> {
+    let is_a_contracts = match array.data_type() {
+        DataType::Null => return None,
+        DataType::Boolean | DataType::Float64 | DataType::Date32 | DataType::Decimal128(..) => true,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => true,
+        other => other.is_integer(),
+    };
+    if is_a_contracts {
+        value(array, row).render()
+    } else {
+        // Of expressions only, or nested: as the engine shows it.
+        array.is_valid(row).then(|| array_value_to_string(array, row).expect("a cell"))
+    }
 }

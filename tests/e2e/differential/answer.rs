@@ -27,12 +27,23 @@ impl Answer {
     pub(crate) async fn of_mesh(client: &mut Client, sql: &str) -> Self {
         let info = match client.plan(sql).await {
             Ok(info) => info,
-            Err(status) => return failure(&status),
+            Err(status) => return Self::of_status(&status),
         };
         let schema = info.clone().try_decode_schema().unwrap();
         match client.batches(&info).await {
             Ok(batches) => Self::rows(&schema, &batches),
-            Err(status) => failure(&status),
+            Err(status) => Self::of_status(&status),
+        }
+    }
+
+    /// An error of the mesh.
+    pub(crate) fn of_status(status: &Status) -> Self {
+        let text = format!("{:?}: {}", status.code(), status.message());
+        match status.code() {
+            Code::NotFound => Self::Refused(text),
+            Code::InvalidArgument if EXPRESSION.iter().any(|part| text.contains(part)) => Self::Failed(text),
+            Code::InvalidArgument => Self::Refused(text),
+            _ => Self::Broken(text),
         }
     }
 
@@ -91,20 +102,11 @@ fn plain(data_type: &str) -> String {
 }
 
 /// How the gateway tells of an expression that failed: its sentences, see its `status`.
-const EXPRESSION: [&str; 5] = [
+const EXPRESSION: [&str; 6] = [
     "division by zero",
+    "gave more than one row",
     "a number is too large",
     "a value cannot be",
     "an expression failed",
     " failed on a value",
 ];
-
-fn failure(status: &Status) -> Answer {
-    let text = format!("{:?}: {}", status.code(), status.message());
-    match status.code() {
-        Code::NotFound => Answer::Refused(text),
-        Code::InvalidArgument if EXPRESSION.iter().any(|part| text.contains(part)) => Answer::Failed(text),
-        Code::InvalidArgument => Answer::Refused(text),
-        _ => Answer::Broken(text),
-    }
-}
