@@ -468,3 +468,166 @@ fn a117_all_domains_of_a_statement_have_one_instant_and_one_day() {
         case.check(days[0] != days[1], "the zone counts");
     });
 }
+
+/// One more table in the domain `d`.
+fn with_table(plan: MeshPlan, name: &str, columns: &[(&str, &str)], rows: &str) -> MeshPlan {
+    let header: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
+    let contract = contract("d", name, Format::Csv, &properties(columns));
+    plan.file(&format!("d/products/{name}.odcs.yaml"), contract)
+        .file(&format!("d/data/{name}.csv"), format!("{}\n{rows}", header.join(",")))
+}
+
+#[test]
+fn a017_a_lookup_reads_what_the_caller_cannot() {
+    const POLICY: &str = "
+domain: d
+owner: o
+lookups:
+  mine: { of: entitlements, key: region, where: \"person = subject()\" }
+  chief: { of: entitlements, key: person, where: \"remark = 'SECRET-chief'\" }
+grants:
+  - { id: own, why: Own regions., to: { roles: [reader] }, tables: [t], columns: [id, region, card], rows: \"in_lookup('mine', region)\", masks: { card: { sql: \"case when in_lookup('chief', subject()) then value else '***' end\" } } }
+  - { id: orders-of-parcels, why: As seen., to: { roles: [reader] }, tables: [u], columns: all, rows: \"in_lookup('visible', t_id)\" }
+";
+    run(async |case| {
+        let columns = ["id", "region", "card"].map(|name| (name, "string"));
+        let rows = "1,DE,SECRET-1\n2,FR,SECRET-2\n3,IT,SECRET-3\n4,,SECRET-4\n";
+        let policy = POLICY.replace("grants:", "  visible: { of: t, key: id, as: caller }\ngrants:");
+        let plan = domain(MeshPlan::new(MESH, &["d"]), "d", &columns, rows, &policy);
+        let entitlements = "anna,DE,x\nanna,FR,SECRET-chief\nben,IT,SECRET-y\nben,,x\ncleo,XX,x\n";
+        let plan = with_table(
+            plan,
+            "entitlements",
+            &["person", "region", "remark"].map(|n| (n, "string")),
+            entitlements,
+        );
+        let plan = with_table(plan, "u", &[("id", "string"), ("t_id", "string")], "a,1\nb,2\nc,3\nd,4\ne,\n");
+        let mesh = plan.start().await;
+        for (person, regions, of_u) in [
+            ("anna", vec![row(&["1", "DE", "SECRET-1"]), row(&["2", "FR", "SECRET-2"])], "a b"),
+            ("ben", vec![row(&["3", "IT", "***"])], "c"),
+            ("cleo", vec![], ""),
+            ("dan", vec![], ""),
+        ] {
+            let mut client = mesh.client(&json!({ "sub": person, "roles": ["reader"] })).await;
+            case.equal(cells(&mut client, "select * from d.t order by id").await, regions, person);
+            case.equal(
+                client.rows("select id from d.u order by id").await.column().join(" "),
+                of_u.to_owned(),
+                person,
+            );
+            // Who is looked up in it gets no right to read it.
+            let told = |status: &tonic::Status, name: &str| {
+                meshgate_tests::client::answer(status).replace(name, "x")
+            };
+            let hidden = client.refused("select * from d.entitlements").await;
+            let missing = client.refused("select * from d.nothing").await;
+            case.equal(told(&hidden, "entitlements"), told(&missing, "nothing"), person);
+            let info = client.plan("select id, region from d.t").await.unwrap();
+            let messages = client.messages(meshgate_tests::client::ticket(&info)).await.unwrap();
+            case.check(!format!("{messages:?}").contains(MARKER), person);
+        }
+        let mut outsider = mesh.client(&json!({ "sub": "anna" })).await;
+        case.equal(outsider.refused("select * from d.t").await.code(), Code::NotFound, "no grant");
+        mesh.stop().await;
+    });
+}
+
+#[test]
+fn a018_a_policy_that_comes_back_to_itself_denies_its_domain() {
+    run(async |case| {
+        let uses = grant!("rows: \"in_lookup('a', id)\"");
+        let lookups = [
+            ("itself", "  a: { of: t, key: id, where: \"in_lookup('a', id)\" }"),
+            (
+                "each other",
+                "  a: { of: t, key: id, where: \"in_lookup('b', id)\" }\n  b: { of: t, key: id, where: \"in_lookup('a', id)\" }",
+            ),
+            ("its own table as the caller sees it", "  a: { of: t, key: id, as: caller }"),
+            (
+                "through another",
+                "  a: { of: t, key: id, where: \"in_lookup('b', id)\" }\n  b: { of: t, key: id, as: caller }",
+            ),
+            ("a table that is not there", "  a: { of: nothing, key: id }"),
+            ("a table of another domain", "  a: { of: fine.t, key: id }"),
+            ("a key of another type", "  a: { of: t, key: day }"),
+        ];
+        let rules: Vec<(&str, String)> =
+            lookups.iter().map(|(what, text)| (*what, format!("{uses}\nlookups:\n{text}"))).collect();
+        let rules: Vec<(&str, &str)> = rules.iter().map(|(what, rule)| (*what, rule.as_str())).collect();
+        assert_denied(case, &rules).await;
+        // Its own raw table is no circle.
+        let columns = [("id", "integer"), ("kind", "string")];
+        let policy = "domain: d\nowner: o\nlookups:\n  kinds: { of: t, key: kind, where: \"id = 1\" }\ngrants:\n  - { id: g, why: G., to: { everyone: true }, tables: [t], columns: all, rows: \"in_lookup('kinds', kind)\" }\n";
+        let plan = domain(MeshPlan::new(MESH, &["d"]), "d", &columns, "1,a\n2,b\n3,a\n", policy);
+        let mesh = plan.start().await;
+        let mut client = mesh.client(&json!({ "sub": "p" })).await;
+        let seen = ids(&mut client, "select id from d.t order by id").await;
+        case.equal(seen, Some(row(&["1", "3"])), "the twin");
+        mesh.stop().await;
+    });
+}
+
+#[test]
+fn a111_null_in_a_lookup_opens_nothing() {
+    /// Name of a role, its row predicate, and the ids of the rows for which it is TRUE.
+    const ROLES: [(&str, &str, &[&str]); 10] = [
+        ("in-null", "in_lookup('holes', v)", &["1"]),
+        ("not-in-null", "not in_lookup('holes', v)", &[]),
+        ("in-whole", "in_lookup('whole', v)", &["1"]),
+        ("not-in-whole", "not in_lookup('whole', v)", &["2"]),
+        ("in-empty", "in_lookup('empty', v)", &[]),
+        ("not-in-empty", "not in_lookup('empty', v)", &["1", "2"]),
+        ("null-or", "not in_lookup('holes', v) or id = 3", &["3"]),
+        ("null-and", "in_lookup('holes', v) and not in_lookup('whole', v)", &[]),
+        ("unknown", "in_lookup('holes', v) is null", &["2", "3"]),
+        ("not-claim", "not in_lookup('level', v)", &["2"]),
+    ];
+    run(async |case| {
+        let grants: String = ROLES
+            .iter()
+            .map(|(role, rows, _)| {
+                format!(
+                    "  - {{ id: {role}, why: R., to: {{ roles: [{role}] }}, tables: [t], columns: all, rows: \"{rows}\" }}\n"
+                )
+            })
+            .collect();
+        let policy = format!(
+            "domain: d\nowner: o\nlookups:
+  holes: {{ of: k, key: v, where: \"kind = 'n'\" }}
+  whole: {{ of: k, key: v, where: \"kind = 'w'\" }}
+  empty: {{ of: k, key: v, where: \"kind = 'nothing'\" }}
+  level: {{ of: k, key: v, where: \"kind = 'w' and v <= claim('level')\" }}
+grants:\n{grants}"
+        );
+        let columns = [("id", "integer"), ("v", "integer")];
+        let plan = domain(MeshPlan::new(MESH, &["d"]), "d", &columns, "1,1\n2,2\n3,\n", &policy);
+        let plan = with_table(plan, "k", &[("kind", "string"), ("v", "integer")], "n,1\nn,\nw,1\n,5\n");
+        let mesh = plan.start().await;
+        for (at, (role, rows, of_one)) in ROLES.iter().enumerate() {
+            // Alone, and with each other one.
+            for (other, _, of_other) in &ROLES[at..] {
+                let claims = json!({ "sub": "p", "roles": [role, other], "level": 7 });
+                let mut expected: Vec<String> =
+                    of_one.iter().chain(*of_other).map(ToString::to_string).collect();
+                expected.sort();
+                expected.dedup();
+                let seen = ids(&mut mesh.client(&claims).await, "select id from d.t order by id").await;
+                case.equal(seen, Some(expected), &format!("{role} ({rows}) and {other}"));
+            }
+        }
+        // Without the claim that the lookup reads, the grant does not apply.
+        let mut without = mesh.client(&json!({ "sub": "p", "roles": ["not-claim"] })).await;
+        case.equal(ids(&mut without, "select id from d.t").await, None, "no claim");
+        mesh.stop().await;
+        assert_denied(
+            case,
+            &[
+                ("NULL in a list", grant!("rows: \"n not in (1, null)\"")),
+                ("NOT IN of a subquery", grant!("rows: \"n not in (select n from t)\"")),
+                ("NOT EXISTS", grant!("rows: \"not exists (select 1 from t)\"")),
+            ],
+        )
+        .await;
+    });
+}

@@ -9,10 +9,14 @@ use arrow_flight::{
     },
 };
 use bytes::Bytes;
+use meshgate_proto::v1;
 use prost::Message;
 use serde_json::Value;
 
-use crate::testing::bench::{Bench, anna, auditor, otto, statement, token, with_token};
+use crate::testing::{
+    bench::{Bench, anna, auditor, otto, statement, token, with_token},
+    fake_node::FakeNode,
+};
 
 const ORDERS: &str = "\
 +----------+--------+-------+---------+
@@ -60,6 +64,33 @@ async fn joins_across_domains_and_aggregates() {
         bench.table(&anna(), "select count(*) as n from sales.orders").await.lines().nth(3),
         Some("| 4 |")
     );
+}
+
+#[tokio::test]
+async fn a119_no_value_of_one_domain_is_in_a_message_to_another() {
+    let bench = Bench::start().await;
+    let scans = |node: &FakeNode| std::mem::take(&mut node.state.lock().unwrap().scans);
+    for sql in [
+        "select o.total from sales.orders o join hr.people p on p.id = o.order_id",
+        "select o.total from sales.orders o left join hr.people p on p.id = o.order_id and p.salary > o.total",
+        "select order_id from sales.orders where total > (select max(salary) from hr.people)",
+        "select order_id from sales.orders where order_id in (select id from hr.people)",
+        "select order_id from sales.orders where order_id not in (select salary from hr.people)",
+        "select p.id from hr.people p where exists (select 1 from sales.orders o where o.order_id = p.id)",
+        "select o.order_id from sales.orders o join hr.people p on p.id = o.order_id order by p.salary limit 1",
+        "select max(p.salary) from hr.people p where p.id = (select min(order_id) from sales.orders)",
+    ] {
+        bench.query(&auditor(), sql).await.unwrap();
+        for node in [&bench.sales, &bench.hr] {
+            let scans = scans(node);
+            assert!(!scans.is_empty(), "{sql}");
+            let is_free = |scan: &v1::Scan| scan.predicates.is_empty() && scan.limit.is_none();
+            assert!(scans.iter().all(is_free), "{sql}: {scans:?}");
+        }
+    }
+    // The twin: what the caller writes does travel.
+    bench.query(&auditor(), "select total from sales.orders where order_id > 1").await.unwrap();
+    assert_eq!(scans(&bench.sales)[0].predicates.len(), 1);
 }
 
 #[tokio::test]
