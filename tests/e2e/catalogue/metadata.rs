@@ -421,3 +421,76 @@ fn a046_schemas_carry_no_metadata_of_the_source() {
         }
     });
 }
+
+#[test]
+fn a042_a047_a049_what_is_told_is_the_callers_own() {
+    /// For everybody, whatever is granted.
+    const QUESTIONS: [&str; 14] = [
+        "select * from information_schema.tables",
+        "select * from information_schema.columns",
+        "select * from information_schema.schemata",
+        "select * from information_schema.views",
+        "select * from mesh.system.products",
+        "select * from mesh.system.columns",
+        "select * from mesh.system.policies",
+        "show tables",
+        "show schemas",
+        "select c.column_name from information_schema.columns c join information_schema.tables t using (table_name)",
+        "select max(column_name), min(table_name), count(*) from information_schema.columns",
+        "select (select string_agg(table_name, ',') from information_schema.tables)",
+        "with c as (select * from system.columns) select * from c where column_name like '%' order by 1 desc",
+        "select table_name from information_schema.tables union all select column_name from system.columns",
+    ];
+    /// For who sees orders.
+    const OF_ORDERS: [&str; 9] = [
+        "describe sales.orders",
+        "show columns from sales.orders",
+        "explain select * from sales.orders",
+        "explain select region, count(*) from sales.orders where amount > 7 group by region order by 2",
+        "explain select * from sales.orders o join sales.parcels p on o.id = p.order_id",
+        "explain policy select * from sales.orders",
+        "explain policy select id from sales.orders union select id from sales.parcels",
+        "explain policy select (select max(amount) from sales.orders)",
+        "explain select id from sales.orders where id in (select order_id from sales.parcels)",
+    ];
+    run(async |case| {
+        let sources = Arc::clone(&case.sources);
+        for source in sources.iter() {
+            for (who, hidden) in HIDDEN {
+                let of_orders = if *who == Otto { &[][..] } else { &OF_ORDERS };
+                for sql in QUESTIONS.iter().chain(of_orders) {
+                    let mut told = Vec::new();
+                    for road in Road::ALL {
+                        let reply = reply(road, source.clients(*who), sql).await;
+                        let what = format!("{who:?} over {} by {road:?}: {sql}", source.format.name());
+                        reply.assert_clean(*who, sql, &what);
+                        told.push(reply.answer.shown());
+                    }
+                    case.check(
+                        told.iter().all(|other| *other == told[0]),
+                        &format!("{who:?}: {sql}: {told:?}"),
+                    );
+                    case.check(!told[0].starts_with("broken"), &told[0]);
+                    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+                    let words: Vec<&str> = told[0].split(|character| !is_part(character)).collect();
+                    for word in hidden.iter().chain(POLICY_WORDS) {
+                        case.check(!words.contains(word), &format!("{who:?}: {sql}: {word}: {}", told[0]));
+                    }
+                }
+            }
+            let mut otto = source.client(Otto);
+            for form in [
+                "describe {}",
+                "show columns from {}",
+                "explain select * from {}",
+                "explain policy select * from {}",
+            ] {
+                assert_alike(case, &mut otto, form, "sales.orders", "sales.nothing").await;
+            }
+        }
+    });
+}
+
+/// Of row conditions and masks, and of where data lies: for nobody here.
+const POLICY_WORDS: &[&str] =
+    &["EU", "US", "acme", "tenant'", "localhost", "data", "csv", "parquet", "json", "ipc"];

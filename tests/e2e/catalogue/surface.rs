@@ -466,7 +466,7 @@ fn engine_plan() -> Vec<u8> {
 }
 
 #[test]
-fn a048_explain_analyze_is_refused() {
+fn a048_explain_analyze_is_refused_on_every_path() {
     run(async |case| {
         let sources = Arc::clone(&case.sources);
         for source in sources.iter() {
