@@ -2,6 +2,7 @@
 
 pub(crate) mod data;
 mod folder;
+mod operator;
 mod part;
 mod personas;
 mod ready;
@@ -18,7 +19,10 @@ use std::{
 use chrono::{NaiveDate, Utc};
 use chrono_tz::Europe::Berlin;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
 
 use crate::{
     dev::{self, signing_key::SigningKey, token},
@@ -54,6 +58,8 @@ pub(crate) struct Demo {
     servers: Servers,
     is_remembered: bool,
     folder: DemoFolder,
+    /// Signs mesh.yaml as long as the demo runs.
+    _operator: JoinSet<()>,
     /// Taken away at the end.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -98,9 +104,13 @@ impl Demo {
         let folder = DemoFolder::open(path, scale, today())?;
         state::remove(&folder.path);
         let tokens = sign_tokens(&folder)?;
+        let signer = operator::sign_again(&folder)?;
         let servers = Servers::start(&folder, port).await?;
         let state = describe(&folder, &servers, tokens);
-        let mut demo = Self { state, servers, is_remembered: false, folder, _temporary: temporary };
+        let mut operator = JoinSet::new();
+        operator.spawn(operator::keep_signed(operator::mesh_file(&folder), signer));
+        let mut demo =
+            Self { state, servers, is_remembered: false, folder, _operator: operator, _temporary: temporary };
         if let Err(failure) = state::write(&demo.state) {
             demo.stop().await;
             return Err(failure);

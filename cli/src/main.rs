@@ -4,6 +4,7 @@ mod demo;
 mod dev;
 mod failure;
 mod gateway;
+mod mesh;
 mod node;
 mod serve;
 mod sql;
@@ -36,6 +37,9 @@ enum Command {
     Node(serve::ServeArguments),
     /// Serve all domains to SQL clients.
     Gateway(serve::ServeArguments),
+    /// The operator's document: sign it, check it, take a copy of it.
+    #[command(subcommand)]
+    Mesh(mesh::MeshCommand),
     /// Keys, certificates and tokens for development.
     #[command(subcommand)]
     Dev(dev::DevCommand),
@@ -68,6 +72,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Sql(arguments) => Box::pin(sql::run(arguments)).await,
             Command::Node(arguments) => Box::pin(node::run(arguments)).await,
             Command::Gateway(arguments) => Box::pin(gateway::run(arguments)).await,
+            Command::Mesh(command) => mesh::run(&command),
             Command::Dev(command) => dev::run(command),
         }
     })
@@ -114,6 +119,10 @@ mod tests {
             "meshgate gateway --config gateway.yaml",
             "meshgate dev ca --out d --domain sales --domain web",
             "meshgate dev token --key k --sub anna --hours 1",
+            "meshgate mesh sign mesh.yaml --key operator.key --version 7",
+            "meshgate mesh check mesh.yaml --operator-key a.pub --operator-key b.pub",
+            "meshgate mesh check mesh.yaml",
+            "meshgate mesh pull ../mesh.yaml --operator-key a.pub --out mesh.lock.yaml",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -127,6 +136,9 @@ mod tests {
             "meshgate sql --demo d -c a",
             "meshgate node",
             "meshgate dev token --key k",
+            "meshgate mesh sign mesh.yaml",
+            "meshgate mesh sign mesh.yaml --key k --version 0",
+            "meshgate mesh pull mesh.yaml",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 #[test]
 fn the_binary_tells_its_version() {
-    let output = Command::new(env!("CARGO_BIN_EXE_meshgate")).arg("--version").output().expect("meshgate runs");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_meshgate")).arg("--version").output().expect("meshgate runs");
     assert!(output.status.success());
     assert_eq!(
         String::from_utf8_lossy(&output.stdout).trim(),

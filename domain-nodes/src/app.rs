@@ -10,6 +10,7 @@ use std::time::Duration;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use meshgate_engine::audit_file::AuditError;
 use meshgate_engine::listener::connections;
+use meshgate_engine::operator::{OperatorKeyError, OperatorKeys};
 use meshgate_engine::{Engine, EngineLimits};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -23,6 +24,7 @@ use crate::flight::Service;
 use crate::http;
 use crate::keys::{self, KeysError};
 use crate::node::{self, Node, Phase};
+use crate::operator::OperatorFile;
 use crate::readiness::{Readiness, Trouble};
 use crate::reload::Loader;
 use crate::request::{PermitCheck, TICKET_BYTES};
@@ -58,6 +60,8 @@ pub enum StartError {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Keys(#[from] KeysError),
+    #[error(transparent)]
+    OperatorKey(#[from] OperatorKeyError),
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error("the engine does not start")]
@@ -96,18 +100,21 @@ impl NodeServer {
         require_folder("policies", &config.policies)?;
         let server = server(&config)?;
         let keys = keys::load(&config.permit_keys)?;
+        let operator_keys = OperatorKeys::load(&config.operator_keys)?;
+        let operator = Arc::new(OperatorFile::new(config.mesh.clone(), operator_keys));
         let readiness = Readiness::default();
         let audit = Arc::new(AuditLog::open(&config.audit_file, readiness.clone())?);
         let engine = Engine::new(engine_limits(&config.limits)).map_err(StartError::Engine)?;
         let limits = config.limits.clone();
         let permits = PermitCheck::new(keys, config.node.clone(), started_at);
-        let watcher = watcher(config, started_at, readiness.clone()).await?;
+        let watcher = watcher(config, started_at, operator.clone(), readiness.clone()).await?;
         let phase = watch::Sender::new(Phase::Serving);
         let node = Node {
             engine,
             permits,
             audit,
             states: watcher.states(),
+            operator,
             slots: Arc::new(Semaphore::new(limits.concurrent_queries)),
             limits: limits.clone(),
             phase: phase.subscribe(),
@@ -206,11 +213,16 @@ fn engine_limits(limits: &NodeLimits) -> EngineLimits {
     }
 }
 
-async fn watcher(config: NodeConfig, started_at: i64, readiness: Readiness) -> Result<Watcher, StartError> {
+async fn watcher(
+    config: NodeConfig,
+    started_at: i64,
+    operator: Arc<OperatorFile>,
+    readiness: Readiness,
+) -> Result<Watcher, StartError> {
     let identity = Identity { domain: config.domain.clone(), node: config.node.clone(), started_at };
     let work = move || {
         let config = Arc::new(config);
-        Watcher::start(config.clone(), Loader::new(config, identity), readiness)
+        Watcher::start(config.clone(), Loader::new(config, identity, operator), readiness)
     };
     tokio::task::spawn_blocking(work).await.map_err(StartError::Task)
 }

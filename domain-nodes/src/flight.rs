@@ -1,5 +1,5 @@
-//! Arrow Flight as a node speaks it: `DoAction(meshgate.describe)` and `DoGet`
-//! with a domain request, for peers whose certificate has the role gateway.
+//! Arrow Flight as a node speaks it: `DoAction` (`meshgate.describe`,
+//! `meshgate.operator-document`) and `DoGet` with a domain request, for peers whose certificate has the role gateway.
 //! Every other call is UNIMPLEMENTED, also only to them.
 
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use arrow_flight::{
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use meshgate_proto::DESCRIBE_ACTION;
 use meshgate_proto::v1::Descriptor;
+use meshgate_proto::{DESCRIBE_ACTION, OPERATOR_DOCUMENT_ACTION};
 use prost::Message;
 use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
@@ -70,10 +70,13 @@ impl FlightService for Service {
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
         require_gateway(&request)?;
-        if request.get_ref().r#type != DESCRIBE_ACTION {
-            return unimplemented(&request);
+        match request.get_ref().r#type.as_str() {
+            DESCRIBE_ACTION => Ok(Response::new(descriptors(self.0.states.clone(), self.0.phase.clone()))),
+            OPERATOR_DOCUMENT_ACTION => {
+                Ok(Response::new(take_document(self.0.clone(), request.into_inner().body).await?))
+            }
+            _ => unimplemented(&request),
         }
-        Ok(Response::new(descriptors(self.0.states.clone(), self.0.phase.clone())))
     }
 
     async fn handshake(
@@ -152,6 +155,14 @@ fn descriptors(
     };
     let last = futures::stream::iter([Err(Status::unavailable("the node is shutting down"))]);
     changes.take_until(stop).chain(last).boxed()
+}
+
+/// Writing files blocks.
+async fn take_document(node: Arc<Node>, text: bytes::Bytes) -> Result<Replies<arrow_flight::Result>, Status> {
+    let receipt = tokio::task::spawn_blocking(move || node.operator.take(&text)).await;
+    let receipt = receipt.map_err(|_| Status::internal("the document could not be looked at"))?;
+    let message = arrow_flight::Result { body: receipt.encode_to_vec().into() };
+    Ok(futures::stream::iter([Ok(message)]).boxed())
 }
 
 fn message(descriptor: &Descriptor) -> arrow_flight::Result {

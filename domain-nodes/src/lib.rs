@@ -17,6 +17,7 @@ mod http;
 mod keys;
 mod lookups;
 mod node;
+mod operator;
 mod pseudonyms;
 mod query;
 mod readiness;

@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::audit::AuditLog;
 use crate::config::NodeLimits;
+use crate::operator::OperatorFile;
 use crate::request::PermitCheck;
 use crate::state::State;
 
@@ -17,6 +18,7 @@ pub(crate) struct Node {
     pub(crate) permits: PermitCheck,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) states: watch::Receiver<Arc<State>>,
+    pub(crate) operator: Arc<OperatorFile>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) limits: NodeLimits,
     pub(crate) phase: watch::Receiver<Phase>,

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) enum Trouble {
     /// A contract cannot be used: its product is missing or served as it last was.
     Contracts,
-    /// The owner's policies or mesh.yaml cannot be used: nothing is served, or the last good policy is.
+    /// The owner's policies cannot be used: nothing is served, or the last good policy is.
     Policies,
+    /// The same of the operator's document.
+    OperatorDocument,
     /// A space of pseudonyms that the policy uses has no key: the tables that need it cannot be read.
     Pseudonyms,
     /// A table's files cannot be read, or not all of its columns.
@@ -25,6 +27,7 @@ impl Trouble {
         match self {
             Self::Contracts => "contracts",
             Self::Policies => "policies",
+            Self::OperatorDocument => "mesh_yaml",
             Self::Pseudonyms => "pseudonyms",
             Self::Sources => "sources",
             Self::Audit => "audit",

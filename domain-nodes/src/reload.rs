@@ -4,7 +4,7 @@
 //! | broken | at start | later |
 //! |---|---|---|
 //! | a contract | its product is left out | its product stays as it was |
-//! | policies or mesh.yaml | everything is denied | the last good documents stay |
+//! | policies or mesh.yaml, or its signature | everything is denied | the last good documents stay |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
 use crate::config::NodeConfig;
 use crate::contract::{self, Product};
 use crate::describe::{self, Identity};
+use crate::operator::OperatorFile;
 use crate::pseudonyms::Pseudonyms;
 use crate::readiness::Trouble;
 use crate::source::{Access, Source};
@@ -32,6 +33,7 @@ pub(crate) struct Loader {
     config: Arc<NodeConfig>,
     access: Arc<Access>,
     identity: Identity,
+    operator: Arc<OperatorFile>,
     last: Option<Arc<State>>,
     good: Option<Rules>,
 }
@@ -52,9 +54,14 @@ pub(crate) struct Loaded {
 }
 
 impl Loader {
-    pub(crate) fn new(config: Arc<NodeConfig>, identity: Identity) -> Self {
+    pub(crate) fn new(config: Arc<NodeConfig>, identity: Identity, operator: Arc<OperatorFile>) -> Self {
         let access = Arc::new(Access::of(&config));
-        Self { config, access, identity, last: None, good: None }
+        Self { config, access, identity, operator, last: None, good: None }
+    }
+
+    /// The operator's document on this node's disk.
+    pub(crate) fn operator(&self) -> &Arc<OperatorFile> {
+        &self.operator
     }
 
     /// Reads everything and gives the state that is to be served now.
@@ -93,25 +100,23 @@ impl Loader {
 
     fn load_policy(&mut self, tables: &[Table], report: &mut Report) -> Option<Policy> {
         match self.load_new_policy(tables, report) {
-            Ok((rules, policy)) => {
+            Some((rules, policy)) => {
                 self.good = Some(rules);
                 Some(policy)
             }
-            Err(problems) => {
-                report.add(problems, Trouble::Policies);
-                self.compile(self.good.as_ref()?, tables, &mut Report::default()).ok()
-            }
+            None => self.compile(self.good.as_ref()?, tables, &mut Report::default()).ok(),
         }
     }
 
-    fn load_new_policy(
-        &self,
-        tables: &[Table],
-        report: &mut Report,
-    ) -> Result<(Rules, Policy), Vec<Problem>> {
+    fn load_new_policy(&self, tables: &[Table], report: &mut Report) -> Option<(Rules, Policy)> {
         let rules = self.read_rules(report)?;
-        let policy = self.compile(&rules, tables, report)?;
-        Ok((rules, policy))
+        match self.compile(&rules, tables, report) {
+            Ok(policy) => Some((rules, policy)),
+            Err(problems) => {
+                report.add(problems, Trouble::Policies);
+                None
+            }
+        }
     }
 
     fn compile(&self, rules: &Rules, tables: &[Table], report: &mut Report) -> Result<Policy, Vec<Problem>> {
@@ -130,20 +135,26 @@ impl Loader {
         Policy { policy, documents: None, zone: None }
     }
 
-    fn read_rules(&self, report: &mut Report) -> Result<Rules, Vec<Problem>> {
-        let documents = read_documents(&self.config.policies);
-        let mesh = read_mesh(&self.config.mesh);
-        match (documents, mesh) {
-            (Ok(documents), Ok((mesh, warnings))) => {
-                report.add(warnings, Trouble::Policies);
-                Ok(Rules { documents, mesh })
+    /// Both kinds are read, so that all problems are told.
+    fn read_rules(&self, report: &mut Report) -> Option<Rules> {
+        let documents = match read_documents(&self.config.policies) {
+            Ok(documents) => Some(documents),
+            Err(problem) => {
+                report.add(vec![problem], Trouble::Policies);
+                None
             }
-            (documents, mesh) => {
-                let mut problems = documents.err().map(|problem| vec![problem]).unwrap_or_default();
-                problems.extend(mesh.err().unwrap_or_default());
-                Err(problems)
+        };
+        let mesh = match self.operator.read() {
+            Ok((document, warnings)) => {
+                report.add(warnings, Trouble::OperatorDocument);
+                Some(document.mesh().clone())
             }
-        }
+            Err(problems) => {
+                report.add(problems, Trouble::OperatorDocument);
+                None
+            }
+        };
+        Some(Rules { documents: documents?, mesh: mesh? })
     }
 
     fn assemble(&self, products: Vec<Arc<Product>>, policy: Policy, report: &mut Report) -> Arc<State> {
@@ -242,11 +253,6 @@ fn keep_missing(products: &mut Vec<Arc<Product>>, last: &[Arc<Product>]) {
             products.push(product.clone());
         }
     }
-}
-
-fn read_mesh(file: &Path) -> Result<(Mesh, Vec<Problem>), Vec<Problem>> {
-    let text = read_document(file).map_err(|problem| vec![problem])?;
-    Mesh::load(&file.display().to_string(), &text)
 }
 
 /// The owner's documents, by file name.

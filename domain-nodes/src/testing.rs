@@ -9,7 +9,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::{IpcMessage, SchemaAsIpc};
 use aws_lc_rs::rand::{SystemRandom, generate};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use datafusion::parquet::arrow::ArrowWriter;
+use meshgate_engine::operator::{self, OperatorKeys, OperatorSigner};
 use meshgate_engine::permit::{self, PermitSigner};
 use meshgate_policies::{Decision, Digest, POLICY_LANGUAGE, Principal, Statement};
 use meshgate_proto::PERMIT_TYPE;
@@ -22,6 +25,7 @@ use tempfile::TempDir;
 use crate::NodeConfig;
 use crate::describe::Identity;
 use crate::node;
+use crate::operator::OperatorFile;
 use crate::reload::Loader;
 use crate::state::State;
 
@@ -30,6 +34,7 @@ pub(crate) const NODE: &str = "sales-1";
 
 pub(crate) const MESH: &str = "\
 mesh: test
+version: 3
 timezone: Europe/Berlin
 claims:
   employment: { path: $.employment, type: string }
@@ -74,6 +79,7 @@ pub(crate) struct Domain {
     folder: TempDir,
     pub(crate) authority: Authority,
     pub(crate) signer: PermitSigner,
+    pub(crate) operator: OperatorSigner,
 }
 
 /// A certificate and its key, in PEM form.
@@ -122,13 +128,14 @@ impl Domain {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new();
         let (signer, permit_keys) = signer("test-key");
-        let domain = Self { folder, authority, signer };
+        let domain = Self { folder, authority, signer, operator: operator_signer() };
         let node = domain.authority.issue("node");
         domain.write("tls/node.crt", &node.certificate);
         domain.write("tls/node.key", &node.key);
         domain.write("tls/ca.crt", &domain.authority.pem());
         domain.write("tls/permit-keys.json", &permit_keys);
-        domain.write("mesh.yaml", MESH);
+        domain.write("tls/operator.pub", &STANDARD.encode(domain.operator.public_key()));
+        domain.write("mesh.yaml", &domain.signed(MESH));
         domain.write("policies/sales.yaml", POLICIES);
         domain.write("products/orders.odcs.yaml", CONTRACT);
         domain.write_orders(&orders());
@@ -139,7 +146,7 @@ impl Domain {
              environment: dev\n\
              listen: { flight: 127.0.0.1:0, http: 127.0.0.1:0 }\n\
              tls: { cert: tls/node.crt, key: tls/node.key, client_ca: tls/ca.crt }\n\
-             gateway: { permit_keys: tls/permit-keys.json }\n\
+             gateway: { permit_keys: tls/permit-keys.json, operator_key: tls/operator.pub }\n\
              mesh: mesh.yaml\n\
              products: products\n\
              policies: policies\n\
@@ -172,7 +179,17 @@ impl Domain {
 
     pub(crate) fn loader(&self) -> Loader {
         let identity = Identity { domain: DOMAIN.into(), node: NODE.into(), started_at: node::now() };
-        Loader::new(Arc::new(self.config()), identity)
+        Loader::new(Arc::new(self.config()), identity, Arc::new(self.operator_file()))
+    }
+
+    pub(crate) fn operator_file(&self) -> OperatorFile {
+        let config = self.config();
+        OperatorFile::new(config.mesh, OperatorKeys::load(&config.operator_keys).unwrap())
+    }
+
+    /// The operator's document with its signature.
+    pub(crate) fn signed(&self, text: &str) -> String {
+        operator::sign("mesh.yaml", text, &self.operator, None).unwrap()
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -187,12 +204,17 @@ impl Domain {
     }
 }
 
+/// A key of an operator.
+pub(crate) fn operator_signer() -> OperatorSigner {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    OperatorSigner::from_pem(&key.serialize_pem()).unwrap()
+}
+
 /// A signer and the file of public keys that knows it.
 pub(crate) fn signer(id: &str) -> (PermitSigner, String) {
-    use base64::Engine as _;
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
     let signer = PermitSigner::from_pem(id, &key.serialize_pem()).unwrap();
-    let public = base64::engine::general_purpose::STANDARD.encode(key.public_key_raw());
+    let public = STANDARD.encode(key.public_key_raw());
     (signer, format!("{{\"keys\":[{{\"id\":\"{id}\",\"public_key\":\"{public}\"}}]}}"))
 }
 

@@ -63,8 +63,12 @@ impl Watcher {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut pending = None;
+        let operator = self.loader.operator().clone();
         loop {
-            ticks.tick().await;
+            let brought = tokio::select! {
+                _ = ticks.tick() => false,
+                () = operator.brought.notified() => true,
+            };
             if surveyed.elapsed() >= SURVEY_INTERVAL {
                 self.survey();
                 surveyed = Instant::now();
@@ -75,15 +79,26 @@ impl Watcher {
             };
             // A file is read once nothing has changed for an interval: half a
             // written policy could be one without its restrictions.
+            let is_settled = pending.as_ref() == Some(&seen) || (brought && self.is_only_the_copy(&seen));
             if seen == self.loaded {
                 pending = None;
-            } else if pending.as_ref() == Some(&seen) {
+            } else if is_settled {
                 pending = None;
                 self.reload(seen).await;
             } else {
                 pending = Some(seen);
             }
         }
+    }
+
+    /// The copy of the operator's document is written whole or not at all: it
+    /// need not settle, unless something else is being written too.
+    fn is_only_the_copy(&self, seen: &Fingerprint) -> bool {
+        let others = |files: &Fingerprint| -> Fingerprint {
+            let others = files.iter().filter(|(file, _)| **file != self.config.mesh);
+            others.map(|(file, print)| (file.clone(), *print)).collect()
+        };
+        others(seen) == others(&self.loaded)
     }
 
     async fn reload(&mut self, expected: Fingerprint) {
@@ -148,7 +163,7 @@ fn report(loaded: &Loaded, readiness: &Readiness) {
             Severity::Warning => tracing::warn!("{problem}"),
         }
     }
-    for trouble in [Trouble::Contracts, Trouble::Policies, Trouble::Pseudonyms] {
+    for trouble in [Trouble::Contracts, Trouble::Policies, Trouble::OperatorDocument, Trouble::Pseudonyms] {
         readiness.set(trouble, loaded.troubles.contains(&trouble));
     }
     // That all sources are well is for the survey to say.

@@ -1,7 +1,8 @@
 //! DataFusion as both servers use it: bounded sessions, allow-lists, own
 //! runtimes, and the translation between policy's types and expressions and
 //! the engine's. Beside it what else both servers must do in the same way:
-//! permits, connections, audit logs, files read with a bound. Nothing about who may see what.
+//! permits, connections, the files of audit logs, files read with a bound,
+//! the operator's signature. Nothing about who may see what.
 
 pub mod audit_file;
 pub mod bounded_file;
@@ -10,6 +11,7 @@ pub mod data_type;
 pub mod failure;
 pub mod listener;
 pub mod lower;
+pub mod operator;
 pub mod permit;
 pub mod plan_check;
 pub mod predicate;

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use meshgate_engine::{
-    Engine, EngineLimits, audit_file::AuditError, listener::connections, statement::StatementLimits,
+    Engine, EngineLimits,
+    audit_file::AuditError,
+    listener::connections,
+    operator::{OperatorDocument, OperatorKeyError, OperatorKeys},
+    statement::StatementLimits,
 };
 use tokio::{
     net::TcpListener,
@@ -19,7 +23,7 @@ use crate::{
     flight::{FlightSql, SqlInfoTable},
     http::{self, Readiness, ReadinessProblem},
     identity::{Authenticator, Clock, KeySetError},
-    mesh::{DomainFiles, MeshFile, MeshFileError, MeshState},
+    mesh::{DomainFiles, Memory, MeshFile, MeshState},
     planner::{FunctionNames, Planner},
     query::{PermitIssuer, PermitIssuerError},
     ticket::Sealer,
@@ -66,7 +70,7 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
-    Mesh(#[from] MeshFileError),
+    OperatorKey(#[from] OperatorKeyError),
     #[error(transparent)]
     KeySet(#[from] KeySetError),
     #[error(transparent)]
@@ -100,17 +104,18 @@ impl GatewayServer {
     pub async fn bind(config: GatewayConfig) -> Result<Self, StartError> {
         // Somebody may have installed a provider already; it is the same one.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let mesh_file = Arc::new(MeshFile::new(config.mesh.clone()));
+        let operator_keys = OperatorKeys::load(&config.operator_keys)?;
+        let (mesh_file, document) = MeshFile::open(config.mesh.clone(), operator_keys);
         let domain_files = DomainFiles::new(config.domains_folder.clone(), config.domains.len());
         let nodes_tls = Arc::new(NodesTls::load(&config.nodes_tls)?);
         let server = server(&config)?;
-        let gateway = Arc::new(gateway(&config, &mesh_file)?);
+        let gateway = Arc::new(gateway(&config, document)?);
         let (flight, flight_address) = listen(config.flight).await?;
         let http = match config.http {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let domain_files = Arc::new(domain_files);
+        let (mesh_file, domain_files) = (Arc::new(mesh_file), Arc::new(domain_files));
         Ok(Self { config, gateway, mesh_file, domain_files, nodes_tls, server, flight, flight_address, http })
     }
 
@@ -162,6 +167,8 @@ impl GatewayServer {
 
     fn background(&self) -> JoinSet<()> {
         let mut parts = JoinSet::new();
+        let gateway = Arc::clone(&self.gateway);
+        parts.spawn(async move { gateway.authenticator.keep_keys_fresh().await });
         parts.spawn(Arc::clone(&self.mesh_file).watch(Arc::clone(&self.gateway.mesh)));
         let (tls, mesh) = (Arc::clone(&self.nodes_tls), Arc::clone(&self.gateway.mesh));
         parts.spawn(Arc::clone(&self.domain_files).watch(self.config.domains.clone(), tls, mesh));
@@ -180,8 +187,7 @@ fn server(config: &GatewayConfig) -> Result<Server, StartError> {
         .tcp_nodelay(true))
 }
 
-fn gateway(config: &GatewayConfig, mesh_file: &MeshFile) -> Result<Gateway, StartError> {
-    let mesh = mesh_file.read()?;
+fn gateway(config: &GatewayConfig, document: Option<OperatorDocument>) -> Result<Gateway, StartError> {
     let clock = Clock::system();
     let limits = config.limits.clone();
     let engine_limits = EngineLimits {
@@ -197,12 +203,12 @@ fn gateway(config: &GatewayConfig, mesh_file: &MeshFile) -> Result<Gateway, Star
     let sql_info = SqlInfoTable::new(&functions).map_err(|error| StartError::Engine(error.to_string()))?;
     Ok(Gateway {
         authenticator: Authenticator::new(&config.identity, clock.clone())?,
-        sealer: Sealer::new(mesh.name(), &config.sealing).map_err(|_| StartError::SealingKey)?,
+        sealer: Sealer::new(&config.sealing).map_err(|_| StartError::SealingKey)?,
         audit: Arc::new(AuditLog::open(&config.audit)?),
         permits: Arc::new(PermitIssuer::new(&config.name, &config.permits, clock.clone())?),
         planner: Planner::new(Arc::clone(&engine), statement_limits),
         admission: Admission::new(&limits),
-        mesh: Arc::new(MeshState::new(mesh)),
+        mesh: Arc::new(MeshState::new(document).with_memory(Memory::new(config.descriptions.clone()))),
         stopping: watch::Sender::new(false),
         engine,
         sql_info,
@@ -254,14 +260,14 @@ fn probe(
         (Arc::clone(gateway), Arc::clone(mesh_file), Arc::clone(domain_files));
     Arc::new(move || {
         let domains_total = domain_files.domains();
-        let files_broken = mesh_file.is_broken() || domain_files.is_broken();
         let snapshot = gateway.mesh.snapshot();
         let domains_ready = snapshot.domains().filter(|domain| domain.connection.is_some()).count();
         let unreadable = snapshot.domains().filter(|domain| domain.policy_unreadable).count();
         let found = [
             (ReadinessProblem::DomainUnavailable, domains_total.saturating_sub(domains_ready)),
             (ReadinessProblem::PolicyUnreadable, unreadable),
-            (ReadinessProblem::ConfigurationBroken, usize::from(files_broken)),
+            (ReadinessProblem::MeshYaml, usize::from(mesh_file.is_broken())),
+            (ReadinessProblem::ConfigurationBroken, usize::from(domain_files.is_broken())),
             (ReadinessProblem::KeySetBroken, gateway.authenticator.broken_key_sets()),
             (ReadinessProblem::AuditUnwritable, usize::from(gateway.audit.ready().is_err())),
             (ReadinessProblem::Stopping, usize::from(*stopped.borrow())),

@@ -18,7 +18,9 @@ pub(crate) enum ReadinessProblem {
     DomainUnavailable,
     /// A domain denies everything because its policies cannot be read.
     PolicyUnreadable,
-    /// A file of the operator is broken; the last good one is in use.
+    /// mesh.yaml cannot be used: the last good one is, or everything is denied.
+    MeshYaml,
+    /// A domain's file is broken; the last good ones are in use.
     ConfigurationBroken,
     /// A key set is broken; its last good keys are in use.
     KeySetBroken,

@@ -59,7 +59,6 @@ pub(crate) struct SealError;
 
 /// Seals and opens with the keys that the replicas share.
 pub(crate) struct Sealer {
-    mesh: String,
     /// The first one seals.
     keys: Vec<(String, RandomizedNonceKey)>,
 }
@@ -67,13 +66,13 @@ pub(crate) struct Sealer {
 impl std::fmt::Debug for Sealer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let keys: Vec<_> = self.keys.iter().map(|(id, _)| id).collect();
-        f.debug_struct("Sealer").field("mesh", &self.mesh).field("keys", &keys).finish()
+        f.debug_struct("Sealer").field("keys", &keys).finish()
     }
 }
 
 impl Sealer {
-    /// A sealer for one mesh. The first key is the current one.
-    pub(crate) fn new(mesh: &str, keys: &[SealingKey]) -> Result<Self, SealError> {
+    /// The first key is the current one.
+    pub(crate) fn new(keys: &[SealingKey]) -> Result<Self, SealError> {
         let keys = keys
             .iter()
             .map(|key| {
@@ -84,13 +83,18 @@ impl Sealer {
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() { Err(SealError) } else { Ok(Self { mesh: mesh.to_owned(), keys }) }
+        if keys.is_empty() { Err(SealError) } else { Ok(Self { keys }) }
     }
 
-    /// Seals `ticket` for `principal`.
-    pub(crate) fn seal(&self, ticket: &Ticket, principal: &Principal) -> Result<Vec<u8>, SealError> {
+    /// Seals `ticket` for `principal` of `mesh`.
+    pub(crate) fn seal(
+        &self,
+        ticket: &Ticket,
+        mesh: &str,
+        principal: &Principal,
+    ) -> Result<Vec<u8>, SealError> {
         let (key_id, cipher) = self.keys.first().ok_or(SealError)?;
-        let mut sealed = Body::new(ticket, principal, &self.mesh).encode_to_vec();
+        let mut sealed = Body::new(ticket, principal, mesh).encode_to_vec();
         let nonce = cipher
             .seal_in_place_append_tag(Aad::from(associated_data(ticket.kind, key_id)), &mut sealed)
             .map_err(|_| SealError)?;
@@ -103,23 +107,32 @@ impl Sealer {
         if bytes.len() > SEALED_BYTES_MAX { Err(SealError) } else { Ok(bytes) }
     }
 
-    /// Opens what was sealed as `kind` for this principal, before it expires.
+    /// Opens what was sealed as `kind` for this principal of this mesh, before it expires.
     /// `now` is in microseconds since the epoch.
     pub(crate) fn open(
         &self,
         kind: TicketKind,
         sealed: &[u8],
+        mesh: &str,
         principal: &Principal,
         now: i64,
     ) -> Result<Ticket, InvalidTicket> {
-        self.open_late(kind, sealed, principal).filter(|ticket| now < ticket.expires_at).ok_or(InvalidTicket)
+        self.open_late(kind, sealed, mesh, principal)
+            .filter(|ticket| now < ticket.expires_at)
+            .ok_or(InvalidTicket)
     }
 
     /// The same, also after it has expired.
-    pub(crate) fn open_late(&self, kind: TicketKind, sealed: &[u8], principal: &Principal) -> Option<Ticket> {
+    pub(crate) fn open_late(
+        &self,
+        kind: TicketKind,
+        sealed: &[u8],
+        mesh: &str,
+        principal: &Principal,
+    ) -> Option<Ticket> {
         let body = self.decrypt(kind, sealed)?;
         let usable =
-            body.mesh == self.mesh && body.issuer == principal.issuer && body.subject == principal.subject;
+            body.mesh == mesh && body.issuer == principal.issuer && body.subject == principal.subject;
         if usable { body.into_ticket(kind) } else { None }
     }
 

@@ -143,6 +143,39 @@ impl ServerCertVerifier for NodeVerifier {
     }
 }
 
+/// Why a connection to a node failed, with all reasons; and what to do, if it
+/// is the node's certificate that was refused.
+pub(crate) fn why(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let (mut is_refused, mut next) = (false, error.source());
+    while let Some(reason) = next {
+        is_refused |= refuses_certificate(reason);
+        let reason_text = reason.to_string();
+        // Errors that pass others on say the same again.
+        if !text.contains(&reason_text) {
+            text.push_str(": ");
+            text.push_str(&reason_text);
+        }
+        next = reason.source();
+    }
+    if is_refused {
+        text.push_str(
+            "; the certificate must be of `nodes_tls.ca`, carry the name that the domain's file has as `certificate`, and have the role `meshgate:role:node` and no other",
+        );
+    }
+    text
+}
+
+fn refuses_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An error of input and output does not name what it wraps as its source.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let found = match wrapped {
+        Some(wrapped) => wrapped.downcast_ref::<rustls::Error>(),
+        None => error.downcast_ref::<rustls::Error>(),
+    };
+    matches!(found, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// Has the certificate the role `node` and no other?
 fn has_role_node(certificate: &CertificateDer<'_>) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {

@@ -27,6 +27,19 @@ impl Digest {
         bytes.try_into().ok().map(Self)
     }
 
+    /// A digest as it is displayed; `None` unless it is that exactly.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+        let bytes: Option<Vec<u8>> =
+            pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+        Self::from_slice(&bytes?)
+    }
+
     fn from_context(context: Context) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(context.finish().as_ref());
@@ -77,5 +90,26 @@ impl DigestBuilder {
     /// The digest of what was added.
     pub fn finish(self) -> Digest {
         Digest::from_context(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_is_displayed_and_not_otherwise() {
+        let digest = Digest::of(b"x");
+        let text = digest.to_string();
+        assert_eq!(Digest::from_hex(&text), Some(digest));
+        let wrong = [
+            text.to_uppercase(),
+            text.replacen(|_: char| true, "", 1),
+            format!("{text}00"),
+            text.replace('a', "g"),
+        ];
+        for wrong in wrong.iter().map(String::as_str).chain(["", "0"]) {
+            assert_eq!(Digest::from_hex(wrong), None, "{wrong}");
+        }
     }
 }

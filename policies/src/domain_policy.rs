@@ -49,6 +49,10 @@ impl DomainPolicy {
         mesh: &Mesh,
         tables: &[Table],
     ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        // What the operator forbids is not known.
+        if mesh.is_missing() {
+            return Ok((Self::deny_all(domain), Vec::new()));
+        }
         let mut problems = Vec::new();
         if names::is_reserved_domain(domain) {
             problems.push(Problem::error("", 0, format!("`{domain}` is reserved and cannot name a domain")));

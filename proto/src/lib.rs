@@ -12,5 +12,8 @@ pub mod v1 {
 /// Flight action by which a node describes its domain.
 pub const DESCRIBE_ACTION: &str = "meshgate.describe";
 
+/// Flight action by which a gateway brings the operator's document to a node.
+pub const OPERATOR_DOCUMENT_ACTION: &str = "meshgate.operator-document";
+
 /// `Permit.type`, and the domain separation of its signature.
 pub const PERMIT_TYPE: &str = "meshgate-permit-v1";

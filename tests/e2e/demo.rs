@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use meshgate_oracle::{Caller, Documents, View, read_rows, view};
 use meshgate_tests::demo::Demo;
-use meshgate_tests::eventually;
 use meshgate_tests::process::is_alive;
 use meshgate_tests::render::Rendered;
+use meshgate_tests::{eventually, eventually_async};
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,6 +73,28 @@ async fn a_killed_demo_takes_its_servers_along() {
     eventually("the servers end with the demo", Duration::from_secs(10), || {
         children.iter().all(|child| !is_alive(*child)).then_some(())
     });
+}
+
+/// The demo holds the operator's key: who edits mesh.yaml need not sign it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_mesh_yaml_is_signed_again_and_in_force() {
+    let parent = tempfile::tempdir().unwrap();
+    let demo = Demo::start(&parent.path().join("demo"));
+    let mut rita = demo.client("rita").await;
+    let sql = "select card from sales.orders where order_id = 1001";
+    let end_of_card = vec![vec![Some("************1111".to_owned())]];
+    assert_eq!(rita.rows(sql).await.rows, end_of_card);
+    let file = demo.directory.join("mesh/mesh.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("mask: last(4)", "mask: redact")).unwrap();
+    let redacted = vec![vec![Some("***".to_owned())]];
+    eventually_async("the operator's mask", Duration::from_secs(20), async || {
+        (rita.query(sql).await.ok()?.rows == redacted).then_some(())
+    })
+    .await;
+    let copy = std::fs::read_to_string(demo.directory.join("sales/mesh.yaml")).unwrap();
+    assert_eq!(copy, std::fs::read_to_string(&file).unwrap());
+    assert!(copy.contains("version: 2\n") && copy.contains("mask: redact"), "{copy}");
 }
 
 fn rendered(view: &View) -> Rendered {

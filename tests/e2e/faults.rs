@@ -140,3 +140,45 @@ async fn both_audits_hold_each_query_and_no_cell() {
         assert!(!text.contains(fixture::MARKER), "{audit}: no cell in an audit");
     }
 }
+
+/// A gateway that starts while a node is away tells so to who could read its tables before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_is_away_at_the_start_is_unavailable_to_who_may_know() {
+    let mut plan = fixture::leaks();
+    plan.gateway_lines = "descriptions: ./descriptions/\n".to_owned();
+    plan.files.push(("descriptions/README".to_owned(), Vec::new()));
+    let mut mesh = plan.start().await;
+    let sql = "select id from sales.orders";
+    eventually_async("the description is kept", LIMIT, async || {
+        mesh.path("descriptions/sales.description").exists().then_some(())
+    })
+    .await;
+    mesh.stop_node("sales").await;
+    mesh.restart_gateway().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    eventually_async("the domain is known as away", LIMIT, async || {
+        let refused = alice.refused(sql).await;
+        (refused.code() == Code::Unavailable && refused.message().contains("sales")).then_some(())
+    })
+    .await;
+    let otto = mesh.client(&fixture::otto()).await.refused(sql).await;
+    let missing = mesh.client(&fixture::otto()).await.refused("select id from sales.nothing").await;
+    assert_eq!(answer(&otto), answer(&missing).replace("nothing", "orders"));
+    assert_eq!(mesh.client(&fixture::auditor()).await.rows("select id from fin.ledger").await.rows.len(), 2);
+    mesh.start_node_again("sales").await;
+    eventually_async("the domain is back", LIMIT, async || alice.query(sql).await.ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_description_nobody_knows_a_domain_that_is_away() {
+    let mut plan = fixture::leaks();
+    plan.late = vec!["sales".to_owned()];
+    let mut mesh = plan.start_unready().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    assert_eq!(alice.refused("select id from sales.orders").await.code(), Code::NotFound);
+    mesh.start_node("sales").await;
+    eventually_async("the domain joins", LIMIT, async || {
+        alice.query("select id from sales.orders").await.ok()
+    })
+    .await;
+}

@@ -1,9 +1,11 @@
 //! Policies that change while the mesh runs.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use meshgate_tests::client::Client;
+use meshgate_tests::mesh::Mesh;
 use meshgate_tests::{eventually_async, fixture};
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -62,19 +64,46 @@ async fn a065_a_policy_that_cannot_be_read_at_start_denies_its_domain_only() {
     assert_eq!(sees(&mut auditor, "select id from sales.orders").await, None);
 }
 
-/// Both servers read a change at moments of their own: while they differ, a
+/// Both servers learn of a change at moments of their own: the node first of
+/// its owner's, the gateway first of the operator's. While they differ, a
 /// query waits, is planned again, or says so. It never mixes versions.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a063_while_policies_flip_every_result_is_of_one_version() {
-    const QUERIES: usize = 300;
-    let mesh = fixture::leaks().start().await;
-    let mut alice = mesh.client(&fixture::alice()).await;
-    let flipping = tokio::spawn(flip(mesh.path("sales/policies/sales.yaml"), mesh.path("mesh.yaml")));
+    const QUERIES: usize = 10_000;
+    const CLIENTS: usize = 16;
+    let mut plan = fixture::leaks();
+    plan.gateway_lines = "limits: { per_principal: 64 }\n".to_owned();
+    let mesh = Arc::new(plan.start().await);
+    let flipping = Flipping::start(Arc::clone(&mesh));
+    let started = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let client = mesh.client(&fixture::alice()).await;
+        tasks.spawn(ask(client, QUERIES / CLIENTS));
+    }
+    let (mut seen, mut again) = ([0; 3], 0);
+    while let Some(asked) = tasks.join_next().await {
+        let (of, to_be_run_again) = asked.unwrap();
+        seen.iter_mut().zip(of).for_each(|(sum, count)| *sum += count);
+        again += to_be_run_again;
+    }
+    let flips = flipping.stop();
+    eprintln!(
+        "of {QUERIES} queries in {:?} and {flips} changes, {seen:?} gave a version and {again} were to be run again",
+        started.elapsed()
+    );
+    assert_eq!(seen.iter().sum::<usize>() + again, QUERIES);
+    assert!(flips >= 8 && seen.iter().all(|count| *count > 0), "{seen:?}, {again} to be run again");
+    assert!(again < QUERIES / 20, "{seen:?}, {again} to be run again");
+}
+
+/// How often each version was seen, and how often a query was to be run again.
+async fn ask(mut client: Client, queries: usize) -> ([usize; 3], usize) {
     let sql =
         "select 'l' as side, id, card from sales.orders union all select 'r', id, card from sales.orders";
     let (mut seen, mut again) = ([0; 3], 0);
-    for _ in 0..QUERIES {
-        match alice.query(sql).await {
+    for _ in 0..queries {
+        match client.query(sql).await {
             Ok(result) => {
                 let rows = result.sorted().rows;
                 let version = VERSIONS.iter().position(|version| rows == both_sides(version));
@@ -86,12 +115,8 @@ async fn a063_while_policies_flip_every_result_is_of_one_version() {
                 again += 1;
             }
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    flipping.abort();
-    eprintln!("of {QUERIES} queries {seen:?} gave a version and {again} were to be run again");
-    assert!(seen.iter().all(|count| *count > 0), "{seen:?}, {again} to be run again");
-    assert!(again < QUERIES / 4, "{seen:?}, {again} to be run again");
+    (seen, again)
 }
 
 type Version = &'static [(&'static str, Option<&'static str>)];
@@ -111,25 +136,53 @@ fn both_sides(version: Version) -> Vec<Vec<Option<String>>> {
     ["l", "r"].iter().flat_map(|side| version.iter().map(|cells| row(side, cells))).collect()
 }
 
+/// Changes policies until it is stopped.
+struct Flipping {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<usize>,
+}
+
+impl Flipping {
+    fn start(mesh: Arc<Mesh>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        Self { stop, thread: std::thread::spawn(move || flip(&mesh, &stopped)) }
+    }
+
+    /// How many changes there were.
+    fn stop(self) -> usize {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap()
+    }
+}
+
 /// Bursts of changes that are never settled, and between them a version that
 /// stays until it is read.
-async fn flip(owner: PathBuf, operator: PathBuf) {
+fn flip(mesh: &Mesh, stopped: &AtomicBool) -> usize {
+    let owner = mesh.path("sales/policies/sales.yaml");
     let policy = std::fs::read_to_string(&owner).unwrap();
     let other_policy = policy.replace("region = 'EU'", "region = 'US'").replace("last(4)", "redact");
-    let mesh = std::fs::read_to_string(&operator).unwrap();
-    let other_mesh = mesh.replace(
+    let other_mesh = fixture::MESH.replace(
         "restrictions: []",
         "restrictions: [ { id: cards, why: A test., columns: { classification: [restricted] }, mask: redact } ]",
     );
-    assert!(policy != other_policy && mesh != other_mesh);
-    loop {
-        for (file, text) in
-            [(&operator, &other_mesh), (&owner, &other_policy), (&operator, &mesh), (&owner, &policy)]
-        {
-            for pause in [30, 30, 30, 900] {
-                std::fs::write(file, text).unwrap();
-                tokio::time::sleep(Duration::from_millis(pause)).await;
+    assert!(policy != other_policy && fixture::MESH != other_mesh);
+    let changes: [&dyn Fn(); 4] = [
+        &|| mesh.publish(&other_mesh),
+        &|| std::fs::write(&owner, &other_policy).unwrap(),
+        &|| mesh.publish(fixture::MESH),
+        &|| std::fs::write(&owner, &policy).unwrap(),
+    ];
+    let mut flips = 0;
+    for change in changes.iter().cycle() {
+        for pause in [30, 30, 30, 900] {
+            if stopped.load(Ordering::SeqCst) {
+                return flips;
             }
+            change();
+            std::thread::sleep(Duration::from_millis(pause));
         }
+        flips += 1;
     }
+    flips
 }

@@ -26,6 +26,7 @@ type Authorized = InterceptedService<Channel, Bearer>;
 /// A caller's connection.
 #[derive(Clone)]
 pub struct Client {
+    channel: Channel,
     flight: FlightServiceClient<Authorized>,
 }
 
@@ -53,10 +54,19 @@ impl Client {
             .connect()
             .await
             .unwrap_or_else(|error| panic!("{address}: {error:?}"));
+        Self::over(channel, token)
+    }
+
+    /// The same connection with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self::over(self.channel.clone(), token)
+    }
+
+    fn over(channel: Channel, token: &str) -> Self {
         let bearer = (!token.is_empty()).then(|| format!("Bearer {token}").parse().expect("a header"));
-        let flight = FlightServiceClient::with_interceptor(channel, Bearer(bearer))
+        let flight = FlightServiceClient::with_interceptor(channel.clone(), Bearer(bearer))
             .max_decoding_message_size(64 << 20);
-        Self { flight }
+        Self { channel, flight }
     }
 
     /// The calls themselves.

@@ -14,9 +14,11 @@
 pub mod client;
 pub mod demo;
 pub mod fixture;
+pub mod issuer;
 pub mod logs;
 pub mod mesh;
 pub mod object_store;
+pub mod page;
 pub mod process;
 pub mod python;
 pub mod render;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use meshgate_domain_node::{NodeConfig, NodeServer};
@@ -24,6 +25,10 @@ pub struct MeshPlan {
     /// Further lines of every node.yaml and of gateway.yaml.
     pub node_lines: String,
     pub gateway_lines: String,
+    /// Where the gateway finds the issuer's keys: the value of `jwks`, and what may follow it.
+    pub jwks: String,
+    /// Runs when all files are there, before the gateway starts.
+    pub before_gateway: Option<fn(&Path)>,
     /// Domains whose nodes are not started with the mesh: see [`Mesh::start_node`].
     pub late: Vec<String>,
 }
@@ -36,6 +41,8 @@ impl MeshPlan {
             files: Vec::new(),
             node_lines: String::new(),
             gateway_lines: String::new(),
+            jwks: "keys/issuer/jwks.json".to_owned(),
+            before_gateway: None,
             late: Vec::new(),
         }
     }
@@ -69,6 +76,7 @@ pub struct Mesh {
     late: Vec<(String, SocketAddr)>,
     node_lines: String,
     gateway_server: Server,
+    mesh_version: AtomicU64,
 }
 
 struct Server {
@@ -92,7 +100,7 @@ impl Mesh {
         let directory = tempfile::tempdir().expect("a folder");
         let root = directory.path();
         create_keys(root, &plan.domains);
-        write(root, "mesh.yaml", plan.mesh_yaml.as_bytes());
+        sign_mesh(root, &plan.mesh_yaml, 1);
         for (path, content) in &plan.files {
             write(root, path, content);
         }
@@ -113,19 +121,20 @@ impl Mesh {
             );
             write(root, &format!("domains/{domain}.yaml"), text.as_bytes());
         }
-        write(root, "gateway.yaml", gateway_yaml(&plan.gateway_lines).as_bytes());
-        let config = GatewayConfig::load(&root.join("gateway.yaml"), &|_| None)
-            .unwrap_or_else(|problems| panic!("gateway.yaml: {problems:?}"));
-        let server = GatewayServer::bind(config).await.expect("the gateway starts");
-        let (gateway, http) = (server.flight_address(), server.http_address().expect("HTTP"));
+        write(root, "gateway.yaml", gateway_yaml(&plan.jwks, &plan.gateway_lines).as_bytes());
+        if let Some(change) = plan.before_gateway {
+            change(root);
+        }
+        let (gateway, gateway_http, gateway_server) = start_gateway(root).await;
         Self {
             forge: Forge::read(&root.join("keys/issuer")),
             gateway,
-            gateway_http: http,
+            gateway_http,
             nodes,
             late,
             node_lines: plan.node_lines,
-            gateway_server: spawn(async move |stopped| report("gateway", server.run(stopped).await)),
+            gateway_server,
+            mesh_version: AtomicU64::new(1),
             directory,
         }
     }
@@ -148,6 +157,12 @@ impl Mesh {
         self.path("keys/authority/mesh-ca.crt")
     }
 
+    /// The operator publishes another mesh.yaml: signed, with the next version.
+    pub fn publish(&self, mesh_yaml: &str) {
+        let version = self.mesh_version.fetch_add(1, Ordering::SeqCst) + 1;
+        sign_mesh(self.directory.path(), mesh_yaml, version);
+    }
+
     /// Starts the node of a domain that is late.
     pub async fn start_node(&mut self, domain: &str) {
         let (_, address) = self.late.iter().find(|(name, _)| name == domain).expect("a late domain");
@@ -159,6 +174,25 @@ impl Mesh {
     pub async fn stop_node(&mut self, domain: &str) {
         let (_, server) = self.nodes.iter_mut().find(|(name, _)| name == domain).expect("the node");
         server.stop().await;
+    }
+
+    /// Starts the node of a domain again, at the address where it was.
+    pub async fn start_node_again(&mut self, domain: &str) {
+        let position = self.nodes.iter().position(|(name, _)| name == domain).expect("the node");
+        let (_, mut server) = self.nodes.remove(position);
+        server.stop().await;
+        let text = std::fs::read_to_string(self.path(&format!("domains/{domain}.yaml"))).expect("a file");
+        let address = text.split("grpc+tls://").nth(1).and_then(|rest| rest.split('"').next());
+        let address = address.and_then(|address| address.parse().ok()).expect("an address");
+        let (_, server) = start_node(self.directory.path(), domain, address, &self.node_lines).await;
+        self.nodes.push((domain.to_owned(), server));
+    }
+
+    /// Ends the gateway and starts another one with the same files.
+    pub async fn restart_gateway(&mut self) {
+        self.gateway_server.stop().await;
+        let (gateway, http, server) = start_gateway(self.directory.path()).await;
+        (self.gateway, self.gateway_http, self.gateway_server) = (gateway, http, server);
     }
 
     /// Ends everything and waits for it.
@@ -206,12 +240,30 @@ fn create_keys(root: &Path, domains: &[String]) {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// Signs and puts the file into its place at once, as `meshgate mesh sign` does.
+fn sign_mesh(root: &Path, text: &str, version: u64) {
+    write(root, "unsigned.yaml", text.as_bytes());
+    let (file, key) = (root.join("unsigned.yaml"), root.join("keys/operator/operator.key"));
+    let (file_name, key) = (file.to_str().expect("a path"), key.to_str().expect("a path"));
+    let output = process::run(&["mesh", "sign", file_name, "--key", key, "--version", &version.to_string()]);
+    assert!(output.status.success(), "{output:?}");
+    std::fs::rename(file, root.join("mesh.yaml")).expect("mesh.yaml");
+}
+
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// An address on which nobody listens.
-fn closed_port() -> SocketAddr {
+pub fn closed_port() -> SocketAddr {
     let listener = std::net::TcpListener::bind(ANY_PORT).expect("a port");
     listener.local_addr().expect("an address")
+}
+
+async fn start_gateway(root: &Path) -> (SocketAddr, SocketAddr, Server) {
+    let config = GatewayConfig::load(&root.join("gateway.yaml"), &|_| None)
+        .unwrap_or_else(|problems| panic!("gateway.yaml: {problems:?}"));
+    let server = GatewayServer::bind(config).await.expect("the gateway starts");
+    let (gateway, http) = (server.flight_address(), server.http_address().expect("HTTP"));
+    (gateway, http, spawn(async move |stopped| report("gateway", server.run(stopped).await)))
 }
 
 async fn start_node(root: &Path, domain: &str, listen: SocketAddr, lines: &str) -> (SocketAddr, Server) {
@@ -220,12 +272,16 @@ async fn start_node(root: &Path, domain: &str, listen: SocketAddr, lines: &str) 
          listen: {{ flight: \"{listen}\", http: \"127.0.0.1:0\" }}\n\
          tls: {{ cert: ../keys/nodes/{domain}/node.crt, key: ../keys/nodes/{domain}/node.key, \
          client_ca: ../keys/nodes/{domain}/mesh-ca.crt }}\n\
-         gateway: {{ permit_keys: ../keys/nodes/{domain}/permit-keys.json }}\n\
-         mesh: ../mesh.yaml\nproducts: ./products/\npolicies: ./policies/\n\
+         gateway: {{ permit_keys: ../keys/nodes/{domain}/permit-keys.json, \
+         operator_key: ../keys/nodes/{domain}/operator.pub }}\n\
+         mesh: mesh.yaml\nproducts: ./products/\npolicies: ./policies/\n\
          audit: {{ file: audit.jsonl }}\n{lines}"
     );
     let file = format!("{domain}/node.yaml");
     write(root, &file, text.as_bytes());
+    if !root.join(domain).join("mesh.yaml").exists() {
+        std::fs::copy(root.join("mesh.yaml"), root.join(domain).join("mesh.yaml")).expect("a copy");
+    }
     let config = NodeConfig::load(&root.join(&file), &|_| None)
         .unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
     let server = NodeServer::bind(config).await.expect("the node starts");
@@ -250,14 +306,14 @@ fn report<E: std::fmt::Display>(server: &str, ended: Result<(), E>) {
 
 type Stopped = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-fn gateway_yaml(lines: &str) -> String {
+fn gateway_yaml(jwks: &str, lines: &str) -> String {
     format!(
         "version: 1\nlisten: {{ flight: \"127.0.0.1:0\", http: \"127.0.0.1:0\" }}\n\
          tls: {{ cert: keys/gateway/gateway.crt, key: keys/gateway/gateway.key }}\n\
          nodes_tls: {{ ca: keys/gateway/mesh-ca.crt, cert: keys/gateway/gateway-client.crt, \
          key: keys/gateway/gateway-client.key }}\n\
-         mesh: ./mesh.yaml\ndomains: ./domains/\n\
-         identity: {{ issuers: [ {{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks: keys/issuer/jwks.json }} ] }}\n\
+         mesh: ./mesh.yaml\noperator_key: keys/gateway/operator.pub\ndomains: ./domains/\n\
+         identity: {{ issuers: [ {{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks: {jwks} }} ] }}\n\
          permits: {{ key: \"${{file:keys/gateway/permit.key}}\" }}\n\
          sealing: {{ keys: [ {{ id: test, key: \"${{file:keys/gateway/sealing.key}}\" }} ] }}\n\
          audit: {{ file: audit.jsonl }}\n{lines}"

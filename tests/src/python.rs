@@ -21,7 +21,8 @@ pub fn output(script: &Path, arguments: &[&str]) -> String {
     text
 }
 
-fn interpreter() -> &'static Path {
+/// The environment's python, beside which lie its other programs.
+pub fn interpreter() -> &'static Path {
     static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
     INTERPRETER.get_or_init(|| environment(PACKAGES))
 }

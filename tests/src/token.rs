@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -14,6 +18,7 @@ pub const AUDIENCE: &str = "meshgate";
 pub struct Forge {
     key: EncodingKey,
     key_id: String,
+    public: Vec<u8>,
 }
 
 impl Forge {
@@ -26,7 +31,22 @@ impl Forge {
         Self {
             key: EncodingKey::from_ed_pem(&pem).expect("an Ed25519 key"),
             key_id: keys["keys"][0]["kid"].as_str().expect("a key id").to_owned(),
+            public: URL_SAFE_NO_PAD.decode(keys["keys"][0]["x"].as_str().expect("x")).expect("base64"),
         }
+    }
+
+    /// A new key of this id.
+    pub fn generate(key_id: &str) -> Self {
+        let pair = Ed25519KeyPair::generate().expect("a key");
+        let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key");
+        let key = EncodingKey::from_ed_der(der.as_ref());
+        Self { key, key_id: key_id.to_owned(), public: pair.public_key().as_ref().to_vec() }
+    }
+
+    /// The public key as key sets have it.
+    pub fn jwk(&self) -> Value {
+        let x = URL_SAFE_NO_PAD.encode(&self.public);
+        json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.key_id, "x": x })
     }
 
     /// A good token for an hour, with `claims` beside the registered ones.

@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 
 use super::{
     data::{self, Extent},
+    operator,
     state::Made,
 };
 use crate::{
@@ -122,6 +123,7 @@ fn create(path: &Path, scale: u32, today: NaiveDate) -> Result<(), Failure> {
     let extent = Extent::new(scale, today);
     write_files(unfinished.path())?;
     write_keys(unfinished.path(), today)?;
+    operator::sign_first(unfinished.path())?;
     data::write(unfinished.path(), &extent)?;
     write_made(unfinished.path(), &Made { scale, quarter: extent.quarter })?;
     fs::rename(unfinished.path(), path).map_err(|error| Failure::file("create", path, &error))?;

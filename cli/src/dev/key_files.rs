@@ -68,6 +68,7 @@ pub(crate) fn create(domains: &[DomainName], today: NaiveDate) -> Result<Vec<Key
         secret(Holder::TokenIssuer, "issuer.key", &token_issuer.to_pem()?),
         public(Holder::Gateway, "mesh-ca.crt", authority.certificate()),
         public(Holder::Gateway, "jwks.json", &jwks),
+        public(Holder::Gateway, "operator.pub", &operator_public),
         secret(Holder::Gateway, "permit.key", &permit.to_pem()?),
         secret(Holder::Gateway, "sealing.key", &random_key()?),
     ];

@@ -37,7 +37,9 @@ pub struct NodeConfig {
     pub tls: TlsFiles,
     /// File with the public keys of the gateways.
     pub permit_keys: PathBuf,
-    /// The operator's document.
+    /// Files with the public keys of the mesh's operator, one each; never empty.
+    pub operator_keys: Vec<PathBuf>,
+    /// The node's copy of the operator's document. It need not be there.
     pub mesh: PathBuf,
     /// Folder of contracts.
     pub products: PathBuf,
@@ -127,8 +129,7 @@ impl NodeConfig {
         let file = path.display().to_string();
         let text = bounded_file::read_text(path, DOCUMENT_BYTES)
             .map_err(|error| vec![Problem::error(&file, 0, format!("cannot read this file: {error}"))])?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Self::read(&file, &text, &Lookup { folder, environment })
+        Self::read(&file, &text, &Lookup { folder: folder_of(path), environment })
     }
 
     fn read(file: &str, text: &str, lookup: &Lookup<'_>) -> Result<Self, Vec<Problem>> {
@@ -145,6 +146,12 @@ impl NodeConfig {
     }
 }
 
+/// Where relative paths start. `-c node.yaml` has no folder in front, and an empty one cannot be resolved.
+fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
+}
+
 /// `None` only where a problem has been reported. Every key is read before anything gives up.
 fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeConfig> {
     read_version(reader);
@@ -153,7 +160,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
     let environment = reader.required_text("environment");
     let listen = read_listen(reader);
     let tls = read_tls(reader, lookup);
-    let permit_keys = read_permit_keys(reader, lookup);
+    let keys = read_gateway(reader, lookup);
     let mesh = path(reader, "mesh", lookup);
     let products = path(reader, "products", lookup);
     let policies = path(reader, "policies", lookup);
@@ -163,13 +170,15 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
     let contract_variables = read_contract_variables(reader, lookup);
     let audit_file = read_audit_file(reader, lookup);
     let limits = read_limits(reader, lookup);
+    let (permit_keys, operator_keys) = keys?;
     Some(NodeConfig {
         domain: domain?,
         node: node?,
         environment: environment?,
         listen: listen?,
         tls: tls?,
-        permit_keys: permit_keys?,
+        permit_keys,
+        operator_keys,
         mesh: mesh?,
         products: products?,
         policies: policies?,
@@ -251,14 +260,16 @@ fn read_tls(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<TlsFiles
     Some(TlsFiles { certificate: certificate?, key: key?, client_authority: client_authority? })
 }
 
-fn read_permit_keys(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<PathBuf> {
+/// The keys of gateways, and those of the operator.
+fn read_gateway(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<(PathBuf, Vec<PathBuf>)> {
     reader.require("gateway")?;
     let mut gateway = reader.mapping("gateway")?;
     let permit_keys = path(&mut gateway, "permit_keys", lookup);
-    // Part of the file's shape; the operator's documents do not travel signed yet.
-    gateway.node("operator_key");
+    gateway.require("operator_key");
+    let operator_keys = gateway.one_or_more("operator_key");
     gateway.finish(UnknownKeys::Error);
-    permit_keys
+    let operator_keys = operator_keys?.iter().map(|file| lookup.path(file)).collect();
+    Some((permit_keys?, operator_keys))
 }
 
 fn read_data_roots(

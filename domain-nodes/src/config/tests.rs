@@ -39,6 +39,8 @@ fn a_complete_file_is_read_with_its_references_and_units() {
     assert_eq!(config.listen.http, Some("127.0.0.1:8081".parse().unwrap()));
     assert!(config.tls.certificate.ends_with("tls/node.crt") && config.tls.certificate.is_absolute());
     assert_eq!(config.tls.client_authority, Path::new("/etc/mesh-ca.crt"));
+    assert_eq!(config.operator_keys.len(), 1);
+    assert!(config.operator_keys[0].ends_with("tls/operator.pub"));
     assert_eq!(config.limits.query_time, Duration::from_secs(300));
     assert_eq!(config.limits.query_memory, 64 << 20);
     assert_eq!(config.limits.connections, NodeLimits::default().connections);
@@ -59,6 +61,15 @@ fn data_lies_below_the_products_parent_unless_said_otherwise() {
     let config = load(&format!("{COMPLETE}data_roots: [ /srv/lake, files ]\n")).unwrap();
     assert_eq!(config.data_roots[0], Path::new("/srv/lake"));
     assert!(config.data_roots[1].ends_with("files"));
+}
+
+#[test]
+fn a_file_in_the_current_folder_has_a_folder() {
+    assert_eq!(folder_of(Path::new("node.yaml")), Path::new("."));
+    assert_eq!(folder_of(Path::new("sales/node.yaml")), Path::new("sales"));
+    let lookup = Lookup { folder: folder_of(Path::new("node.yaml")), environment: &environment };
+    let config = NodeConfig::read("node.yaml", &COMPLETE.replace("${file:lake.secret}", "hush"), &lookup);
+    assert!(config.unwrap().data_roots[0].canonicalize().is_ok());
 }
 
 #[test]
@@ -93,6 +104,8 @@ fn reserved_names_contradicting_limits_and_other_versions_are_refused() {
         ("concurrent_queries: 8", "concurrent_queries: 0", "`concurrent_queries: 0` is not accepted"),
         ("domain: sales", "domain: sales\nnode: a b", "`node` is not a node's name"),
         ("contract_variables: [ID]", "contract_variables: [NONE]", "the variable `NONE` is not set"),
+        (", operator_key: tls/operator.pub", "", "`operator_key` is missing"),
+        ("operator_key: tls/operator.pub", "operator_key: []", "`operator_key` is empty"),
     ] {
         let problems = load(&COMPLETE.replace(from, to)).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(message)), "{message}\n{problems:#?}");
@@ -124,6 +137,14 @@ fn credentials_are_complete_or_none_at_all() {
         let problems = with(entry).unwrap_err();
         assert!(problems.iter().any(|problem| problem.contains(message)), "{message}\n{problems:#?}");
     }
+}
+
+#[test]
+fn the_operator_has_two_keys_while_one_follows_the_other() {
+    let both = "operator_key: [tls/operator.pub, /etc/new.pub]";
+    let config = load(&COMPLETE.replace("operator_key: tls/operator.pub", both)).unwrap();
+    assert_eq!(config.operator_keys.len(), 2);
+    assert_eq!(config.operator_keys[1], Path::new("/etc/new.pub"));
 }
 
 #[test]

@@ -92,12 +92,24 @@ async fn a065_a_document_that_is_not_looked_at_is_a_broken_policy() {
 }
 
 #[tokio::test]
-async fn a_broken_operators_document_is_a_broken_policy() {
-    let domain = Domain::new();
-    domain.write("mesh.yaml", "mesh: [");
-    let node = Running::start(domain).await;
-    node.until_ready("policies").await;
-    assert!(described(&node, |_| true).await.owner_policies.unwrap().unreadable);
+async fn without_the_operators_document_everything_is_denied() {
+    let breaks: [fn(&Domain); 4] = [
+        |domain| domain.write("mesh.yaml", "mesh: ["),
+        |domain| domain.write("mesh.yaml", MESH),
+        |domain| domain.write("mesh.yaml", &domain.signed(MESH).replace("Europe/Berlin", "Europe/Paris")),
+        |domain| std::fs::remove_file(domain.path("mesh.yaml")).unwrap(),
+    ];
+    for break_it in breaks {
+        let domain = Domain::new();
+        let good = domain.state();
+        break_it(&domain);
+        let node = Running::start(domain).await;
+        let (status, body) = node.http("/readyz").await;
+        assert!(status == 503 && body.contains("\"mesh_yaml\""), "{body}");
+        assert!(described(&node, |_| true).await.owner_policies.unwrap().unreadable);
+        let request = Request::new(&good, &["id"]);
+        assert_eq!(class(&node.query(request).await.unwrap_err()), Class::Moved);
+    }
 }
 
 #[tokio::test]
@@ -178,7 +190,7 @@ async fn a_contract_that_the_policy_does_not_fit_changes_nothing() {
 #[tokio::test]
 async fn without_a_key_there_are_no_pseudonyms_and_no_table() {
     let domain = Domain::new();
-    domain.write("mesh.yaml", &format!("{MESH}pseudonyms: {{ person: {{}} }}\n"));
+    domain.write("mesh.yaml", &domain.signed(&format!("{MESH}pseudonyms: {{ person: {{}} }}\n")));
     domain.write("policies/sales.yaml", &POLICIES.replace("card: last(4)", "card: pseudonym(person)"));
     let node = Running::start(domain).await;
     node.until_ready("pseudonyms").await;

@@ -84,17 +84,20 @@ pub enum KeyError {
 impl PermitSigner {
     /// Reads an Ed25519 key in PKCS#8 form (PEM).
     pub fn from_pem(key_id: &str, pem: &str) -> Result<Self, KeyError> {
-        let base64: String = pem
-            .trim()
-            .strip_prefix("-----BEGIN PRIVATE KEY-----")
-            .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
-            .ok_or(KeyError::Private)?
-            .split_whitespace()
-            .collect();
-        let key = STANDARD.decode(base64).map_err(|_| KeyError::Private)?;
-        let key = Ed25519KeyPair::from_pkcs8(&key).map_err(|_| KeyError::Private)?;
+        let key = ed25519_from_pem(pem).ok_or(KeyError::Private)?;
         Ok(Self { key_id: key_id.to_owned(), key })
     }
+}
+
+/// An Ed25519 key in PKCS#8 form (PEM).
+pub(crate) fn ed25519_from_pem(pem: &str) -> Option<Ed25519KeyPair> {
+    let base64: String = pem
+        .trim()
+        .strip_prefix("-----BEGIN PRIVATE KEY-----")
+        .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))?
+        .split_whitespace()
+        .collect();
+    Ed25519KeyPair::from_pkcs8(&STANDARD.decode(base64).ok()?).ok()
 }
 
 /// The key itself stays out of logs.

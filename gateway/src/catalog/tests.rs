@@ -7,12 +7,11 @@ use crate::{
 };
 
 fn snapshot() -> Arc<Snapshot> {
-    let mesh = Arc::new(larkfield::mesh());
+    let snapshot = Snapshot::new(Some(larkfield::document()));
     let domain = |name: &str, policy: &str| {
         let described = Described::read(name, larkfield::descriptor(name, policy)).unwrap();
-        DomainView::new(name, Arc::new(described), &mesh, None, 1)
+        DomainView::new(name, Arc::new(described), &snapshot.mesh, None, 1)
     };
-    let snapshot = Snapshot::new(Arc::clone(&mesh));
     Arc::new(snapshot.with_domain(domain("sales", SALES_POLICY)).with_domain(domain("hr", HR_POLICY)))
 }
 
@@ -67,11 +66,11 @@ fn what_was_named_is_remembered() {
 
 #[test]
 fn a065_documents_that_cannot_be_read_deny_everything() {
-    let mesh = larkfield::mesh();
+    let snapshot = Snapshot::new(Some(larkfield::document()));
     let described = Described::read("sales", larkfield::descriptor("sales", "grants: 7")).unwrap();
-    let view = DomainView::new("sales", Arc::new(described), &mesh, None, 1);
+    let view = DomainView::new("sales", Arc::new(described), &snapshot.mesh, None, 1);
     assert!(view.policy_unreadable);
-    let snapshot = Snapshot::new(Arc::new(mesh)).with_domain(view);
+    let snapshot = snapshot.with_domain(view);
     let mut auditor = Principal::default();
     auditor.roles.insert("auditor".to_owned());
     assert!(PrincipalCatalog::new(Arc::new(snapshot), Arc::new(auditor), 0).all().is_empty());

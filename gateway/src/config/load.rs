@@ -16,7 +16,7 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 use super::{
     GatewayConfig, IdentityConfig, IssuerConfig, NodesTlsFiles, PermitKeyConfig, SealingKey, Secret,
-    ServerTlsFiles, SignatureAlgorithm, domain, limits,
+    ServerTlsFiles, domain, issuer, limits,
 };
 
 const TOKEN_BYTES: usize = 16 << 10;
@@ -70,7 +70,10 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
     let tls = server_tls(&mut reader, folder);
     let nodes_tls = nodes_tls(&mut reader, folder);
     let mesh = required_path(&mut reader, "mesh", folder);
+    let operator_keys = operator_keys(&mut reader, folder);
     let domains_folder = required_path(&mut reader, "domains", folder);
+    let descriptions =
+        if reader.has("descriptions") { required_path(&mut reader, "descriptions", folder) } else { None };
     let identity = identity(&mut reader, folder);
     let permits = permits(&mut reader, &name);
     let sealing = sealing(&mut reader);
@@ -94,7 +97,9 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
         tls: tls?,
         nodes_tls: nodes_tls?,
         mesh: mesh?,
+        operator_keys: operator_keys?,
         domains_folder: domains_folder?,
+        descriptions,
         domains: domains?,
         identity: identity?,
         permits: permits?,
@@ -168,17 +173,27 @@ fn nodes_tls(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<NodesTlsFiles
     Some(NodesTlsFiles { ca: ca?, certificate: certificate?, key: key? })
 }
 
+fn operator_keys(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<Vec<PathBuf>> {
+    reader.require("operator_key")?;
+    let files = reader.one_or_more("operator_key")?;
+    Some(files.iter().map(|file| existing(reader, "operator_key", file, folder)).collect())
+}
+
 /// A path of something that must be there.
-fn required_path(reader: &mut Reader<'_, '_>, key: &str, folder: &Path) -> Option<PathBuf> {
+pub(super) fn required_path(reader: &mut Reader<'_, '_>, key: &str, folder: &Path) -> Option<PathBuf> {
     let text = reader.required_text(key)?;
+    Some(existing(reader, key, &text, folder))
+}
+
+fn existing(reader: &mut Reader<'_, '_>, key: &str, text: &str, folder: &Path) -> PathBuf {
     // The components: without the `.` of `./mesh.yaml`, which would show in every message.
-    let path: PathBuf = folder.join(&text).components().collect();
+    let path: PathBuf = folder.join(text).components().collect();
     if let Err(error) = std::fs::metadata(&path) {
         let line = reader.line_of(key);
         let hint = "paths are relative to the folder of this file".to_owned();
         reader.error(line, format!("`{key}`: `{text}` cannot be read: {error}"), Some(hint));
     }
-    Some(path)
+    path
 }
 
 fn identity(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<IdentityConfig> {
@@ -191,7 +206,7 @@ fn identity(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<IdentityConfig
     let items = identity.list("issuers").unwrap_or_default();
     let mut issuers: Vec<IssuerConfig> = Vec::new();
     for item in items {
-        let Some(issuer) = issuer(identity.over(item), folder) else { continue };
+        let Some(issuer) = issuer::read(identity.over(item), folder) else { continue };
         if issuers.iter().any(|other| other.issuer == issuer.issuer) {
             identity.error(item.line, format!("issuer `{}` is there twice", issuer.issuer), None);
         }
@@ -206,24 +221,7 @@ fn identity(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<IdentityConfig
     (!issuers.is_empty()).then_some(IdentityConfig { issuers, token_bytes, header_bytes, stale_keys })
 }
 
-fn issuer(mut reader: Reader<'_, '_>, folder: &Path) -> Option<IssuerConfig> {
-    let issuer = required_nonblank(&mut reader, "issuer");
-    let audience = required_nonblank(&mut reader, "audience");
-    let is_address = reader.text("jwks").is_some_and(|text| text.contains("://"));
-    let jwks = if is_address {
-        let line = reader.line_of("jwks");
-        let hint = "use a file: save the key set beside gateway.yaml and write its path".to_owned();
-        reader.error(line, "`jwks`: a URL is not supported yet", Some(hint));
-        None
-    } else {
-        required_path(&mut reader, "jwks", folder)
-    };
-    let algorithms = algorithms(&mut reader);
-    reader.finish(UnknownKeys::Error);
-    Some(IssuerConfig { issuer: issuer?, audience: audience?, jwks: jwks?, algorithms })
-}
-
-fn required_nonblank(reader: &mut Reader<'_, '_>, key: &str) -> Option<String> {
+pub(super) fn required_nonblank(reader: &mut Reader<'_, '_>, key: &str) -> Option<String> {
     let text = reader.required_text(key)?;
     if text.trim().is_empty() {
         let line = reader.line_of(key);
@@ -231,25 +229,6 @@ fn required_nonblank(reader: &mut Reader<'_, '_>, key: &str) -> Option<String> {
         return None;
     }
     Some(text)
-}
-
-fn algorithms(reader: &mut Reader<'_, '_>) -> Vec<SignatureAlgorithm> {
-    let Some(names) = reader.texts("algorithms") else {
-        return SignatureAlgorithm::ALL.to_vec();
-    };
-    let line = reader.line_of("algorithms");
-    let hint = || Some("write some of RS256, ES256, EdDSA".to_owned());
-    let mut algorithms = Vec::new();
-    for name in &names {
-        match SignatureAlgorithm::by_name(name) {
-            Some(algorithm) => algorithms.push(algorithm),
-            None => reader.error(line, format!("algorithm `{name}` is not accepted"), hint()),
-        }
-    }
-    if names.is_empty() {
-        reader.error(line, "`algorithms` is empty", hint());
-    }
-    algorithms
 }
 
 fn permits(reader: &mut Reader<'_, '_>, gateway: &str) -> Option<PermitKeyConfig> {

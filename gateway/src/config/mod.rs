@@ -5,11 +5,12 @@
 //! are used (`tls`, `identity`, `ticket`), so that each is parsed in one place.
 
 mod domain;
+mod issuer;
 mod limits;
 mod load;
 mod secret;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use domain::{DomainConfig, domain_files, load_folder};
 pub use limits::Limits;
@@ -30,8 +31,12 @@ pub struct GatewayConfig {
     pub nodes_tls: NodesTlsFiles,
     /// The operator's document, mesh.yaml.
     pub mesh: PathBuf,
+    /// Files with the public keys of the mesh's operator, one each; never empty.
+    pub operator_keys: Vec<PathBuf>,
     /// Folder of the domains' files.
     pub domains_folder: PathBuf,
+    /// Folder in which the gateway remembers how domains described themselves last.
+    pub descriptions: Option<PathBuf>,
     /// The domains' files as they were at start, sorted by domain.
     pub domains: Vec<DomainConfig>,
     pub identity: IdentityConfig,
@@ -78,10 +83,31 @@ pub struct IssuerConfig {
     pub issuer: String,
     /// What the token's `aud` must be or contain.
     pub audience: String,
-    /// File with the issuer's JSON Web Key Set.
-    pub jwks: PathBuf,
+    /// Where the issuer's JSON Web Key Set is.
+    pub jwks: KeySource,
     /// Signatures accepted from this issuer; never empty.
     pub algorithms: Vec<SignatureAlgorithm>,
+}
+
+/// Where a JSON Web Key Set is.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    File(PathBuf),
+    /// Served by the issuer, at an address without user and password.
+    Url {
+        url: reqwest::Url,
+        /// PEM file: if it is there, the only CA that the issuer's certificate may be of.
+        ca: Option<PathBuf>,
+    },
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Url { url, .. } => url.fmt(f),
+        }
+    }
 }
 
 /// A signature algorithm of tokens. There are no others.

@@ -19,6 +19,7 @@ permits: { key: "${file:tls/permit.key}" }
 sealing: { keys: [ { id: 2026-11, key: "${file:tls/seal}" }, { id: 2026-10, key: "${SEAL}" } ] }
 limits:  { query_time: 10m, result_rows: 50000000, memory: 2GiB, per_principal: 8 }
 audit:   { file: audit/gateway.jsonl }
+operator_key: tls/operator.pub
 "#;
 
 const SALES: &str = r"domain: sales
@@ -42,6 +43,7 @@ impl Folder {
             "gateway-client.crt",
             "gateway-client.key",
             "jwks.json",
+            "operator.pub",
         ] {
             folder.write(&format!("tls/{file}"), "");
         }
@@ -128,7 +130,7 @@ fn all_problems_at_once_with_lines_and_remedies() {
         .replace("0.0.0.0:31337", "localhost")
         .replace("tls/gateway.crt", "tls/none.crt")
         .replace("domains: ./domains/", "domain: ./domains/")
-        .replace("tls/jwks.json", "https://login.larkfield.example/certs")
+        .replace("tls/jwks.json", "http://login.larkfield.example/certs")
         .replace("${file:tls/permit.key}", "tls/permit.key")
         .replace("${SEAL}", "${SEEL}")
         .replace("query_time: 10m", "query_time: 10 minutes")
@@ -141,7 +143,7 @@ fn all_problems_at_once_with_lines_and_remedies() {
         "gateway.yaml:3: `cert`: `tls/none.crt` cannot be read: ",
         "gateway.yaml:1: `domains` is missing",
         "gateway.yaml:6: unknown key `domain`; did you mean `domains`?",
-        "gateway.yaml:11: `jwks`: a URL is not supported yet; use a file: save the key set beside gateway.yaml and write its path",
+        "gateway.yaml:11: `jwks` is fetched without TLS; write `https://`, or `jwks_http: true` if nobody can stand between",
         "gateway.yaml:12: `key` is not an Ed25519 private key in PKCS#8 PEM; write `\"${file:<path of the PEM file>}\"`",
         "gateway.yaml:13: the variable `SEEL` is not set; set it or write `${SEEL:-default}`",
         "gateway.yaml:14: `query_time`: `10 minutes` cannot be used; write a time such as `30s`, `10m` or `2h`",
@@ -167,6 +169,13 @@ fn single_problems() {
         ("flight: 0.0.0.0:31337, ", "", "gateway.yaml:2: `flight` is missing"),
         ("tls: { cert: tls/gateway.crt, key: tls/gateway.key }\n", "", "`tls` is missing"),
         ("mesh: ./mesh.yaml\n", "mesh:\n", "gateway.yaml:5: `mesh` has no value"),
+        ("operator_key: tls/operator.pub\n", "", "gateway.yaml:1: `operator_key` is missing"),
+        ("tls/operator.pub", "[]", "gateway.yaml:16: `operator_key` is empty"),
+        (
+            "tls/operator.pub",
+            "[tls/operator.pub, tls/x.pub]",
+            "gateway.yaml:16: `operator_key`: `tls/x.pub` cannot be read",
+        ),
         ("./domains/", "./none/", "gateway.yaml:6: `domains`: `./none/` cannot be read"),
         ("      audience: meshgate\n", "", "`audience` is missing"),
         ("audience: meshgate", "audience: ' '", "gateway.yaml:10: `audience` is empty"),
@@ -299,4 +308,40 @@ fn problems_of_domains() {
         both.iter().any(|problem| problem.contains("domains/sales.yaml:1: a domain has 1 to 100 nodes")),
         "{both:?}"
     );
+}
+
+#[test]
+fn key_sets_are_files_or_addresses() {
+    let folder = Folder::new();
+    let source = |jwks: &str| {
+        let text = GOOD.replace("jwks: tls/jwks.json", jwks);
+        folder.load(&text).map(|config| config.identity.issuers[0].jwks.clone())
+    };
+    for good in [
+        "https://login.larkfield.example/certs",
+        "http://127.0.0.1:8080/certs",
+        "http://[::1]:8080/certs",
+        "http://localhost/certs",
+        "http://login.larkfield.example/certs\n      jwks_http: true",
+    ] {
+        assert!(matches!(source(&format!("jwks: {good}")), Ok(KeySource::Url { ca: None, .. })), "{good}");
+    }
+    let with_ca = source("jwks: https://login.larkfield.example/certs\n      jwks_ca: tls/mesh-ca.crt");
+    assert!(matches!(with_ca, Ok(KeySource::Url { ca: Some(_), .. })));
+    for (bad, problem) in [
+        ("http://127.0.0.1.example/certs", "is fetched without TLS"),
+        ("http://10.0.0.1/certs\n      jwks_http: false", "is fetched without TLS"),
+        ("https://gateway:hunter2@login.larkfield.example/certs", "has a user or a password in it"),
+        ("ftp://login.larkfield.example/certs", "is neither a file nor an address"),
+        ("https://", "is not an address"),
+        (
+            "https://login.larkfield.example/certs\n      jwks_ca: tls/none.crt",
+            "`jwks_ca`: `tls/none.crt` cannot be read",
+        ),
+        ("tls/jwks.json\n      jwks_ca: tls/mesh-ca.crt", "`jwks_ca` goes with an address"),
+        ("tls/jwks.json\n      jwks_http: true", "`jwks_http` goes with an address"),
+    ] {
+        let problems = source(&format!("jwks: {bad}")).unwrap_err().join("\n");
+        assert!(problems.contains(problem) && !problems.contains("hunter2"), "{bad}: {problems}");
+    }
 }

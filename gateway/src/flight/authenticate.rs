@@ -81,49 +81,55 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> ResponseFuture {
-        let query_id = uuid::Uuid::now_v7().to_string();
-        match identify(&self.gateway, request.uri().path(), request.headers(), &query_id) {
-            Ok(caller) => {
-                let (gateway, session) = (Arc::clone(&self.gateway), caller.session.clone());
-                let principal = Arc::clone(&caller.principal);
-                request.extensions_mut().insert(caller);
-                let response = self.inner.call(request);
-                Box::pin(async move {
-                    let mut response = response.await?;
-                    session.answer(&gateway, &principal, &mut response);
-                    Ok(with_query_id(response, &query_id))
-                })
-            }
-            Err(Refused { error, session_is_over }) => {
-                let mut response = error.status(&query_id).into_http();
-                if session_is_over {
-                    session::take_away(&mut response);
+        // The one that was polled to readiness makes the call.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let gateway = Arc::clone(&self.gateway);
+        Box::pin(async move {
+            let query_id = uuid::Uuid::now_v7().to_string();
+            let response = match identify(&gateway, request.uri().path(), request.headers(), &query_id).await
+            {
+                Ok(caller) => {
+                    let (session, principal) = (caller.session.clone(), Arc::clone(&caller.principal));
+                    let snapshot = Arc::clone(&caller.snapshot);
+                    request.extensions_mut().insert(caller);
+                    let mut response = inner.call(request).await?;
+                    session.answer(&gateway, snapshot.mesh.name(), &principal, &mut response);
+                    response
                 }
-                Box::pin(async move { Ok(with_query_id(response, &query_id)) })
-            }
-        }
+                Err(Refused { error, session_is_over }) => {
+                    let mut response = error.status(&query_id).into_http();
+                    if session_is_over {
+                        session::take_away(&mut response);
+                    }
+                    response
+                }
+            };
+            Ok(with_query_id(response, &query_id))
+        })
     }
 }
 
-fn identify(
+async fn identify(
     gateway: &Gateway,
     path: &str,
     headers: &http::HeaderMap,
     query_id: &str,
 ) -> Result<Caller, Refused> {
-    let snapshot = gateway.mesh.snapshot();
     let metadata = MetadataMap::from_headers(headers.clone());
     let refused = |error: Unauthenticated| Refused { error: error.into(), session_is_over: false };
-    let (principal, handshake_token) = if path == HANDSHAKE {
-        let found = gateway.authenticator.authenticate_handshake(&metadata, &snapshot.mesh);
-        let (authenticated, token) = found.map_err(refused)?;
-        (authenticated.principal, Some(token))
+    let is_handshake = path == HANDSHAKE;
+    let verified = if is_handshake {
+        gateway.authenticator.verify_handshake(&metadata).await.map_err(refused)?
     } else {
-        let found = gateway.authenticator.authenticate(&metadata, &snapshot.mesh);
-        (found.map_err(refused)?.principal, None)
+        gateway.authenticator.verify(&metadata).await.map_err(refused)?
     };
-    let (session, principal) = CallSession::begin(gateway, headers, principal.clone())
+    // Only now: an issuer may have been asked for its keys meanwhile.
+    let snapshot = gateway.mesh.snapshot();
+    let principal = verified.caller(&snapshot.mesh).principal;
+    let (session, principal) = CallSession::begin(gateway, snapshot.mesh.name(), headers, principal.clone())
         .map_err(|refused| recorded(gateway, query_id, &principal, refused))?;
+    let handshake_token = is_handshake.then(|| verified.into_token());
     let principal = Arc::new(principal);
     Ok(Caller { principal, session, snapshot, query_id: query_id.to_owned(), handshake_token })
 }
@@ -147,10 +153,20 @@ impl Caller {
         request.extensions().get::<Self>().cloned().ok_or_else(missing)
     }
 
+    /// Name of the mesh that the call works on.
+    pub(super) fn mesh(&self) -> &str {
+        self.snapshot.mesh.name()
+    }
+
     /// The same caller under the mesh of this moment, whose document may map claims differently.
-    pub(super) fn again(&self, gateway: &Gateway, metadata: &MetadataMap) -> Result<Self, GatewayError> {
+    pub(super) async fn again(
+        &self,
+        gateway: &Gateway,
+        metadata: &MetadataMap,
+    ) -> Result<Self, GatewayError> {
+        let verified = gateway.authenticator.verify(metadata).await?;
         let snapshot = gateway.mesh.snapshot();
-        let principal = gateway.authenticator.authenticate(metadata, &snapshot.mesh)?.principal;
+        let principal = verified.caller(&snapshot.mesh).principal;
         let principal = session::working_for(principal, self.principal.purpose.as_deref())?;
         Ok(Self { principal: Arc::new(principal), snapshot, ..self.clone() })
     }

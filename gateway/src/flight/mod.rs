@@ -148,7 +148,7 @@ impl FlightSql {
             return self.metadata_result(&caller, any);
         }
         let now = self.gateway.clock.now();
-        let open = |kind| self.gateway.sealer.open(kind, ticket, &caller.principal, now);
+        let open = |kind| self.gateway.sealer.open(kind, ticket, caller.mesh(), &caller.principal, now);
         if let Ok(sealed) = open(TicketKind::Metadata) {
             let any = command::packed(&sealed.content).ok_or(GatewayError::InvalidTicket)?;
             return self.metadata_result(&caller.working_for(sealed.purpose.as_deref())?, any);

@@ -48,7 +48,7 @@ pub(super) fn statement(
     handle: &[u8],
 ) -> Result<(String, Caller), GatewayError> {
     let now = gateway.clock.now();
-    let ticket = gateway.sealer.open(TicketKind::Prepared, handle, &caller.principal, now)?;
+    let ticket = gateway.sealer.open(TicketKind::Prepared, handle, caller.mesh(), &caller.principal, now)?;
     let sql = String::from_utf8(ticket.content).map_err(|_| GatewayError::InvalidTicket)?;
     Ok((sql, caller.working_for(ticket.purpose.as_deref())?))
 }

@@ -136,7 +136,7 @@ pub(super) fn seal(
     let expires_at = instant.saturating_add(life);
     let (content, purpose) = (content.to_vec(), caller.principal.purpose.clone());
     let ticket = SealedTicket { kind, content, purpose, instant, schema, expires_at, id };
-    gateway.sealer.seal(&ticket, &caller.principal).map(Bytes::from).map_err(internal)
+    gateway.sealer.seal(&ticket, caller.mesh(), &caller.principal).map(Bytes::from).map_err(internal)
 }
 
 /// Digest of a schema as it is promised.
@@ -178,7 +178,8 @@ pub(super) async fn run(
     let started = match start(gateway, &caller, &sql, &query_id, ticket.schema, &mut record).await {
         Err(Stopped { error: GatewayError::PolicyMoved, .. }) => {
             gateway.mesh.changed_since(&caller.snapshot, NEWER_WITHIN).await;
-            let again = caller.again(gateway, metadata).map_err(|error| Stopped { error, running: false });
+            let again =
+                caller.again(gateway, metadata).await.map_err(|error| Stopped { error, running: false });
             match again {
                 Ok(caller) => start(gateway, &caller, &sql, &query_id, ticket.schema, &mut record).await,
                 Err(stopped) => Err(stopped),

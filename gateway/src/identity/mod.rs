@@ -138,7 +138,7 @@ pub(crate) struct Authenticator {
 }
 
 impl Authenticator {
-    /// Reads every issuer's key set; one that cannot be used is an error at start.
+    /// Reads every issuer's key set file; one that cannot be used is an error at start.
     pub(crate) fn new(config: &IdentityConfig, clock: Clock) -> Result<Self, KeySetError> {
         let issuers = config
             .issuers
@@ -148,58 +148,66 @@ impl Authenticator {
         Ok(Self { issuers, token_bytes: config.token_bytes, header_bytes: config.header_bytes, clock })
     }
 
-    /// The caller of a request with `authorization: Bearer <JWT>`, with roles,
-    /// groups and claims as `mesh` maps them.
-    pub(crate) fn authenticate(
-        &self,
-        metadata: &MetadataMap,
-        mesh: &Mesh,
-    ) -> Result<Authenticated, Unauthenticated> {
-        let verified = credentials::bearer(metadata).and_then(|token| Ok((token, self.verify(token)?)));
-        let (token, claims) = verified.map_err(Unauthenticated::because)?;
-        Ok(claims.authenticated(token, mesh))
+    /// What a request with `authorization: Bearer <JWT>` proves of its caller.
+    pub(crate) async fn verify(&self, metadata: &MetadataMap) -> Result<Verified, Unauthenticated> {
+        let token = credentials::bearer(metadata).map(|token| Secret::new(token.to_owned()));
+        self.verified(token).await
     }
 
-    /// The caller of a Handshake: as [`Self::authenticate`], and in addition
-    /// `Basic` with the JWT as password (the user name means nothing). Also
-    /// returns the token, which the client is to use as Bearer from then on.
-    pub(crate) fn authenticate_handshake(
-        &self,
-        metadata: &MetadataMap,
-        mesh: &Mesh,
-    ) -> Result<(Authenticated, Secret<String>), Unauthenticated> {
-        let verified = credentials::bearer_or_basic(metadata, self.token_bytes).and_then(|token| {
-            let claims = self.verify(token.expose())?;
-            Ok((token, claims))
-        });
-        let (token, claims) = verified.map_err(Unauthenticated::because)?;
-        Ok((claims.authenticated(token.expose(), mesh), token))
+    /// The same for a Handshake, which may also come with `Basic` and the JWT
+    /// as password (the user name means nothing).
+    pub(crate) async fn verify_handshake(&self, metadata: &MetadataMap) -> Result<Verified, Unauthenticated> {
+        self.verified(credentials::bearer_or_basic(metadata, self.token_bytes)).await
     }
 
-    /// How many issuers' key set files cannot be used at present, so that
-    /// their last good keys are in use.
+    /// Asks issuers for their keys, where these are not in a file. Runs until it is dropped.
+    pub(crate) async fn keep_keys_fresh(&self) {
+        futures::future::join_all(self.issuers.iter().map(|issuer| issuer.keep_fresh(&self.clock))).await;
+    }
+
+    /// How many issuers' key sets cannot be had at present, so that their last
+    /// good keys are in use.
     pub(crate) fn broken_key_sets(&self) -> usize {
         let now = self.clock.now();
         self.issuers.iter().filter(|issuer| issuer.is_broken(now)).count()
     }
 
-    fn verify(&self, token: &str) -> Result<VerifiedClaims, Reason> {
-        let now = self.clock.now();
+    async fn verified(&self, token: Result<Secret<String>, Reason>) -> Result<Verified, Unauthenticated> {
+        let token = token.map_err(Unauthenticated::because)?;
+        let claims = self.claims(token.expose()).await.map_err(Unauthenticated::because)?;
+        Ok(Verified { claims, token })
+    }
+
+    async fn claims(&self, token: &str) -> Result<VerifiedClaims, Reason> {
         let token = Token::parse(token, self.token_bytes, self.header_bytes)?;
         let issuer =
             self.issuers.iter().find(|issuer| issuer.issuer() == token.issuer()).ok_or(Reason::Issuer)?;
-        let key = issuer.key(token.key_id(), now)?;
-        token.verify(&key, issuer.issuer(), issuer.audience(), now)
+        let key = issuer.key(token.key_id(), &self.clock).await?;
+        token.verify(&key, issuer.issuer(), issuer.audience(), self.clock.now())
     }
 }
 
-impl VerifiedClaims {
-    fn authenticated(self, token: &str, mesh: &Mesh) -> Authenticated {
+/// Credentials that were verified. Who that is depends on the mesh.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    claims: VerifiedClaims,
+    token: Secret<String>,
+}
+
+impl Verified {
+    /// The caller, with roles, groups and claims as `mesh` maps them.
+    pub(crate) fn caller(&self, mesh: &Mesh) -> Authenticated {
+        let VerifiedClaims { issuer, subject, claims, expires_at } = &self.claims;
         Authenticated {
-            principal: mesh.principal(&self.issuer, &self.subject, &self.claims),
-            expires_at: self.expires_at,
-            token_digest: Digest::of(token.as_bytes()),
+            principal: mesh.principal(issuer, subject, claims),
+            expires_at: *expires_at,
+            token_digest: Digest::of(self.token.expose().as_bytes()),
         }
+    }
+
+    /// The token, which a client is to send as Bearer after a Handshake.
+    pub(crate) fn into_token(self) -> Secret<String> {
+        self.token
     }
 }
 

@@ -13,12 +13,14 @@ const TABLES_MAX: usize = 20_000;
 /// Most columns that one table may have.
 const COLUMNS_MAX: usize = 4_096;
 
-/// A domain as its node describes it.
-#[derive(Debug)]
+/// A domain as its node describes it. The default is a node that says nothing.
+#[derive(Debug, Default)]
 pub(crate) struct Described {
     /// Whom permits for this node must name as audience.
     pub node: String,
     pub revision: u64,
+    /// Which document of the operator the node enforces.
+    pub operator_version: Option<Digest>,
     /// In the order of the domain's products.
     pub tables: Vec<Arc<DescribedTable>>,
     /// The owner's policy documents; `None` if the node cannot read them, or
@@ -53,7 +55,9 @@ pub(crate) struct DescribedTable {
 /// Why a description cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DescriptorError {
-    #[error("the node describes the domain `{0}`")]
+    #[error(
+        "the node describes the domain `{0}`: correct `nodes` in this domain's file, or `domain` in the node's node.yaml"
+    )]
     OtherDomain(String),
     #[error("`{0}` is reserved and cannot be a domain")]
     ReservedDomain(String),
@@ -105,7 +109,9 @@ impl Described {
                 tables.push(Arc::new(read_table(domain, &product, table)?));
             }
         }
-        Ok(Self { node: descriptor.node, revision: descriptor.revision, tables, documents })
+        let operator_version = Digest::from_slice(&descriptor.operator_policy_version);
+        let (node, revision) = (descriptor.node, descriptor.revision);
+        Ok(Self { node, revision, operator_version, tables, documents })
     }
 
     /// All tables, as policy sees them.

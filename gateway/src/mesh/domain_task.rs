@@ -3,27 +3,33 @@
 use std::{sync::Arc, time::Duration};
 
 use arrow_flight::Action;
+use meshgate_policies::Digest;
 use meshgate_proto::{DESCRIBE_ACTION, v1};
 use prost::Message;
 use tonic::Streaming;
 
-use super::{Described, MeshState, NodeConnection};
+use super::{
+    Described, MeshState, NodeConnection,
+    operator_document::{TELL_AGAIN_EVERY, Told},
+};
 use crate::{
     config::DomainConfig,
-    tls::{NodesTls, TlsError},
+    tls::{self, NodesTls, TlsError},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A node has its description at hand: one that does not send it is not well.
 const FIRST_DESCRIPTION_WITHIN: Duration = Duration::from_secs(10);
-
 /// A node that describes its domain without end gets this much of the gateway.
 const BETWEEN_DESCRIPTIONS: Duration = Duration::from_millis(100);
 
 /// Runs until it is dropped.
 pub(crate) async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, state: Arc<MeshState>) {
     let domain = config.domain.as_str();
+    let (name, joining) = (config.domain.clone(), Arc::clone(&state));
+    // Compiling what it said last is work of one processor. A mistake in it is as if nothing was known.
+    let _ = tokio::task::spawn_blocking(move || joining.joins(&name)).await;
     let mut pause = FIRST_PAUSE;
     // Never empty, as the configuration checks; without a node there is nothing to do.
     for node in config.nodes.iter().cycle() {
@@ -52,7 +58,7 @@ pub(crate) async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, sta
 enum ListenError {
     #[error("TLS towards the node cannot be set up: {0}")]
     Tls(TlsError),
-    #[error("the node does not answer: {0}")]
+    #[error("the node does not answer: {}", tls::why(.0))]
     Status(#[from] tonic::Status),
     #[error("the node did not describe its domain in time")]
     Late,
@@ -73,17 +79,23 @@ async fn listen(
     };
     let (mut stream, first) =
         tokio::time::timeout(FIRST_DESCRIPTION_WITHIN, first).await.map_err(|_| ListenError::Late)??;
-    take(domain, first.body, &connection, state).await;
+    let (mut changes, mut told) = (state.changes(), Told::default());
+    told.enforces(take(domain, first.body, &connection, state).await);
     loop {
-        tokio::time::sleep(BETWEEN_DESCRIPTIONS).await;
-        match stream.message().await {
-            Ok(Some(next)) => take(domain, next.body, &connection, state).await,
-            Ok(None) => break,
-            Err(status) => {
-                tracing::warn!(domain, error = %status, "the node went away");
-                break;
-            }
+        told.tell(domain, &connection, state).await;
+        tokio::select! {
+            next = stream.message() => match next {
+                Ok(Some(next)) => told.enforces(take(domain, next.body, &connection, state).await),
+                Ok(None) => break,
+                Err(status) => {
+                    tracing::warn!(domain, error = %status, "the node went away");
+                    break;
+                }
+            },
+            changed = changes.changed() => if changed.is_err() { break },
+            () = tokio::time::sleep(TELL_AGAIN_EVERY) => {}
         }
+        tokio::time::sleep(BETWEEN_DESCRIPTIONS).await;
     }
     Ok(())
 }
@@ -95,8 +107,14 @@ async fn describe(connection: &NodeConnection) -> Result<Streaming<arrow_flight:
 
 /// Compiling what a node describes is work of one processor, as long as the
 /// node makes it: not for the threads that serve others. And a mistake in it
-/// costs that node its domain, not the task that listens.
-async fn take(domain: &str, body: bytes::Bytes, connection: &Arc<NodeConnection>, state: &Arc<MeshState>) {
+/// costs that node its domain, not the task that listens. Gives the operator's
+/// document that the node enforces.
+async fn take(
+    domain: &str,
+    body: bytes::Bytes,
+    connection: &Arc<NodeConnection>,
+    state: &Arc<MeshState>,
+) -> Option<Digest> {
     let (name, connection, writer) = (domain.to_owned(), Arc::clone(connection), Arc::clone(state));
     // Work that began goes on when this task is ended: it must not bring a domain back that has left.
     let listening = Arc::new(());
@@ -105,12 +123,13 @@ async fn take(domain: &str, body: bytes::Bytes, connection: &Arc<NodeConnection>
     let taken = tokio::task::spawn_blocking(work).await;
     drop(listening);
     let error = match taken {
-        Ok(Ok(())) => return,
+        Ok(Ok(enforced)) => return enforced,
         Ok(Err(error)) => error,
         Err(_) => "reading it ended in a mistake of ours".to_owned(),
     };
     tracing::error!(domain, %error, "the description of the domain cannot be used: none of its tables is served");
     state.not_understood(domain);
+    None
 }
 
 fn understand(
@@ -119,12 +138,16 @@ fn understand(
     connection: Arc<NodeConnection>,
     state: &MeshState,
     is_wanted: &dyn Fn() -> bool,
-) -> Result<(), String> {
+) -> Result<Option<Digest>, String> {
     let descriptor = v1::Descriptor::decode(body).map_err(|error| error.to_string())?;
     let described = Described::read(domain, descriptor).map_err(|error| error.to_string())?;
     tracing::info!(domain, revision = described.revision, "domain described");
+    let enforced = described.operator_version;
     state.described_while(domain, described, connection, is_wanted);
-    Ok(())
+    if is_wanted() {
+        state.memory().keep(domain, body);
+    }
+    Ok(enforced)
 }
 
 #[cfg(test)]

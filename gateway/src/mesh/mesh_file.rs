@@ -1,4 +1,6 @@
-//! mesh.yaml on disk: read at start, watched while the gateway runs.
+//! mesh.yaml on disk: read at start, watched while the gateway runs. It counts
+//! if the operator signed it, and if it does not take the mesh back to an
+//! older version. Without one that counts everything is denied.
 
 use std::{
     path::PathBuf,
@@ -8,21 +10,26 @@ use std::{
     },
 };
 
-use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
-use meshgate_policies::{Mesh, yaml::Problem};
+use meshgate_engine::{
+    bounded_file::{self, DOCUMENT_BYTES},
+    operator::{CannotFollow, OperatorDocument, OperatorKeys},
+};
+use meshgate_policies::yaml::Problem;
 
 use super::{
     MeshState,
-    settling::{LOOK_EVERY, Settling, stamp},
+    settling::{LOOK_EVERY, Settling, Stamp, stamp},
 };
 
 /// Why mesh.yaml cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum MeshFileError {
+enum MeshFileError {
     #[error("{path}: the file cannot be read: {source}")]
     Unreadable { path: String, source: std::io::Error },
     #[error("{}", list(.0))]
     Problems(Vec<Problem>),
+    #[error("{path}: {reason}")]
+    CannotFollow { path: String, reason: CannotFollow },
 }
 
 fn list(problems: &[Problem]) -> String {
@@ -33,56 +40,68 @@ fn list(problems: &[Problem]) -> String {
 #[derive(Debug)]
 pub(crate) struct MeshFile {
     path: PathBuf,
+    keys: OperatorKeys,
+    /// How the file looked when it was read first.
+    first: Stamp,
     broken: AtomicBool,
 }
 
 impl MeshFile {
-    /// The file at `path`.
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, broken: AtomicBool::new(false) }
+    /// The file at `path`, and the document in it, if there is one.
+    pub(crate) fn open(path: PathBuf, keys: OperatorKeys) -> (Self, Option<OperatorDocument>) {
+        let file = Self { first: stamp(&path), path, keys, broken: AtomicBool::new(false) };
+        let document = file.read().inspect_err(|error| {
+            tracing::error!(%error, "mesh.yaml cannot be used: everything is denied");
+            file.broken.store(true, Ordering::Relaxed);
+        });
+        let document = document.ok();
+        (file, document)
     }
 
-    /// Reads the file.
-    pub(crate) fn read(&self) -> Result<Mesh, MeshFileError> {
-        let path = self.path.display().to_string();
-        let text = bounded_file::read_text(&self.path, DOCUMENT_BYTES)
-            .map_err(|source| MeshFileError::Unreadable { path: path.clone(), source })?;
-        let (mesh, warnings) = Mesh::load(&path, &text).map_err(MeshFileError::Problems)?;
-        for warning in warnings {
-            tracing::warn!("{warning}");
-        }
-        Ok(mesh)
-    }
-
-    /// Is the file on disk broken, so that the last good one is in use?
+    /// Can the file on disk not be used, so that the last good one is in use, or none?
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
     }
 
     /// Takes over every change of the file. Runs until it is dropped.
     pub(crate) async fn watch(self: Arc<Self>, state: Arc<MeshState>) {
-        let mut settling = Settling::new(stamp(&self.path));
+        let mut settling = Settling::new(self.first);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if !settling.has_settled(stamp(&self.path)) {
                 continue;
             }
             let read = self.read();
-            if !settling.accept(stamp(&self.path)) {
-                continue;
-            }
-            match read {
-                Ok(mesh) => {
-                    tracing::info!("mesh.yaml changed");
-                    self.broken.store(false, Ordering::Relaxed);
-                    state.mesh_changed(mesh);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "mesh.yaml is broken: the last good one stays in use");
-                    self.broken.store(true, Ordering::Relaxed);
-                }
+            if settling.accept(stamp(&self.path)) {
+                self.take(read, &state);
             }
         }
+    }
+
+    fn take(&self, read: Result<OperatorDocument, MeshFileError>, state: &MeshState) {
+        let taken = read.and_then(|document| {
+            let version = document.version().version;
+            let reason = state.mesh_changed(document).err();
+            let path = self.path.display().to_string();
+            reason.map_or(Ok(version), |reason| Err(MeshFileError::CannotFollow { path, reason }))
+        });
+        self.broken.store(taken.is_err(), Ordering::Relaxed);
+        match taken {
+            Ok(version) => tracing::info!(version, "mesh.yaml changed"),
+            Err(error) => tracing::error!(%error, "mesh.yaml cannot be used: what was in use stays"),
+        }
+    }
+
+    fn read(&self) -> Result<OperatorDocument, MeshFileError> {
+        let path = self.path.display().to_string();
+        let text = bounded_file::read_text(&self.path, DOCUMENT_BYTES)
+            .map_err(|source| MeshFileError::Unreadable { path: path.clone(), source })?;
+        let (document, warnings) =
+            OperatorDocument::open(&path, &text, &self.keys).map_err(MeshFileError::Problems)?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(document)
     }
 }
 

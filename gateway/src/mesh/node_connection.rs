@@ -10,7 +10,7 @@ use crate::tls::{NodesTls, TlsError};
 /// Longest message of a result. Nodes send about 2 MiB; one wide row can be larger.
 const RESULT_MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Longest description of a domain.
-const DESCRIPTION_BYTES_MAX: usize = 64 << 20;
+pub(super) const DESCRIPTION_BYTES_MAX: usize = 64 << 20;
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The default windows hold a stream to a few MiB for each round trip.

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use meshgate_engine::operator::OperatorDocument;
 use meshgate_policies::{Decision, DomainPolicy, Mesh, Principal, Statement, TableDecision};
 
 use super::{Described, DescribedTable, NodeConnection};
@@ -13,8 +14,10 @@ use super::{Described, DescribedTable, NodeConnection};
 /// The mesh at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
-    /// The operator's document.
+    /// What the operator's document says; [`Mesh::missing`] while there is none.
     pub mesh: Arc<Mesh>,
+    /// Its text, as nodes verify it again.
+    pub document: Option<Arc<str>>,
     /// The domains that have described themselves since the gateway started.
     domains: BTreeMap<String, Arc<DomainView>>,
 }
@@ -39,8 +42,9 @@ pub(crate) struct DomainView {
 
 impl Snapshot {
     /// A mesh in which no domain has described itself yet.
-    pub(crate) fn new(mesh: Arc<Mesh>) -> Self {
-        Self { mesh, domains: BTreeMap::new() }
+    pub(crate) fn new(document: Option<OperatorDocument>) -> Self {
+        let (mesh, document) = parts(document);
+        Self { mesh, document, domains: BTreeMap::new() }
     }
 
     /// A domain by name.
@@ -76,10 +80,18 @@ impl Snapshot {
 
     /// The same domains under another document of the operator.
     #[must_use]
-    pub(crate) fn with_mesh(&self, mesh: Arc<Mesh>) -> Self {
+    pub(crate) fn with_document(&self, document: OperatorDocument) -> Self {
+        let (mesh, document) = parts(Some(document));
         let domains =
             self.domains.iter().map(|(name, domain)| (name.clone(), Arc::new(domain.under(&mesh)))).collect();
-        Self { mesh, domains }
+        Self { mesh, document, domains }
+    }
+}
+
+fn parts(document: Option<OperatorDocument>) -> (Arc<Mesh>, Option<Arc<str>>) {
+    match document {
+        Some(document) => (Arc::new(document.mesh().clone()), Some(Arc::clone(document.text()))),
+        None => (Arc::new(Mesh::missing()), None),
     }
 }
 

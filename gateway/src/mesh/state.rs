@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use meshgate_policies::Mesh;
+use meshgate_engine::operator::{CannotFollow, DocumentVersion, OperatorDocument};
 use tokio::sync::watch;
 
-use super::{Described, DomainView, NodeConnection, Snapshot};
+use super::{Described, DomainView, Memory, NodeConnection, Snapshot};
 
 /// Swaps snapshots. Readers get one `Arc` and never wait for a writer's work.
 #[derive(Debug)]
@@ -17,13 +17,40 @@ pub(crate) struct MeshState {
     /// Held by the one writer at a time. Readers do not take it: what a node
     /// sends may take long to compile, and nobody's query waits for that.
     writing: Mutex<()>,
+    /// Which document of the operator is in use.
+    in_use: Mutex<Option<DocumentVersion>>,
+    memory: Memory,
 }
 
 impl MeshState {
-    /// Starts without any domain.
-    pub(crate) fn new(mesh: Mesh) -> Self {
-        let present = watch::Sender::new(Arc::new(Snapshot::new(Arc::new(mesh))));
-        Self { present, writing: Mutex::default() }
+    /// Starts without any domain, and without a document if there is none that can be used.
+    pub(crate) fn new(document: Option<OperatorDocument>) -> Self {
+        let in_use = Mutex::new(document.as_ref().map(OperatorDocument::version));
+        let present = watch::Sender::new(Arc::new(Snapshot::new(document)));
+        Self { present, in_use, writing: Mutex::default(), memory: Memory::default() }
+    }
+
+    /// The same with what domains said last.
+    pub(crate) fn with_memory(self, memory: Memory) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// What domains said last.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// A domain takes part in the mesh, and has not described itself yet: what
+    /// it said last tells who may know of its tables.
+    pub(super) fn joins(&self, domain: &str) {
+        if self.snapshot().domain(domain).is_some() {
+            return;
+        }
+        let Some(described) = self.memory.last(domain).map(Arc::new) else { return };
+        self.change(|snapshot| {
+            let view = || DomainView::new(domain, Arc::clone(&described), &snapshot.mesh, None, 0);
+            snapshot.domain(domain).is_none().then(|| snapshot.with_domain(view()))
+        });
     }
 
     /// The present snapshot.
@@ -56,8 +83,7 @@ impl MeshState {
     /// A node described its domain in a way that cannot be used: what is not
     /// understood is not there.
     pub(crate) fn not_understood(&self, domain: &str) {
-        let nothing =
-            Arc::new(Described { node: String::new(), revision: 0, tables: Vec::new(), documents: None });
+        let nothing = Arc::new(Described::default());
         self.change(|snapshot| {
             let generation = snapshot.domain(domain).map_or(0, |view| view.generation) + 1;
             let view = DomainView::new(domain, Arc::clone(&nothing), &snapshot.mesh, None, generation);
@@ -75,13 +101,25 @@ impl MeshState {
 
     /// The domain does not take part in the mesh any more.
     pub(crate) fn left(&self, domain: &str) {
+        self.memory.forget(domain);
         self.change(|snapshot| snapshot.domain(domain).map(|_| snapshot.without_domain(domain)));
     }
 
-    /// The operator's document changed.
-    pub(crate) fn mesh_changed(&self, mesh: Mesh) {
-        let mesh = Arc::new(mesh);
-        self.change(|snapshot| Some(snapshot.with_mesh(Arc::clone(&mesh))));
+    /// The operator's document changed, unless it cannot follow the one in use.
+    pub(crate) fn mesh_changed(&self, document: OperatorDocument) -> Result<(), CannotFollow> {
+        let next = document.version();
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_newer = in_use.as_ref().map_or(Ok(true), |version| version.is_followed_by(&next))?;
+        *in_use = Some(next);
+        if is_newer {
+            self.change(|snapshot| Some(snapshot.with_document(document)));
+        }
+        Ok(())
+    }
+
+    /// Tells of every change.
+    pub(super) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.present.subscribe()
     }
 
     /// Waits until something changed against `seen`, or until the time is over.
@@ -110,7 +148,7 @@ mod tests {
 
     #[test]
     fn readers_do_not_wait_for_a_change_that_takes_long() {
-        let state = Arc::new(MeshState::new(larkfield::mesh()));
+        let state = Arc::new(MeshState::new(Some(larkfield::document())));
         let reader = Arc::clone(&state);
         let (sender, receiver) = mpsc::channel();
         state.change(|present| {
@@ -123,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_description_that_is_not_wanted_any_more_changes_nothing() {
-        let state = MeshState::new(larkfield::mesh());
+        let state = MeshState::new(Some(larkfield::document()));
         let descriptor = larkfield::descriptor("sales", larkfield::SALES_POLICY);
         let described = || Described::read("sales", descriptor.clone()).unwrap();
         let channel = || tonic::transport::Channel::from_static("http://127.0.0.1:1").connect_lazy();

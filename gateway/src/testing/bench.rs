@@ -35,7 +35,10 @@ use crate::{
     admission::Admission,
     app::Gateway,
     audit::AuditLog,
-    config::{IdentityConfig, IssuerConfig, Limits, PermitKeyConfig, SealingKey, Secret, SignatureAlgorithm},
+    config::{
+        IdentityConfig, IssuerConfig, KeySource, Limits, PermitKeyConfig, SealingKey, Secret,
+        SignatureAlgorithm,
+    },
     flight::{FlightSql, SqlInfoTable},
     identity::{
         Authenticator, Clock,
@@ -190,7 +193,7 @@ fn gateway(
     let issuer = IssuerConfig {
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),
-        jwks,
+        jwks: KeySource::File(jwks),
         algorithms: SignatureAlgorithm::ALL.to_vec(),
     };
     let identity = IdentityConfig {
@@ -201,17 +204,16 @@ fn gateway(
     };
     let clock = Clock::new(move || now.load(Ordering::Relaxed));
     let engine = Engine::new(EngineLimits::default()).unwrap();
-    let mesh = larkfield::mesh();
     let sealing = [SealingKey { id: "test".to_owned(), key: Secret::new([7; 32]) }];
     let permit_key = PermitKeyConfig { id: "gateway".to_owned(), key: Secret::new(permit_key()) };
     Gateway {
         authenticator: Authenticator::new(&identity, clock.clone()).unwrap(),
-        sealer: Sealer::new(mesh.name(), &sealing).unwrap(),
+        sealer: Sealer::new(&sealing).unwrap(),
         audit: Arc::new(AuditLog::open(audit).unwrap()),
         permits: Arc::new(PermitIssuer::new("gateway", &permit_key, clock.clone()).unwrap()),
         planner: Planner::new(Arc::clone(&engine), meshgate_engine::statement::StatementLimits::default()),
         admission: Admission::new(&limits),
-        mesh: Arc::new(MeshState::new(mesh)),
+        mesh: Arc::new(MeshState::new(Some(larkfield::document()))),
         stopping: tokio::sync::watch::Sender::new(false),
         sql_info: SqlInfoTable::new(&FunctionNames::default()).unwrap(),
         engine,

@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) scans: Vec<v1::Scan>,
     pub(crate) permits: Vec<v1::Permit>,
     pub(crate) mood: Mood,
+    /// The operator's documents that were brought.
+    pub(crate) documents: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -210,7 +212,16 @@ impl FlightService for FakeNode {
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        assert_eq!(request.into_inner().r#type, meshgate_proto::DESCRIBE_ACTION);
+        let action = request.into_inner();
+        if action.r#type == meshgate_proto::OPERATOR_DOCUMENT_ACTION {
+            let text = String::from_utf8(action.body.to_vec()).unwrap();
+            self.state.lock().unwrap().documents.push(text);
+            let mut receipt = v1::OperatorDocumentReceipt::default();
+            receipt.set_outcome(v1::operator_document_receipt::Outcome::Taken);
+            let answer = arrow_flight::Result { body: receipt.encode_to_vec().into() };
+            return Ok(Response::new(stream::iter([Ok(answer)]).boxed()));
+        }
+        assert_eq!(action.r#type, meshgate_proto::DESCRIBE_ACTION);
         let descriptions = tokio_stream::wrappers::WatchStream::new(self.description.subscribe());
         let ends = descriptions.take_while(|body| std::future::ready(!body.is_empty()));
         Ok(Response::new(ends.map(|body| Ok(arrow_flight::Result { body: body.into() })).boxed()))

@@ -1,13 +1,16 @@
 //! A small mesh: `sales` with orders and lines, `hr` with people.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray},
     datatypes::Schema,
 };
-use meshgate_engine::data_type;
-use meshgate_policies::{Column, DataType, Mesh, Table};
+use meshgate_engine::{
+    data_type,
+    operator::{self, OperatorDocument, OperatorKeys, OperatorSigner},
+};
+use meshgate_policies::{Column, DataType, Table};
 use meshgate_proto::v1;
 
 pub(crate) const MESH: &str = r#"
@@ -74,8 +77,23 @@ grants:
     columns: all
 "#;
 
-pub(crate) fn mesh() -> Mesh {
-    Mesh::load("mesh.yaml", MESH).expect("the mesh of the tests is good").0
+/// The operator of the tests.
+pub(crate) static OPERATOR: LazyLock<OperatorSigner> = LazyLock::new(|| {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    OperatorSigner::from_pem(&key.serialize_pem()).unwrap()
+});
+
+pub(crate) fn operator_keys() -> OperatorKeys {
+    OperatorKeys::new([OPERATOR.public_key()])
+}
+
+/// `text` with a higher version and the operator's signature.
+pub(crate) fn signed(text: &str) -> String {
+    operator::sign("mesh.yaml", text, &OPERATOR, None).unwrap()
+}
+
+pub(crate) fn document() -> OperatorDocument {
+    OperatorDocument::open("mesh.yaml", &signed(MESH), &operator_keys()).unwrap().0
 }
 
 fn column(name: &str, data_type: DataType, required: bool) -> Column {

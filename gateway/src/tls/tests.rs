@@ -135,6 +135,28 @@ async fn a106_only_a_node_of_the_domain_is_believed() {
 }
 
 #[tokio::test]
+async fn a106_the_log_says_what_is_wrong_with_a_certificate() {
+    let mesh = Authority::new();
+    let tls = mesh.nodes_tls();
+    let sales = node(mesh.issue("sales", &["sales.mesh.example"], &["meshgate:role:node"]), &mesh).await;
+    let no_role = node(mesh.issue("no-role", &["hr.mesh.example"], &[]), &mesh).await;
+    let refusal = async |address: SocketAddr| {
+        let uri: Uri = format!("grpc+tls://{address}").parse().unwrap();
+        let channel = tls.endpoint(&uri, "hr.mesh.example").unwrap().connect_lazy();
+        let mut client = arrow_flight::flight_service_client::FlightServiceClient::new(channel);
+        why(&client.list_actions(arrow_flight::Empty {}).await.unwrap_err())
+    };
+    for address in [sales, no_role] {
+        let text = refusal(address).await;
+        assert!(text.contains("the name that the domain's file has as `certificate`"), "{text}");
+    }
+    assert!(refusal(sales).await.contains("sales.mesh.example"), "the name that it carries");
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let text = refusal(nobody).await;
+    assert!(text.contains("refused") && !text.contains("`certificate`"), "{text}");
+}
+
+#[tokio::test]
 async fn a103_another_ca_or_an_expired_certificate() {
     let (mesh, strangers) = (Authority::new(), Authority::new());
     let tls = mesh.nodes_tls();

@@ -29,6 +29,8 @@ pub struct Mesh {
     name: String,
     time_zone: Tz,
     version: Digest,
+    revision: Option<u64>,
+    missing: bool,
     /// Whom to ask about the operator's rules.
     pub(crate) contact: Option<String>,
     /// Who may read the expressions of all domains' rules.
@@ -58,10 +60,7 @@ impl Mesh {
     fn read(text: &str, mut reader: Reader<'_, '_>) -> Option<Self> {
         let name = reader.required_text("mesh");
         let time_zone = read_time_zone(&mut reader);
-        if reader.integer("version").is_some_and(|version| version < 0) {
-            let line = reader.line_of("version");
-            reader.error(line, "`version` cannot be negative", None);
-        }
+        let revision = read_revision(&mut reader);
         let contact = reader.text("owner");
         let readers = read_readers(&mut reader);
         let roles = Names::read(&mut reader, "roles");
@@ -88,7 +87,9 @@ impl Mesh {
         Some(Self {
             name: name?,
             time_zone: time_zone?,
-            version: DigestBuilder::new("meshgate-operator-v1").part(text.as_bytes()).finish(),
+            version: document_version(text),
+            revision,
+            missing: false,
             contact,
             readers,
             roles,
@@ -100,6 +101,33 @@ impl Mesh {
             pinned,
             restrictions,
         })
+    }
+
+    /// What stands in for a document that cannot be used: it maps no claims,
+    /// and every domain's policy under it denies everything.
+    pub fn missing() -> Self {
+        Self {
+            name: String::new(),
+            time_zone: Tz::UTC,
+            version: document_version(""),
+            revision: None,
+            missing: true,
+            contact: None,
+            readers: None,
+            roles: Names::default(),
+            groups: Names::default(),
+            purposes: Names::default(),
+            sources: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            words: Vocabulary::default(),
+            pinned: Vec::new(),
+            restrictions: Vec::new(),
+        }
+    }
+
+    /// Is it [`Self::missing`]?
+    pub fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// The mesh's name.
@@ -115,6 +143,11 @@ impl Mesh {
     /// Digest of the document as it was read.
     pub fn version(&self) -> Digest {
         self.version
+    }
+
+    /// The number that grows from document to document, if there is one; never 0.
+    pub fn revision(&self) -> Option<u64> {
+        self.revision
     }
 
     /// Who a verified token is, as this mesh maps its claims. What is missing,
@@ -153,6 +186,19 @@ impl Mesh {
     pub fn purposes(&self) -> &[String] {
         &self.words.purposes
     }
+}
+
+fn document_version(text: &str) -> Digest {
+    DigestBuilder::new("meshgate-operator-v1").part(text.as_bytes()).finish()
+}
+
+fn read_revision(reader: &mut Reader<'_, '_>) -> Option<u64> {
+    let version = reader.integer("version")?;
+    if version < 0 {
+        let line = reader.line_of("version");
+        reader.error(line, "`version` cannot be negative", None);
+    }
+    u64::try_from(version).ok().filter(|version| *version > 0)
 }
 
 fn read_time_zone(reader: &mut Reader<'_, '_>) -> Option<Tz> {

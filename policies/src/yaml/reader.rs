@@ -113,6 +113,19 @@ impl<'n, 'p> Reader<'n, 'p> {
         Some(texts)
     }
 
+    /// One text, or a list of at least one.
+    pub fn one_or_more(&mut self, key: &str) -> Option<Vec<String>> {
+        if self.node(key)?.as_sequence().is_none() {
+            return Some(vec![self.text(key)?]);
+        }
+        let texts = self.texts(key)?;
+        if texts.is_empty() {
+            self.error(self.line_of(key), format!("`{key}` is empty"), None);
+            return None;
+        }
+        Some(texts)
+    }
+
     /// The entries of a mapping whose keys are free.
     pub fn entries(&mut self, key: &str) -> Option<&'n [Entry]> {
         let node = self.node(key)?;

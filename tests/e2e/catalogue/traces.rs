@@ -54,7 +54,8 @@ async fn ratio(client: &mut Client, question: &str, hidden: &str, missing: &str)
 
 #[test]
 fn a056_headers_trailers_and_pages_tell_no_figures() {
-    const HEADERS: [&str; 5] = ["content-type", "date", "grpc-status", "meshgate-notice", "x-query-id"];
+    const HEADERS: [&str; 6] =
+        ["content-type", "date", "grpc-status", "meshgate-notice", "set-cookie", "x-query-id"];
     run(async |case| {
         let sources = Arc::clone(&case.sources);
         for source in sources.iter() {

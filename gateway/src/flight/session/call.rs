@@ -49,11 +49,12 @@ impl CallSession {
     /// Reads cookie and header of a call, and gives the principal its purpose.
     pub(in crate::flight) fn begin(
         gateway: &Gateway,
+        mesh: &str,
         headers: &HeaderMap,
         principal: Principal,
     ) -> Result<(Self, Principal), Refused> {
         let over = |error| Refused { error, session_is_over: true };
-        let mut session = Self::read(gateway, headers, &principal)
+        let mut session = Self::read(gateway, mesh, headers, &principal)
             .ok_or_else(|| over(GatewayError::Session(SessionFault::Unusable)))?;
         let in_header =
             purpose_in_header(headers).map_err(|error| Refused { error, session_is_over: false })?;
@@ -65,7 +66,7 @@ impl CallSession {
         Ok((session, principal))
     }
 
-    fn read(gateway: &Gateway, headers: &HeaderMap, principal: &Principal) -> Option<Self> {
+    fn read(gateway: &Gateway, mesh: &str, headers: &HeaderMap, principal: &Principal) -> Option<Self> {
         let now = gateway.clock.now();
         let none = Self {
             is_kept: false,
@@ -78,7 +79,7 @@ impl CallSession {
             Found::Nothing => Some(none),
             Found::Unreadable => None,
             Found::Sealed(sealed) => {
-                let ticket = gateway.sealer.open_late(TicketKind::Session, &sealed, principal)?;
+                let ticket = gateway.sealer.open_late(TicketKind::Session, &sealed, mesh, principal)?;
                 if now >= ticket.expires_at {
                     // Nothing is lost where nothing was set.
                     return ticket.purpose.is_none().then_some(none);
@@ -113,6 +114,7 @@ impl CallSession {
     pub(in crate::flight) fn answer<B>(
         &self,
         gateway: &Gateway,
+        mesh: &str,
         principal: &Principal,
         response: &mut Response<B>,
     ) {
@@ -126,7 +128,7 @@ impl CallSession {
             None if self.is_kept && !self.is_old => return,
             None => self.purpose.clone(),
         };
-        if let Some(cookie) = seal(gateway, principal, purpose) {
+        if let Some(cookie) = seal(gateway, mesh, principal, purpose) {
             cookie::give(response, cookie);
         }
     }
@@ -153,7 +155,12 @@ fn purpose_in_header(headers: &HeaderMap) -> Result<Option<&str>, GatewayError> 
 
 /// The value of a new cookie. Without one the client keeps what it has, and
 /// sessions that end early are refused, not forgotten.
-fn seal(gateway: &Gateway, principal: &Principal, purpose: Option<String>) -> Option<HeaderValue> {
+fn seal(
+    gateway: &Gateway,
+    mesh: &str,
+    principal: &Principal,
+    purpose: Option<String>,
+) -> Option<HeaderValue> {
     let instant = gateway.clock.now();
     let time = gateway.limits.session_time;
     let life = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
@@ -166,6 +173,6 @@ fn seal(gateway: &Gateway, principal: &Principal, purpose: Option<String>) -> Op
         expires_at: instant.saturating_add(life),
         id: ticket::random_id().ok()?,
     };
-    let sealed = gateway.sealer.seal(&session, principal).ok()?;
+    let sealed = gateway.sealer.seal(&session, mesh, principal).ok()?;
     cookie::value(&sealed, time)
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     mesh::{Described, NodeConnection},
-    testing::larkfield::{HR_POLICY, SALES_POLICY, descriptor, mesh},
+    testing::larkfield::{HR_POLICY, SALES_POLICY, descriptor, document},
     tls::tests::nodes_tls,
 };
 
@@ -28,7 +28,7 @@ async fn domains_join_and_leave_with_their_files() {
     let path = folder.path();
     write(path, "hr");
     write(path, "sales");
-    let state = Arc::new(MeshState::new(mesh()));
+    let state = Arc::new(MeshState::new(Some(document())));
     let channel = tonic::transport::Channel::from_static("http://127.0.0.1:1").connect_lazy();
     let connection = Arc::new(NodeConnection::over(channel));
     for (domain, policy) in [("sales", SALES_POLICY), ("hr", HR_POLICY)] {

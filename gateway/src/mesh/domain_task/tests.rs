@@ -1,7 +1,9 @@
+use meshgate_engine::operator::OperatorDocument;
+
 use super::*;
 use crate::testing::{
     fake_node::FakeNode,
-    larkfield::{HR_POLICY, SALES_POLICY, descriptor, mesh},
+    larkfield::{HR_POLICY, MESH, SALES_POLICY, descriptor, document, operator_keys, signed},
 };
 
 /// Waits until the present snapshot is as wanted.
@@ -18,7 +20,7 @@ async fn until(state: &MeshState, wanted: impl Fn(&crate::mesh::Snapshot) -> boo
 async fn a_domain_is_as_its_node_said_last() {
     let (node, channel) = FakeNode::start("sales").await;
     node.description.send_replace(descriptor("sales", SALES_POLICY).encode_to_vec());
-    let state = Arc::new(MeshState::new(mesh()));
+    let state = Arc::new(MeshState::new(Some(document())));
     let (listening, connection) = (Arc::clone(&state), Arc::new(NodeConnection::over(channel)));
     let task = tokio::spawn(async move { listen("sales", connection, &listening).await });
     until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.table("orders").is_some())).await;
@@ -43,7 +45,7 @@ async fn a_domain_is_as_its_node_said_last() {
 async fn a_node_that_says_nothing_is_an_error() {
     let (node, channel) = FakeNode::start("sales").await;
     node.description.send_replace(Vec::new());
-    let state = Arc::new(MeshState::new(mesh()));
+    let state = Arc::new(MeshState::new(Some(document())));
     let listened = listen("sales", Arc::new(NodeConnection::over(channel)), &state).await;
     assert!(matches!(listened, Err(ListenError::Ended)));
     assert!(state.snapshot().domain("sales").is_none());
@@ -52,7 +54,7 @@ async fn a_node_that_says_nothing_is_an_error() {
 #[tokio::test]
 async fn what_is_known_of_a_domain_stays_when_it_goes_away() {
     let (_node, channel) = FakeNode::start("sales").await;
-    let state = MeshState::new(mesh());
+    let state = MeshState::new(Some(document()));
     let described = Described::read("sales", descriptor("sales", SALES_POLICY)).unwrap();
     state.described("sales", described, Arc::new(NodeConnection::over(channel)));
     let before = state.snapshot();
@@ -64,4 +66,39 @@ async fn what_is_known_of_a_domain_stays_when_it_goes_away() {
     // Nothing changes twice.
     state.unavailable("sales");
     assert!(Arc::ptr_eq(&after, &state.snapshot()));
+}
+
+/// The documents that a node was brought.
+fn brought(node: &FakeNode) -> Vec<String> {
+    node.state.lock().unwrap().documents.clone()
+}
+
+#[tokio::test]
+async fn a_node_gets_the_operators_document_unless_it_enforces_it() {
+    let (node, channel) = FakeNode::start("sales").await;
+    let state = Arc::new(MeshState::new(Some(document())));
+    node.description.send_replace(descriptor("sales", SALES_POLICY).encode_to_vec());
+    let (listening, connection) = (Arc::clone(&state), Arc::new(NodeConnection::over(channel)));
+    let task = tokio::spawn(async move { listen("sales", connection, &listening).await });
+    until(&state, |_| brought(&node).len() == 1).await;
+    let first = signed(MESH);
+    assert_eq!(brought(&node), [first.as_str()]);
+
+    let changed = signed(&first.replace("Europe/Berlin", "Europe/Lisbon"));
+    let changed = OperatorDocument::open("mesh.yaml", &changed, &operator_keys()).unwrap().0;
+    state.mesh_changed(changed.clone()).unwrap();
+    until(&state, |_| brought(&node).len() == 2).await;
+    assert_eq!(brought(&node)[1], &**changed.text());
+
+    // A node that enforces the next one already is left in peace.
+    let last = signed(&changed.text().replace("Europe/Lisbon", "UTC"));
+    let last = OperatorDocument::open("mesh.yaml", &last, &operator_keys()).unwrap().0;
+    let mut enforcing = descriptor("sales", SALES_POLICY);
+    enforcing.operator_policy_version = last.mesh().version().as_bytes().to_vec();
+    node.description.send_replace(enforcing.encode_to_vec());
+    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.generation == 2)).await;
+    state.mesh_changed(last).unwrap();
+    node.description.send_replace(Vec::new());
+    assert!(task.await.unwrap().is_ok());
+    assert_eq!(brought(&node).len(), 2);
 }
