@@ -23,6 +23,9 @@ pub(crate) struct AuditRecord {
     pub purpose: Option<String>,
     /// What was asked: the SQL text, or the name of a command.
     pub statement: String,
+    /// Values that were bound to the statement's parameters, as text, each cut at a length.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<String>,
     /// Tables that were read, as `domain.table`.
     pub tables: Vec<String>,
     /// Ids of the rules that took part, as `domain.table: rule`.

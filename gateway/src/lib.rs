@@ -13,6 +13,8 @@ mod flight;
 mod http;
 mod identity;
 mod mesh;
+mod message;
+mod parameters;
 mod planner;
 mod query;
 mod status;

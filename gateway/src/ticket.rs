@@ -10,8 +10,8 @@ use prost::Message;
 
 use crate::config::SealingKey;
 
-/// Longest sealed value that is looked at.
-pub(crate) const SEALED_BYTES_MAX: usize = 256 << 10;
+/// Longest sealed value that is looked at: a statement with many parameters and their values.
+pub(crate) const SEALED_BYTES_MAX: usize = 768 << 10;
 
 const FORMAT: u8 = 1;
 const KEY_ID_BYTES_MAX: usize = 64;

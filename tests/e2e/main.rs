@@ -15,6 +15,7 @@ mod demo;
 mod differential;
 mod faults;
 mod issuer_keys;
+mod jdbc;
 mod large_results;
 mod live_policies;
 mod object_store;

@@ -1,5 +1,5 @@
 //! The harness of the end-to-end tests: meshes in this process and as real
-//! processes, tokens, clients in Rust and Python, results as text.
+//! processes, tokens, clients in Rust, Python and Java, results as text.
 //!
 //! Failing to set something up is a failing test, so the harness panics with
 //! a sentence instead of returning errors.
@@ -15,6 +15,7 @@ pub mod client;
 pub mod demo;
 pub mod fixture;
 pub mod issuer;
+pub mod java;
 pub mod logs;
 pub mod mesh;
 pub mod object_store;

@@ -7,6 +7,7 @@
 //! explanation of one, or a question about what there is. What it may read is
 //! the catalog's business, not this module's.
 
+mod parameters;
 mod setting;
 mod shape;
 mod show;
@@ -50,6 +51,8 @@ pub struct StatementLimits {
     pub projections: usize,
     /// Values of one IN list.
     pub list_values: usize,
+    /// Different parameters.
+    pub parameters: usize,
 }
 
 impl Default for StatementLimits {
@@ -65,6 +68,7 @@ impl Default for StatementLimits {
             selects: 256,
             projections: 2_000,
             list_values: 5_000,
+            parameters: 500,
         }
     }
 }
@@ -100,11 +104,18 @@ pub enum StatementError {
     NotAQuery { kind: &'static str, remedy: &'static str },
     #[error("a setting takes one text: write its value in single quotes")]
     SettingValue,
+    #[error("a parameter is written `?`, or `$1`, `$2` and so on: not {written}")]
+    ParameterName { written: String },
+    #[error("parameters are written `?`, or `$1`, `$2` and so on: not both in one statement")]
+    ParameterMix,
+    #[error("there is no parameter ${missing}: they are numbered from $1 without a gap")]
+    ParameterGap { missing: usize },
     #[error("{clause} is not supported: leave it out")]
     Unsupported { clause: &'static str },
 }
 
-/// Parses `text` if it is one statement of [`Asked`] within `limits`.
+/// Parses `text` if it is one statement of [`Asked`] within `limits`. Its parameters are
+/// numbered `$1` to `$n` without a gap, also where they were written `?`.
 pub fn parse(text: &str, limits: &StatementLimits) -> Result<Asked, StatementError> {
     let (statement, explain_policy) = read(text, limits)?;
     let (asked, query): (fn(Statement) -> Asked, _) = match statement {
@@ -121,9 +132,9 @@ pub fn parse(text: &str, limits: &StatementLimits) -> Result<Asked, StatementErr
 
 /// The one statement of `text`, whatever it does, and whether EXPLAIN POLICY stands before it.
 fn read(text: &str, limits: &StatementLimits) -> Result<(Statement, bool), StatementError> {
-    tokens::check(text, limits)?;
+    let tokens = tokens::read(text, limits)?;
     #[expect(clippy::disallowed_methods, reason = "the one place that parses SQL of callers, within bounds")]
-    let parser = DFParserBuilder::new(text)
+    let parser = DFParserBuilder::new(tokens)
         .with_dialect(&GenericDialect {})
         // Each level of parentheses takes two levels of the parser.
         .with_recursion_limit(limits.nesting.saturating_mul(2).saturating_add(4))
@@ -153,6 +164,14 @@ fn explained(explain: ExplainStatement) -> Result<Statement, StatementError> {
         return Err(StatementError::Unsupported { clause: "an option of EXPLAIN" });
     }
     Ok(*explain.statement)
+}
+
+/// How many different parameters a parsed query has.
+pub fn parameter_count(query: &Statement) -> usize {
+    match query {
+        Statement::Statement(sql) => parameters::count(sql.as_ref()),
+        _ => 0,
+    }
 }
 
 fn only_query(statement: &Statement) -> Result<&Query, StatementError> {

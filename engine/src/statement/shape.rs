@@ -4,15 +4,18 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SetExpr, Statement, TableFactor, Visit, Visitor,
+    Expr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SetExpr, Statement, TableFactor, Value,
+    ValueWithSpan, Visit, Visitor,
 };
 
+use super::parameters::Parameters;
 use super::{StatementError, StatementLimits, not_a_query};
 
 /// Is every part of `query` executed as it is written, and no list too long?
 pub(super) fn check(query: &Query, limits: &StatementLimits) -> Result<(), StatementError> {
-    match query.visit(&mut Shape { limits, joined: 0 }) {
-        ControlFlow::Continue(()) => Ok(()),
+    let mut shape = Shape { limits, joined: 0, parameters: Parameters::default() };
+    match query.visit(&mut shape) {
+        ControlFlow::Continue(()) => shape.parameters.check(limits),
         ControlFlow::Break(error) => Err(error),
     }
 }
@@ -20,6 +23,7 @@ pub(super) fn check(query: &Query, limits: &StatementLimits) -> Result<(), State
 struct Shape<'a> {
     limits: &'a StatementLimits,
     joined: usize,
+    parameters: Parameters,
 }
 
 /// Refuses `clause` if it is there.
@@ -112,6 +116,16 @@ impl Visitor for Shape<'_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<StatementError> {
         match expr {
             Expr::InList { list, .. } => at_most("values in an IN list", self.limits.list_values, list.len()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<StatementError> {
+        match &value.value {
+            Value::Placeholder(name) => match self.parameters.add(name) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
+            },
             _ => ControlFlow::Continue(()),
         }
     }

@@ -239,6 +239,50 @@ fn a078_clauses_that_would_be_ignored_are_refused() {
     }
 }
 
+#[test]
+fn parameters_are_numbered_as_they_are_written() {
+    let shown = |text: &str| match parse_default(text).unwrap() {
+        Asked::Query(query) | Asked::Explain(query) | Asked::ExplainPolicy(query) => {
+            (query.to_string(), parameter_count(&query))
+        }
+        Asked::Show(question) => panic!("{question:?}"),
+    };
+    for (text, written, count) in [
+        (
+            "select ? from t where a = ? and b in (?, '?') limit ?",
+            "SELECT $1 FROM t WHERE a = $2 AND b IN ($3, '?') LIMIT $4",
+            4,
+        ),
+        ("select $2, $1, $2", "SELECT $2, $1, $2", 2),
+        // The text behind the dollar of a quoted string is no parameter.
+        ("select $a$ ? $1 $a$, /* ? */ ?", "SELECT $a$ ? $1 $a$, $1", 1),
+        ("explain select ? from t", "SELECT $1 FROM t", 1),
+        ("explain policy select ? from t where a = ?", "SELECT $1 FROM t WHERE a = $2", 2),
+    ] {
+        assert_eq!(shown(text), (written.to_owned(), count), "{text}");
+    }
+    assert!(matches!(parse_default("show tables like ?"), Err(StatementError::Syntax { .. })));
+}
+
+#[test]
+fn other_ways_to_write_a_parameter_are_refused() {
+    use StatementError::{ParameterGap, ParameterMix, ParameterName};
+    let error = |text: &str| parse_default(text).unwrap_err();
+    for text in ["select ?, $1", "select $1, ?", "select 1 where a = ? or b = $2"] {
+        assert_eq!(error(text), ParameterMix, "{text}");
+    }
+    for name in ["$a", "$0", "$01", "$1a", "$", "?1", ":a", ":1", "$99999999999999999999999"] {
+        let error = error(&format!("select {name}"));
+        // Some of them are no values to the parser: what matters is that none gets through.
+        assert!(matches!(error, ParameterName { .. } | StatementError::Syntax { .. }), "{name}: {error:?}");
+    }
+    assert_eq!(error("select $2"), ParameterGap { missing: 1 });
+    assert_eq!(error("select $1, $3, $4"), ParameterGap { missing: 2 });
+    let many = format!("select 1 where a in ({}?)", repeat("?,", 500));
+    assert_eq!(error(&many), StatementError::TooMany { what: "parameters", limit: 500 });
+    assert!(parse_default(&format!("select 1 where a in ({}?)", repeat("?,", 499))).is_ok());
+}
+
 fn repeat(unit: &str, count: usize) -> String {
     unit.repeat(count)
 }

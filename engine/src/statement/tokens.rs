@@ -2,8 +2,9 @@
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use super::parameters::Numbering;
 use super::{StatementError, StatementLimits, syntax};
 
 #[derive(Default)]
@@ -18,18 +19,21 @@ struct Counts {
     selects: usize,
 }
 
-/// Is `text` within `limits`?
-pub(super) fn check(text: &str, limits: &StatementLimits) -> Result<(), StatementError> {
+/// The tokens of `text` if it is within `limits`, with numbered parameters.
+pub(super) fn read(text: &str, limits: &StatementLimits) -> Result<Vec<TokenWithSpan>, StatementError> {
     if text.len() > limits.bytes {
         return Err(StatementError::TooMany { what: "bytes", limit: limits.bytes });
     }
-    let tokens =
-        Tokenizer::new(&GenericDialect {}, text).tokenize().map_err(|error| syntax(&error.to_string()))?;
-    let mut counts = Counts::default();
-    for token in &tokens {
+    let mut tokens = Tokenizer::new(&GenericDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|error| syntax(&error.to_string()))?;
+    let (mut counts, mut numbering) = (Counts::default(), Numbering::default());
+    for TokenWithSpan { token, .. } in &mut tokens {
         counts.add(token);
+        numbering.number(token)?;
     }
-    counts.check(limits)
+    counts.check(limits)?;
+    Ok(tokens)
 }
 
 impl Counts {
@@ -125,6 +129,7 @@ fn is_operator(token: &Token) -> bool {
             | Token::UnicodeStringLiteral(_)
             | Token::HexStringLiteral(_)
             | Token::DollarQuotedString(_)
+            | Token::Placeholder(_)
     )
 }
 

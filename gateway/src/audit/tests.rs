@@ -12,6 +12,7 @@ fn record(query_id: &str) -> AuditRecord {
         principal: Some(AuditPrincipal { issuer: "staff".to_owned(), subject: "anna".to_owned() }),
         purpose: Some("audit".to_owned()),
         statement: "select 'a\nb' from sales.orders".to_owned(),
+        parameters: Vec::new(),
         tables: vec!["sales.orders".to_owned()],
         rules: vec!["sales.orders: analysts".to_owned()],
         policy_versions: vec![PolicyVersion {

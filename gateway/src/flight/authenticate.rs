@@ -26,6 +26,7 @@ use crate::{
     config::Secret,
     identity::Unauthenticated,
     mesh::Snapshot,
+    planner::Parameters,
     status::{GatewayError, PURPOSE_HEADER, QUERY_ID_HEADER},
 };
 
@@ -139,7 +140,8 @@ fn recorded(gateway: &Gateway, query_id: &str, principal: &Principal, refused: R
     let Refused { error, session_is_over } = refused;
     let error = match error {
         error @ GatewayError::Purpose { .. } => {
-            QueryRecord::begin(Arc::clone(&gateway.audit), query_id, principal, PURPOSE_HEADER).refused(error)
+            let (audit, parameters) = (Arc::clone(&gateway.audit), Parameters::Open);
+            QueryRecord::begin(audit, query_id, principal, PURPOSE_HEADER, &parameters).refused(error)
         }
         other => other,
     };

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use arrow_flight::{FlightDescriptor, FlightInfo};
 
-use super::{authenticate::Caller, edge, statement};
+use super::{asked::Asked, authenticate::Caller, edge, statement};
 use crate::{
     app::Gateway,
     catalog::{CATALOG, PrincipalCatalog, VisibleTable},
     status::GatewayError,
-    ticket::TicketKind,
 };
 
 /// All tables of the caller, by domain and name.
@@ -23,8 +22,7 @@ fn flight(gateway: &Gateway, caller: &Caller, table: &VisibleTable) -> Result<Fl
     // Names of domains and tables are plain words.
     let sql = format!("select * from {CATALOG}.\"{}\".\"{}\"", table.domain, table.name);
     let schema = edge::schema(&table.schema);
-    let promised = Some(statement::digest(&schema)?);
-    let ticket = statement::seal(gateway, caller, TicketKind::Statement, sql.as_bytes(), promised)?;
+    let ticket = statement::ticket(gateway, caller, &Asked::plain(sql), &schema)?;
     let descriptor = FlightDescriptor::new_path(vec![table.domain.clone(), table.name.clone()]);
     statement::info(&schema, descriptor, ticket)
 }

@@ -5,7 +5,9 @@
 //! GetSchema, PollFlightInfo, ListFlights, plain-text commands, session
 //! actions. Its messages, encoders and metadata builders are used.
 
+mod asked;
 mod authenticate;
+mod bound_row;
 mod command;
 mod delivery;
 mod edge;
@@ -35,9 +37,10 @@ use tonic::{Request, Response, Status, Streaming, async_trait, metadata::Metadat
 use crate::{
     app::Gateway,
     catalog::PrincipalCatalog,
-    status::{GatewayError, QUERY_ID_HEADER},
+    status::{GatewayError, Limit, QUERY_ID_HEADER},
     ticket::TicketKind,
 };
+use asked::Asked;
 use authenticate::{Authenticated, Caller};
 use command::{MetadataCommand, Update, WRITING, Wanted};
 
@@ -100,7 +103,9 @@ impl FlightSql {
     ) -> Result<FlightInfo, GatewayError> {
         let gateway = &self.gateway;
         match command::of_descriptor(&descriptor)? {
-            Wanted::Statement(sql) => statement::flight_info(gateway, &caller, &sql, descriptor).await,
+            Wanted::Statement(sql) => {
+                statement::flight_info(gateway, &caller, &Asked::plain(sql), descriptor).await
+            }
             Wanted::Prepared(handle) => prepared::flight_info(gateway, caller, &handle, descriptor).await,
             Wanted::Metadata(command) => {
                 let schema = self.metadata(&caller, command)?.schema();
@@ -116,11 +121,11 @@ impl FlightSql {
         descriptor: FlightDescriptor,
     ) -> Result<SchemaResult, GatewayError> {
         let schema = match command::of_descriptor(&descriptor)? {
-            Wanted::Statement(sql) => statement::describe(&self.gateway, &caller, &sql).await?.schema,
-            Wanted::Prepared(handle) => {
-                let (sql, caller) = prepared::statement(&self.gateway, caller, &handle)?;
-                statement::describe(&self.gateway, &caller, &sql).await?.schema
+            Wanted::Statement(sql) => {
+                let parameters = Asked::plain(sql.clone()).parameters();
+                statement::describe(&self.gateway, &caller, &sql, parameters).await?.schema
             }
+            Wanted::Prepared(handle) => prepared::describe(&self.gateway, caller, &handle).await?.schema,
             Wanted::Metadata(command) => self.metadata(&caller, command)?.schema(),
         };
         Ok(SchemaResult { schema: statement::encode(&schema)? })
@@ -194,26 +199,33 @@ impl FlightSql {
         })
     }
 
-    /// The first message says what a client wants to put. Only settings of its
-    /// session can be; the rest is refused by its name.
+    /// The first message says what a client wants to put: values for a prepared
+    /// statement, or a setting of its session. The rest is refused by its name.
     async fn put(
         &self,
         caller: Caller,
         mut messages: Streaming<FlightData>,
     ) -> Result<Response<ResultStream<PutResult>>, GatewayError> {
-        let first = messages.message().await.ok().flatten();
+        let idle_time = self.gateway.limits.idle_time;
+        let first = tokio::time::timeout(idle_time, messages.message())
+            .await
+            .map_err(|_| GatewayError::Limit(Limit::IdleTime))?;
+        let first = first.ok().flatten().ok_or(NOTHING_PUT)?;
         let command = first
-            .and_then(|first| first.flight_descriptor)
+            .flight_descriptor
+            .as_ref()
             .and_then(|descriptor| command::packed(&descriptor.cmd))
             .ok_or(WRITING)?;
         let (sql, caller) = match command::update(command.clone())? {
             Some(Update::Statement(sql)) => (sql, caller),
             Some(Update::Prepared(handle)) => prepared::statement(&self.gateway, caller, &handle)?,
             None => {
-                return Err(match command::of_packed(command) {
-                    Ok(Wanted::Prepared(_)) => GatewayError::Unsupported("a statement with parameters"),
-                    _ => WRITING,
-                });
+                let Ok(Wanted::Prepared(handle)) = command::of_packed(command) else {
+                    return Err(WRITING);
+                };
+                let messages = stream::iter([Ok(first)]).chain(messages);
+                let bound = prepared::bind(&self.gateway, caller, &handle, messages).await?;
+                return Ok(all(vec![bound]));
             }
         };
         let setting = session::setting(&self.gateway, &sql)?.ok_or(WRITING)?;
@@ -224,6 +236,9 @@ impl FlightSql {
 
 /// Rows that a session's settings change.
 const NO_ROWS_CHANGED: DoPutUpdateResult = DoPutUpdateResult { record_count: 0 };
+
+const NOTHING_PUT: GatewayError =
+    GatewayError::InvalidRequest("send the values of a prepared statement's parameters, or a setting");
 
 type ResultStream<T> = BoxStream<'static, Result<T, Status>>;
 

@@ -1,15 +1,28 @@
 //! Prepared statements. The handle is sealed and kept by the client: nothing
-//! is stored, so nothing can be lost, and closing is always possible.
+//! is stored, so nothing can be lost, and closing is always possible. Binding
+//! values gives a new handle that holds them.
 
 use arrow_flight::{
-    FlightDescriptor, FlightInfo,
-    sql::{ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, ProstMessageExt},
+    FlightData, FlightDescriptor, FlightInfo, PutResult,
+    sql::{
+        ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any,
+        DoPutPreparedStatementResult, ProstMessageExt,
+    },
 };
 use bytes::Bytes;
+use futures::Stream;
 use prost::Message;
+use tonic::Status;
 
-use super::{authenticate::Caller, command, statement};
-use crate::{app::Gateway, status::GatewayError, ticket::TicketKind};
+use super::{
+    asked::Prepared,
+    authenticate::Caller,
+    bound_row, command, edge,
+    statement::{self, Described},
+};
+use crate::{
+    app::Gateway, parameters::ParameterValues, planner::Parameters, status::GatewayError, ticket::TicketKind,
+};
 
 /// Field 4, `is_update`. The Flight SQL messages of this arrow-flight do not
 /// have it yet; newer JDBC drivers read it.
@@ -23,8 +36,10 @@ pub(super) async fn create(gateway: &Gateway, caller: &Caller, body: &[u8]) -> R
     let request: ActionCreatePreparedStatementRequest =
         command::packed(body).and_then(|any| any.unpack().ok().flatten()).ok_or_else(not_understood)?;
     command::without_transaction(request.transaction_id.as_deref())?;
-    let described = statement::describe(gateway, caller, &request.query).await?;
-    let handle = statement::seal(gateway, caller, TicketKind::Prepared, request.query.as_bytes(), None)?;
+    let described = statement::describe(gateway, caller, &request.query, Parameters::Open).await?;
+    let types = statement::encode(&edge::schema(&described.parameters))?;
+    let handle = seal(gateway, caller, &request.query, &types, None)?;
+    let has_parameters = !described.parameters.fields().is_empty();
     // Drivers take a statement without a schema for one that gives no rows.
     let (dataset_schema, is_update) = match described.is_setting {
         true => (Bytes::new(), IS_UPDATE),
@@ -33,7 +48,7 @@ pub(super) async fn create(gateway: &Gateway, caller: &Caller, body: &[u8]) -> R
     let result = ActionCreatePreparedStatementResult {
         prepared_statement_handle: handle,
         dataset_schema,
-        parameter_schema: Bytes::new(),
+        parameter_schema: if has_parameters { types } else { Bytes::new() },
     };
     let mut value = result.encode_to_vec();
     value.extend_from_slice(&is_update);
@@ -47,10 +62,35 @@ pub(super) fn statement(
     caller: Caller,
     handle: &[u8],
 ) -> Result<(String, Caller), GatewayError> {
-    let now = gateway.clock.now();
-    let ticket = gateway.sealer.open(TicketKind::Prepared, handle, caller.mesh(), &caller.principal, now)?;
-    let sql = String::from_utf8(ticket.content).map_err(|_| GatewayError::InvalidTicket)?;
-    Ok((sql, caller.working_for(ticket.purpose.as_deref())?))
+    let (prepared, caller) = open(gateway, caller, handle)?;
+    Ok((prepared.sql, caller))
+}
+
+/// Binds the row in `messages` to the statement of a handle. Answers with the
+/// handle that holds it.
+pub(super) async fn bind(
+    gateway: &Gateway,
+    caller: Caller,
+    handle: &[u8],
+    messages: impl Stream<Item = Result<FlightData, Status>> + Send + Unpin,
+) -> Result<PutResult, GatewayError> {
+    let (prepared, caller) = open(gateway, caller, handle)?;
+    let row = bound_row::read(messages, gateway.limits.idle_time).await?;
+    let values = ParameterValues::bind(&row, &prepared.types)?;
+    let types = statement::encode(&prepared.types)?;
+    let handle = seal(gateway, &caller, &prepared.sql, &types, Some(&values))?;
+    let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle) };
+    Ok(PutResult { app_metadata: result.encode_to_vec().into() })
+}
+
+/// What the statement of a handle would give.
+pub(super) async fn describe(
+    gateway: &Gateway,
+    caller: Caller,
+    handle: &[u8],
+) -> Result<Described, GatewayError> {
+    let (prepared, caller) = open(gateway, caller, handle)?;
+    statement::describe(gateway, &caller, &prepared.sql, prepared.parameters()).await
 }
 
 /// The FlightInfo of a prepared statement.
@@ -60,6 +100,25 @@ pub(super) async fn flight_info(
     handle: &[u8],
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, GatewayError> {
-    let (sql, caller) = statement(gateway, caller, handle)?;
-    statement::flight_info(gateway, &caller, &sql, descriptor).await
+    let (prepared, caller) = open(gateway, caller, handle)?;
+    statement::flight_info(gateway, &caller, &prepared.into_asked(), descriptor).await
+}
+
+/// What a handle holds, and the caller under the purpose it was prepared for.
+fn open(gateway: &Gateway, caller: Caller, handle: &[u8]) -> Result<(Prepared, Caller), GatewayError> {
+    let now = gateway.clock.now();
+    let ticket = gateway.sealer.open(TicketKind::Prepared, handle, caller.mesh(), &caller.principal, now)?;
+    let prepared = Prepared::decode(&ticket.content)?;
+    Ok((prepared, caller.working_for(ticket.purpose.as_deref())?))
+}
+
+fn seal(
+    gateway: &Gateway,
+    caller: &Caller,
+    sql: &str,
+    types: &[u8],
+    values: Option<&ParameterValues>,
+) -> Result<Bytes, GatewayError> {
+    let content = Prepared::encode(sql, types, values)?;
+    statement::seal(gateway, caller, TicketKind::Prepared, &content, None)
 }

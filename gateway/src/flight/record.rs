@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Instant};
 use crate::{
     audit::{AuditLog, AuditPrincipal, AuditRecord, Outcome, PolicyVersion},
     catalog::{PrincipalCatalog, VisibleTable},
+    planner::Parameters,
     status::GatewayError,
 };
 
@@ -25,7 +26,12 @@ impl QueryRecord {
         query_id: &str,
         principal: &meshgate_policies::Principal,
         statement: &str,
+        parameters: &Parameters,
     ) -> Self {
+        let parameters = match parameters {
+            Parameters::Given(values) => values.shown(),
+            Parameters::Open => Vec::new(),
+        };
         let record = AuditRecord {
             time: chrono::Utc::now(),
             query_id: query_id.to_owned(),
@@ -35,6 +41,7 @@ impl QueryRecord {
             }),
             purpose: principal.purpose.clone(),
             statement: statement.to_owned(),
+            parameters,
             tables: Vec::new(),
             rules: Vec::new(),
             policy_versions: Vec::new(),

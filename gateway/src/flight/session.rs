@@ -17,6 +17,7 @@ use super::{authenticate::Caller, record::QueryRecord};
 use crate::{
     app::Gateway,
     catalog::CATALOG,
+    planner::Parameters,
     status::{GatewayError, PURPOSE_SETTING, SessionFault, ShownName},
 };
 
@@ -184,7 +185,8 @@ fn set_purpose(
     gateway.audit.ready()?;
     let principal = working_for(caller.principal.as_ref().clone(), purpose);
     let recorded = principal.as_ref().unwrap_or(&caller.principal);
-    let record = QueryRecord::begin(gateway.audit.clone(), &caller.query_id, recorded, statement);
+    let record =
+        QueryRecord::begin(gateway.audit.clone(), &caller.query_id, recorded, statement, &Parameters::Open);
     match principal.and_then(|_| caller.session.set_purpose(purpose)) {
         Ok(()) => record.completed(),
         Err(error) => Err(record.refused(error)),

@@ -19,6 +19,7 @@ use meshgate_policies::{Digest, digest::DigestBuilder};
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
+    asked::Asked,
     authenticate::Caller,
     delivery::{Batches, Delivery, execution_error},
     edge,
@@ -28,7 +29,7 @@ use super::{
 use crate::{
     app::Gateway,
     catalog::PrincipalCatalog,
-    planner::{Notice, Planned},
+    planner::{Notice, Parameters, Planned},
     query::QueryContext,
     status::GatewayError,
     ticket::{self, Ticket as SealedTicket, TicketKind},
@@ -44,6 +45,8 @@ const PURPOSES_TRIED: usize = 8;
 #[derive(Debug)]
 pub(super) struct Described {
     pub(super) schema: SchemaRef,
+    /// Types of the parameters, named by their numbers.
+    pub(super) parameters: SchemaRef,
     pub(super) notice: Notice,
     /// The statement changes the session and gives no rows.
     pub(super) is_setting: bool,
@@ -54,25 +57,28 @@ pub(super) async fn describe(
     gateway: &Gateway,
     caller: &Caller,
     sql: &str,
+    parameters: Parameters,
 ) -> Result<Described, GatewayError> {
     let _admitted = gateway.admission.admit(&caller.principal)?;
     gateway.audit.ready()?;
-    let mut record = QueryRecord::begin(Arc::clone(&gateway.audit), &caller.query_id, &caller.principal, sql);
+    let mut record =
+        QueryRecord::begin(Arc::clone(&gateway.audit), &caller.query_id, &caller.principal, sql, &parameters);
     match session::setting(gateway, sql) {
         Ok(None) => {}
         Ok(Some(_)) => {
             record.not_run();
-            let (schema, notice) = (Arc::new(Schema::empty()), Notice::default());
-            return Ok(Described { schema, notice, is_setting: true });
+            let (schema, parameters) = (Arc::new(Schema::empty()), Arc::new(Schema::empty()));
+            return Ok(Described { schema, parameters, notice: Notice::default(), is_setting: true });
         }
         Err(error) => return Err(record.refused(error)),
     }
     let attempt = Attempt::new(gateway, caller, &caller.query_id);
-    match plan(gateway, caller, sql, &attempt).await {
+    match plan(gateway, caller, sql, &parameters, &attempt).await {
         Ok(planned) => {
             record.not_run();
+            let Planned { parameters, notice, .. } = planned;
             let schema = edge::schema(&planned.schema);
-            Ok(Described { schema, notice: planned.notice, is_setting: false })
+            Ok(Described { schema, parameters, notice, is_setting: false })
         }
         Err(error) => {
             record.read(&attempt.catalog);
@@ -85,16 +91,15 @@ pub(super) async fn describe(
 pub(super) async fn flight_info(
     gateway: &Gateway,
     caller: &Caller,
-    sql: &str,
+    asked: &Asked,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, GatewayError> {
-    let described = describe(gateway, caller, sql).await?;
-    if let Some(setting) = session::setting(gateway, sql)? {
-        session::change(gateway, caller, sql, &setting)?;
+    let described = describe(gateway, caller, &asked.sql, asked.parameters()).await?;
+    if let Some(setting) = session::setting(gateway, &asked.sql)? {
+        session::change(gateway, caller, &asked.sql, &setting)?;
         return no_rows(descriptor);
     }
-    let ticket =
-        seal(gateway, caller, TicketKind::Statement, sql.as_bytes(), Some(digest(&described.schema)?))?;
+    let ticket = ticket(gateway, caller, asked, &described.schema)?;
     let info = info(&described.schema, descriptor, ticket)?;
     Ok(info.with_app_metadata(described.notice.to_json(&caller.query_id)))
 }
@@ -115,6 +120,16 @@ pub(super) fn info(
     let endpoint = FlightEndpoint::new().with_ticket(Ticket { ticket });
     let info = FlightInfo::new().try_with_schema(schema).map_err(|error| unencodable(&error))?;
     Ok(info.with_descriptor(descriptor).with_endpoint(endpoint).with_total_records(-1).with_total_bytes(-1))
+}
+
+/// The ticket of a statement's result, which will have this schema.
+pub(super) fn ticket(
+    gateway: &Gateway,
+    caller: &Caller,
+    asked: &Asked,
+    schema: &SchemaRef,
+) -> Result<Bytes, GatewayError> {
+    seal(gateway, caller, TicketKind::Statement, &asked.encode()?, Some(digest(schema)?))
 }
 
 /// Seals something for the caller to bring back.
@@ -140,12 +155,12 @@ pub(super) fn seal(
 }
 
 /// Digest of a schema as it is promised.
-pub(super) fn digest(schema: &SchemaRef) -> Result<Digest, GatewayError> {
+fn digest(schema: &SchemaRef) -> Result<Digest, GatewayError> {
     Ok(DigestBuilder::new("meshgate-result-schema-v1").part(&encode(schema)?).finish())
 }
 
 /// The encapsulated IPC message of a schema.
-pub(super) fn encode(schema: &SchemaRef) -> Result<Bytes, GatewayError> {
+pub(super) fn encode(schema: &Schema) -> Result<Bytes, GatewayError> {
     let options = IpcWriteOptions::default();
     let IpcMessage(bytes) =
         SchemaAsIpc::new(schema, &options).try_into().map_err(|error| unencodable(&error))?;
@@ -170,18 +185,24 @@ pub(super) async fn run(
     metadata: &MetadataMap,
     ticket: SealedTicket,
 ) -> Result<StatementResult, GatewayError> {
-    let sql = String::from_utf8(ticket.content).map_err(|_| GatewayError::InvalidTicket)?;
+    let asked = Asked::decode(&ticket.content)?;
     let query_id = uuid::Uuid::from_bytes(ticket.id).to_string();
     let admitted = gateway.admission.admit(&caller.principal)?;
     gateway.audit.ready()?;
-    let mut record = QueryRecord::begin(Arc::clone(&gateway.audit), &query_id, &caller.principal, &sql);
-    let started = match start(gateway, &caller, &sql, &query_id, ticket.schema, &mut record).await {
+    let mut record = QueryRecord::begin(
+        Arc::clone(&gateway.audit),
+        &query_id,
+        &caller.principal,
+        &asked.sql,
+        &asked.parameters(),
+    );
+    let started = match start(gateway, &caller, &asked, &query_id, ticket.schema, &mut record).await {
         Err(Stopped { error: GatewayError::PolicyMoved, .. }) => {
             gateway.mesh.changed_since(&caller.snapshot, NEWER_WITHIN).await;
             let again =
                 caller.again(gateway, metadata).await.map_err(|error| Stopped { error, running: false });
             match again {
-                Ok(caller) => start(gateway, &caller, &sql, &query_id, ticket.schema, &mut record).await,
+                Ok(caller) => start(gateway, &caller, &asked, &query_id, ticket.schema, &mut record).await,
                 Err(stopped) => Err(stopped),
             }
         }
@@ -219,9 +240,14 @@ impl Attempt {
         Self { catalog: Arc::new(catalog), context: Arc::new(context) }
     }
 
-    async fn plan(&self, gateway: &Gateway, sql: &str) -> Result<Planned, GatewayError> {
+    async fn plan(
+        &self,
+        gateway: &Gateway,
+        sql: &str,
+        parameters: &Parameters,
+    ) -> Result<Planned, GatewayError> {
         let (catalog, context) = (Arc::clone(&self.catalog), Arc::clone(&self.context));
-        gateway.planner.plan(sql.to_owned(), catalog, context).await
+        gateway.planner.plan(sql.to_owned(), parameters.clone(), catalog, context).await
     }
 }
 
@@ -231,11 +257,12 @@ async fn plan(
     gateway: &Gateway,
     caller: &Caller,
     sql: &str,
+    parameters: &Parameters,
     attempt: &Attempt,
 ) -> Result<Planned, GatewayError> {
-    match attempt.plan(gateway, sql).await {
+    match attempt.plan(gateway, sql, parameters).await {
         Err(missing @ (GatewayError::UnknownTable(_) | GatewayError::UnknownColumn(_))) => {
-            let purposes = sufficient_purposes(gateway, caller, sql).await;
+            let purposes = sufficient_purposes(gateway, caller, sql, parameters).await;
             Err(match purposes.is_empty() {
                 true => missing,
                 false => GatewayError::OtherPurpose { missing: Box::new(missing), purposes },
@@ -246,11 +273,17 @@ async fn plan(
 }
 
 /// The purposes of the caller under which the statement could be planned.
-async fn sufficient_purposes(gateway: &Gateway, caller: &Caller, sql: &str) -> Vec<String> {
+async fn sufficient_purposes(
+    gateway: &Gateway,
+    caller: &Caller,
+    sql: &str,
+    parameters: &Parameters,
+) -> Vec<String> {
     let mut sufficient = Vec::new();
     for purpose in caller.principal.purposes.iter().take(PURPOSES_TRIED) {
         let Ok(other) = caller.clone().working_for(Some(purpose)) else { continue };
-        if Attempt::new(gateway, &other, &caller.query_id).plan(gateway, sql).await.is_ok() {
+        let attempt = Attempt::new(gateway, &other, &caller.query_id);
+        if attempt.plan(gateway, sql, parameters).await.is_ok() {
             sufficient.push(purpose.clone());
         }
     }
@@ -275,13 +308,13 @@ struct Stopped {
 async fn start(
     gateway: &Gateway,
     caller: &Caller,
-    sql: &str,
+    asked: &Asked,
     query_id: &str,
     promised: Option<Digest>,
     record: &mut QueryRecord,
 ) -> Result<Started, Stopped> {
     let attempt = Attempt::new(gateway, caller, query_id);
-    let planned = plan(gateway, caller, sql, &attempt).await;
+    let planned = plan(gateway, caller, &asked.sql, &asked.parameters(), &attempt).await;
     let Attempt { catalog, context } = attempt;
     record.read(&catalog);
     let refused = |error| Stopped { error, running: false };

@@ -8,6 +8,7 @@ mod cut;
 mod explain;
 mod functions;
 mod notice;
+mod parameters;
 mod scalar_subquery;
 mod show;
 mod thread;
@@ -39,6 +40,7 @@ use thread::PlanningThreads;
 
 pub(crate) use functions::FunctionNames;
 pub(crate) use notice::Notice;
+pub(crate) use parameters::Parameters;
 
 /// Plans statements.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub(crate) struct Planner {
 pub(crate) struct Planned {
     /// Of the result.
     pub schema: SchemaRef,
+    /// Types of the statement's parameters, named by their numbers.
+    pub parameters: SchemaRef,
     pub notice: Notice,
     pub plan: Arc<dyn ExecutionPlan>,
     pub task: Arc<TaskContext>,
@@ -68,6 +72,7 @@ impl Planner {
     pub(crate) async fn plan(
         &self,
         sql: String,
+        parameters: Parameters,
         catalog: Arc<PrincipalCatalog>,
         context: Arc<QueryContext>,
     ) -> Result<Planned, GatewayError> {
@@ -77,7 +82,7 @@ impl Planner {
             let asked = statement::parse(&sql, &limits)
                 .map_err(|error| GatewayError::Statement(error.to_string()))?;
             let state = session(&engine, &catalog, context)?;
-            plan(&state, asked, &catalog).await
+            plan(&state, asked, &parameters, &catalog).await
         };
         self.threads.run(deadline, work).await
     }
@@ -86,38 +91,43 @@ impl Planner {
 async fn plan(
     state: &SessionState,
     asked: Asked,
+    parameters: &Parameters,
     catalog: &Arc<PrincipalCatalog>,
 ) -> Result<Planned, GatewayError> {
-    let logical = match asked {
-        Asked::Query(statement) => query(state, statement, catalog).await?,
+    let (logical, types) = match asked {
+        Asked::Query(statement) => query(state, statement, parameters, catalog).await?,
         Asked::Explain(statement) => {
-            let explained = optimize(state, query(state, statement, catalog).await?)?;
-            answer(explain::steps(&explained.plan)?)?
+            let (explained, types) = query(state, statement, parameters, catalog).await?;
+            let explained = optimize(state, explained)?;
+            (answer(explain::steps(&explained.plan)?)?, types)
         }
         Asked::ExplainPolicy(statement) => {
-            let explained = optimize(state, query(state, statement, catalog).await?)?;
-            answer(explain::policy(&explained.notice, catalog)?)?
+            let (explained, types) = query(state, statement, parameters, catalog).await?;
+            let explained = optimize(state, explained)?;
+            (answer(explain::policy(&explained.notice, catalog)?)?, types)
         }
-        Asked::Show(question) => show::plan(question, catalog)?,
+        // These have no parameters, so nothing can be bound to them.
+        Asked::Show(question) => parameters::fill(show::plan(question, catalog)?, 0, parameters)?,
     };
-    operators(state, optimize(state, logical)?).await
+    operators(state, optimize(state, logical)?, types).await
 }
 
-/// The plan of a query over what the principal sees.
+/// The plan of a query over what the principal sees, and the types of its parameters.
 #[expect(clippy::disallowed_methods, reason = "the one place in which SQL of callers is planned")]
 async fn query(
     state: &SessionState,
     statement: Statement,
+    parameters: &Parameters,
     catalog: &PrincipalCatalog,
-) -> Result<LogicalPlan, GatewayError> {
+) -> Result<(LogicalPlan, SchemaRef), GatewayError> {
     let references =
         state.resolve_table_references(&statement).map_err(|error| GatewayError::from_planning(&error))?;
     check_names(&references, catalog)?;
+    let parameter_count = statement::parameter_count(&statement);
     let plan =
         state.statement_to_plan(statement).await.map_err(|error| planning_error(&error, &references))?;
     plan_check::check(&plan).map_err(|error| GatewayError::Statement(error.to_string()))?;
-    refuse_parameters(&plan)?;
-    Ok(plan)
+    parameters::fill(plan, parameter_count, parameters)
 }
 
 /// A plan that gives `rows`.
@@ -145,16 +155,6 @@ fn session(
         engine.session(settings, catalogs).map_err(|error| GatewayError::Internal(error.to_string()))?;
     state.config_mut().set_extension(context);
     Ok(state)
-}
-
-fn refuse_parameters(plan: &LogicalPlan) -> Result<(), GatewayError> {
-    let names = plan.get_parameter_names().map_err(|error| GatewayError::from_planning(&error))?;
-    if names.is_empty() {
-        Ok(())
-    } else {
-        let text = "parameters are not supported: write the values into the statement";
-        Err(GatewayError::Statement(text.to_owned()))
-    }
 }
 
 /// Names with a domain are decided before anything else about the statement,
@@ -197,7 +197,11 @@ fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayE
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place in which plans of callers become operators")]
-async fn operators(state: &SessionState, cut: CutPlan) -> Result<Planned, GatewayError> {
+async fn operators(
+    state: &SessionState,
+    cut: CutPlan,
+    parameters: SchemaRef,
+) -> Result<Planned, GatewayError> {
     let CutPlan { plan, notice } = cut;
     let schema = Arc::clone(plan.schema().inner());
     let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(DomainQueryPlanner)]);
@@ -205,7 +209,7 @@ async fn operators(state: &SessionState, cut: CutPlan) -> Result<Planned, Gatewa
         .create_physical_plan(&plan, state)
         .await
         .map_err(|error| GatewayError::from_planning(&error))?;
-    Ok(Planned { schema, notice, plan, task: state.task_ctx() })
+    Ok(Planned { schema, parameters, notice, plan, task: state.task_ctx() })
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ async fn plan_as(bench: &Bench, role: &str, sql: &str) -> Result<Planned, Gatewa
         Instant::now() + Duration::from_secs(60),
         Duration::from_secs(10),
     );
-    bench.gateway.planner.plan(sql.to_owned(), Arc::new(catalog), Arc::new(context)).await
+    bench.gateway.planner.plan(sql.to_owned(), Parameters::Open, Arc::new(catalog), Arc::new(context)).await
 }
 
 /// The scans in a plan, those in subqueries included.

@@ -8,7 +8,6 @@
 mod context;
 mod domain_query;
 mod exec;
-mod message;
 mod permit;
 mod stream;
 

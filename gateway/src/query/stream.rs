@@ -16,8 +16,8 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use meshgate_proto::v1;
 use prost::Message;
 
-use super::{DomainQuery, QueryContext, message};
-use crate::status::GatewayError;
+use super::{DomainQuery, QueryContext};
+use crate::{message, status::GatewayError};
 
 /// The rows of `query`. Dropping the stream ends the work of the node.
 pub(super) fn answer(
@@ -58,7 +58,8 @@ impl Answer {
             .await
             .map_err(|_| silent(&query))?
             .map_err(|status| GatewayError::from_domain(&query.domain, &status))?;
-        let checked = |data| message::check(&data).map(|()| data).map_err(FlightError::protocol);
+        let checked =
+            |data| message::check(&data, message::RESULT).map(|()| data).map_err(FlightError::protocol);
         let messages = response
             .into_inner()
             .map_err(FlightError::from)

@@ -14,7 +14,7 @@ use std::fmt;
 use meshgate_engine::audit_file::AuditError;
 use tonic::{Code, Status, metadata::MetadataValue};
 
-use crate::{identity::Unauthenticated, ticket::InvalidTicket};
+use crate::{identity::Unauthenticated, parameters::ParameterFault, ticket::InvalidTicket};
 
 pub(crate) use name::ShownName;
 
@@ -53,6 +53,8 @@ pub(crate) enum GatewayError {
     },
     Session(SessionFault),
     Planning(PlanningFault),
+    /// Values do not fit the statement's parameters.
+    Parameters(ParameterFault),
     /// An expression of the statement failed on values that the caller may see.
     Expression(ExpressionFault),
     Limit(Limit),
@@ -178,6 +180,7 @@ impl GatewayError {
             Self::Purpose { .. } => (Code::PermissionDenied, "purpose"),
             Self::Session(_) => (Code::InvalidArgument, "session"),
             Self::Planning(_) => (Code::InvalidArgument, "planning"),
+            Self::Parameters(_) => (Code::InvalidArgument, "parameters"),
             Self::Expression(_) => (Code::InvalidArgument, "expression"),
             Self::Limit(limit) => (limit.code(), "limit"),
             Self::DomainUnavailable { .. } => (Code::Unavailable, "domain_unavailable"),
@@ -257,6 +260,7 @@ impl fmt::Display for GatewayError {
             }
             Self::Session(fault) => fault.fmt(f),
             Self::Planning(fault) => fault.fmt(f),
+            Self::Parameters(fault) => fault.fmt(f),
             Self::Expression(fault) => fault.fmt(f),
             Self::Limit(limit) => limit.fmt(f),
             Self::DomainUnavailable { domain, .. } => {
@@ -306,6 +310,12 @@ impl From<Unauthenticated> for GatewayError {
 impl From<InvalidTicket> for GatewayError {
     fn from(InvalidTicket: InvalidTicket) -> Self {
         Self::InvalidTicket
+    }
+}
+
+impl From<ParameterFault> for GatewayError {
+    fn from(fault: ParameterFault) -> Self {
+        Self::Parameters(fault)
     }
 }
 

@@ -2,6 +2,7 @@ mod authentication;
 mod delivery;
 mod explain;
 mod metadata;
+mod prepared;
 mod refusals;
 mod sessions;
 mod show;

@@ -1,20 +1,12 @@
 //! Statements that work, by every way there is to run one.
 
 use arrow::datatypes::Schema;
-use arrow_flight::{
-    Action, FlightDescriptor, IpcMessage, Ticket,
-    sql::{
-        ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-        ActionCreatePreparedStatementResult, Any, CommandPreparedStatementQuery, ProstMessageExt,
-    },
-};
-use bytes::Bytes;
+use arrow_flight::FlightDescriptor;
 use meshgate_proto::v1;
-use prost::Message;
 use serde_json::Value;
 
 use crate::testing::{
-    bench::{Bench, anna, auditor, otto, statement, token, with_token},
+    bench::{Bench, anna, auditor, otto, statement, with_token},
     fake_node::FakeNode,
 };
 
@@ -141,68 +133,6 @@ async fn get_schema_and_poll_tell_the_same() {
     let poll = bench.client().poll_flight_info(with_token(descriptor, &anna())).await.unwrap().into_inner();
     assert!(poll.flight_descriptor.is_none());
     assert_eq!(Schema::try_from(poll.info.unwrap()).unwrap(), promised);
-}
-
-async fn prepare(
-    bench: &Bench,
-    token: &str,
-    sql: &str,
-) -> Result<ActionCreatePreparedStatementResult, tonic::Status> {
-    let request = ActionCreatePreparedStatementRequest { query: sql.to_owned(), transaction_id: None };
-    let body = request.as_any().encode_to_vec().into();
-    let action = Action { r#type: "CreatePreparedStatement".to_owned(), body };
-    let mut results = bench.client().do_action(with_token(action, token)).await?.into_inner();
-    let any = Any::decode(results.message().await?.unwrap().body).unwrap();
-    // Field 4, `is_update`: false.
-    assert!(any.value.ends_with(&[0x20, 0x00]));
-    Ok(any.unpack().unwrap().unwrap())
-}
-
-fn prepared(handle: &Bytes) -> FlightDescriptor {
-    let command = CommandPreparedStatementQuery { prepared_statement_handle: handle.clone() };
-    FlightDescriptor::new_cmd(command.as_any().encode_to_vec())
-}
-
-#[tokio::test]
-async fn prepared_statements_run_and_close() {
-    let bench = Bench::start().await;
-    let statement =
-        prepare(&bench, &anna(), "select order_id from sales.orders where total > 100").await.unwrap();
-    let schema = Schema::try_from(IpcMessage(statement.dataset_schema.clone())).unwrap();
-    assert_eq!(schema.fields().len(), 1);
-    assert!(statement.parameter_schema.is_empty());
-    let info = bench.flight_info(&anna(), prepared(&statement.prepared_statement_handle)).await.unwrap();
-    let rows = bench.do_get(&anna(), info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
-    assert_eq!(rows.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 2);
-    for _ in 0..2 {
-        let request = ActionClosePreparedStatementRequest {
-            prepared_statement_handle: statement.prepared_statement_handle.clone(),
-        };
-        let body = request.as_any().encode_to_vec().into();
-        let action = Action { r#type: "ClosePreparedStatement".to_owned(), body };
-        bench.client().do_action(with_token(action, &anna())).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a060_a066_handles_and_tickets_are_the_callers_own() {
-    let bench = Bench::start().await;
-    let statement_ = prepare(&bench, &anna(), "select order_id from sales.orders").await.unwrap();
-    let handle = &statement_.prepared_statement_handle;
-    let bob = token("bob", "analyst");
-    let of_bob = bench.flight_info(&bob, prepared(handle)).await.unwrap_err();
-    let unknown = bench.flight_info(&bob, prepared(&Bytes::from_static(b"nonsense"))).await.unwrap_err();
-    assert_eq!(of_bob.code(), unknown.code());
-    let (left, right) = (of_bob.message().split(" (").next(), unknown.message().split(" (").next());
-    assert_eq!(left, right);
-
-    let info = bench.flight_info(&anna(), statement("select order_id from sales.orders")).await.unwrap();
-    let ticket = info.endpoint[0].ticket.clone().unwrap();
-    assert!(bench.do_get(&bob, ticket.clone()).await.is_err());
-    // A121: a handle is no ticket, and a ticket no handle.
-    assert!(bench.do_get(&anna(), Ticket { ticket: handle.clone() }).await.is_err());
-    assert!(bench.flight_info(&anna(), prepared(&ticket.ticket)).await.is_err());
-    assert!(bench.do_get(&anna(), ticket).await.is_ok());
 }
 
 #[tokio::test]

@@ -1,19 +1,28 @@
-//! What is looked at of a node's messages before they are decoded.
+//! What is looked at of the messages of nodes and clients before they are decoded.
 //!
 //! Decoding allocates what a message says that it needs: a compressed buffer
 //! names its own length, and rows without columns take no bytes at all. No
-//! node of ours sends either; one that does must not end the gateway.
+//! node of ours sends either; one that does must not end the gateway, nor
+//! must a client.
 
 use arrow::ipc::{MessageHeader, root_as_message};
 use arrow_flight::FlightData;
 
-/// Most rows of a message: some hundred times those of an engine's batch.
-const ROWS_MAX: i64 = 1 << 20;
-/// Most values of one column of a message, counting what lies in lists.
-const VALUES_MAX: i64 = 1 << 26;
+/// What one message may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MessageBounds {
+    rows: i64,
+    /// Of one column, counting what lies in lists.
+    values: i64,
+}
+
+/// Of nodes: some hundred times the rows of an engine's batch.
+pub(crate) const RESULT: MessageBounds = MessageBounds { rows: 1 << 20, values: 1 << 26 };
+/// Of clients that bind parameters: one row is wanted, and two are told apart from it.
+pub(crate) const PARAMETERS: MessageBounds = MessageBounds { rows: 1 << 10, values: 1 << 16 };
 
 /// May this message be decoded? If not, why.
-pub(super) fn check(message: &FlightData) -> Result<(), &'static str> {
+pub(crate) fn check(message: &FlightData, bounds: MessageBounds) -> Result<(), &'static str> {
     let header = root_as_message(&message.data_header).map_err(|_| "a message has no header")?;
     match header.header_type() {
         MessageHeader::Schema => Ok(()),
@@ -22,11 +31,11 @@ pub(super) fn check(message: &FlightData) -> Result<(), &'static str> {
             let fits = |length: i64, limit: i64| (0..=limit).contains(&length);
             if batch.compression().is_some() {
                 Err("a batch is compressed")
-            } else if !fits(batch.length(), ROWS_MAX) {
+            } else if !fits(batch.length(), bounds.rows) {
                 Err("a batch has too many rows")
             } else if !batch
                 .nodes()
-                .is_none_or(|nodes| nodes.iter().all(|node| fits(node.length(), VALUES_MAX)))
+                .is_none_or(|nodes| nodes.iter().all(|node| fits(node.length(), bounds.values)))
             {
                 Err("a column has too many values")
             } else {

@@ -1,0 +1,58 @@
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.ResultSetMetaData;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Properties;
+import java.util.TimeZone;
+
+/** Prints columns and rows of a statement: address, CA file, token, statement. */
+public final class Query {
+    public static void main(String[] arguments) throws Exception {
+        TimeZone.setDefault(TimeZone.getTimeZone("UTC"));
+        Properties properties = new Properties();
+        properties.setProperty("token", arguments[2]);
+        String url = "jdbc:arrow-flight-sql://" + arguments[0] + "?tlsRootCerts=" + arguments[1];
+        try (Connection connection = DriverManager.getConnection(url, properties);
+            Statement statement = connection.createStatement();
+            ResultSet results = statement.executeQuery(arguments[3])) {
+            ResultSetMetaData columns = results.getMetaData();
+            int count = columns.getColumnCount();
+            List<List<String>> lines = new ArrayList<>();
+            for (int column = 1; column <= count; column++) {
+                List<String> line = new ArrayList<>();
+                line.add(columns.getColumnName(column));
+                line.add(columns.getColumnTypeName(column));
+                line.add(columns.isSigned(column) ? "signed" : "unsigned");
+                line.add(columns.isNullable(column) == ResultSetMetaData.columnNoNulls ? "required" : "nullable");
+                lines.add(line);
+            }
+            while (results.next()) {
+                for (int column = 1; column <= count; column++) {
+                    lines.get(column - 1).add(shown(results.getObject(column)));
+                    // What the driver reads as an object, it also reads as a text.
+                    results.getString(column);
+                }
+            }
+            lines.forEach(line -> System.out.println(String.join("|", line)));
+        }
+    }
+
+    private static String shown(Object value) throws Exception {
+        if (value instanceof byte[] bytes) {
+            return HexFormat.of().formatHex(bytes);
+        }
+        if (value instanceof Array array) {
+            List<String> items = new ArrayList<>();
+            for (Object item : (Object[]) array.getArray()) {
+                items.add(shown(item));
+            }
+            return items.toString();
+        }
+        return String.valueOf(value);
+    }
+}
