@@ -9,6 +9,7 @@ mod app;
 mod audit;
 mod catalog;
 pub mod config;
+mod edge;
 mod flight;
 mod http;
 mod identity;

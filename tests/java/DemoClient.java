@@ -211,13 +211,12 @@ public final class DemoClient {
             List<String> described = new ArrayList<>();
             for (int column = 1; column <= columns.getColumnCount(); column++) {
                 described.add(columns.getColumnName(column) + " " + columns.getColumnTypeName(column) + " "
-                    + columns.getColumnType(column) + " " + columns.isSigned(column) + " "
+                    + columns.getColumnType(column) + " "
                     + columns.getPrecision(column) + " " + columns.getScale(column));
             }
             System.out.println(described);
             check(columns.getColumnType(1) == Types.BIGINT && columns.getColumnType(3) == Types.DECIMAL
                 && columns.getColumnType(4) == Types.DATE, described);
-            check(columns.isSigned(1) && columns.isSigned(3) && !columns.isSigned(2), described);
             check(columns.getPrecision(3) == 12 && columns.getScale(3) == 2, described);
         }
     }

@@ -4,6 +4,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.Statement;
+import java.sql.Types;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -27,19 +28,22 @@ public final class Query {
                 List<String> line = new ArrayList<>();
                 line.add(columns.getColumnName(column));
                 line.add(columns.getColumnTypeName(column));
-                line.add(columns.isSigned(column) ? "signed" : "unsigned");
-                line.add(columns.isNullable(column) == ResultSetMetaData.columnNoNulls ? "required" : "nullable");
                 lines.add(line);
             }
             while (results.next()) {
                 for (int column = 1; column <= count; column++) {
-                    lines.get(column - 1).add(shown(results.getObject(column)));
+                    lines.get(column - 1).add(shown(value(results, column, columns.getColumnType(column))));
                     // What the driver reads as an object, it also reads as a text.
                     results.getString(column);
                 }
             }
             lines.forEach(line -> System.out.println(String.join("|", line)));
         }
+    }
+
+    private static Object value(ResultSet results, int column, int type) throws Exception {
+        // The driver has no object for it, and says so.
+        return type == Types.TIMESTAMP_WITH_TIMEZONE ? results.getTimestamp(column) : results.getObject(column);
     }
 
     private static String shown(Object value) throws Exception {

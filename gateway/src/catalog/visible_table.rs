@@ -7,7 +7,10 @@ use meshgate_engine::data_type;
 use meshgate_policies::{Cell, Column, DecidedColumn, Digest, TableDecision};
 
 use super::{CATALOG, type_name};
-use crate::mesh::{DescribedTable, DomainView};
+use crate::{
+    edge,
+    mesh::{DescribedTable, DomainView},
+};
 
 /// A table that exists for a principal, with the decision that says so.
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl VisibleTable {
         self.decision.columns.get(position).is_some_and(|column| matches!(column.cell, Cell::Computed(_)))
     }
 
-    /// The schema with what clients show beside a column.
+    /// The schema of a result, with what clients show beside a column.
     pub(crate) fn schema_with_metadata(&self) -> Schema {
         let fields: Vec<Field> = self
             .schema
@@ -87,7 +90,9 @@ impl VisibleTable {
             .iter()
             .zip(&self.decision.columns)
             .map(|(field, column)| {
-                field.as_ref().clone().with_metadata(self.field_metadata(field, self.remarks(column)))
+                let field = edge::field(field);
+                let metadata = self.field_metadata(&field, self.remarks(column));
+                field.as_ref().clone().with_metadata(metadata)
             })
             .collect();
         Schema::new(fields)
@@ -105,19 +110,12 @@ impl VisibleTable {
             ("IS_SEARCHABLE", "1"),
         ]
         .into_iter()
-        .map(|(key, value)| (flight_sql_key(key), value.to_owned()))
+        .map(|(key, value)| (edge::metadata_key(key), value.to_owned()))
         .collect();
-        if let DataType::Decimal128(precision, scale) = field.data_type() {
-            metadata.insert(flight_sql_key("PRECISION"), precision.to_string());
-            metadata.insert(flight_sql_key("SCALE"), scale.to_string());
-        }
+        metadata.extend(edge::decimal_size(field.data_type()));
         if !remarks.is_empty() {
-            metadata.insert(flight_sql_key("REMARKS"), remarks.to_owned());
+            metadata.insert(edge::metadata_key("REMARKS"), remarks.to_owned());
         }
         metadata
     }
-}
-
-fn flight_sql_key(key: &str) -> String {
-    format!("ARROW:FLIGHT:SQL:{key}")
 }

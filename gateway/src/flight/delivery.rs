@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
+use arrow::{datatypes::SchemaRef, error::ArrowError, record_batch::RecordBatch};
 use arrow_flight::{FlightData, encode::FlightDataEncoderBuilder, error::FlightError};
 use datafusion::common::DataFusionError;
 use futures::{
@@ -23,12 +23,13 @@ use meshgate_engine::failure::{self, EngineFailure};
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
-use super::{edge, record::QueryRecord};
+use super::record::QueryRecord;
 use crate::{
     admission::Admitted,
     config::Limits,
+    edge,
     query::QueryContext,
-    status::{GatewayError, Limit},
+    status::{ExpressionFault, GatewayError, Limit},
 };
 
 /// Messages that wait for the client.
@@ -167,7 +168,7 @@ fn messages(
         .map_err(move |error| execution_error(&context, &error))
         .and_then(move |batch| {
             let converted = edge::convert(&batch, &edge_schema)
-                .map_err(|error| GatewayError::Internal(format!("a result cannot be converted: {error}")))
+                .map_err(|error| unconvertible(&error))
                 .and_then(|batch| count(&given, rows_max, bytes_max, &batch).map(|()| batch));
             let pieces = converted
                 .map(|batch| stream::iter(edge::split(batch, MESSAGE_BYTES)).map(Ok::<_, GatewayError>));
@@ -181,6 +182,14 @@ fn messages(
         .with_max_flight_data_size(usize::MAX)
         .build(converted)
         .boxed()
+}
+
+/// A number beyond the type in which it leaves the gateway, or a mistake of ours.
+fn unconvertible(error: &ArrowError) -> GatewayError {
+    match error {
+        ArrowError::CastError(_) => GatewayError::Expression(ExpressionFault::Overflow),
+        other => GatewayError::Internal(format!("a result cannot be converted: {other}")),
+    }
 }
 
 /// A domain's failure is told as such, however the operators above wrapped it.

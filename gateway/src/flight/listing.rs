@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arrow_flight::{FlightDescriptor, FlightInfo};
 
-use super::{asked::Asked, authenticate::Caller, edge, statement};
+use super::{asked::Asked, authenticate::Caller, statement};
 use crate::{
     app::Gateway,
     catalog::{CATALOG, PrincipalCatalog, VisibleTable},
+    edge,
     status::GatewayError,
 };
 

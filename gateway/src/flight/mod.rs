@@ -10,7 +10,6 @@ mod authenticate;
 mod bound_row;
 mod command;
 mod delivery;
-mod edge;
 mod handshake;
 mod listing;
 mod metadata;

@@ -17,11 +17,12 @@ use tonic::Status;
 use super::{
     asked::Prepared,
     authenticate::Caller,
-    bound_row, command, edge,
+    bound_row, command,
     statement::{self, Described},
 };
 use crate::{
-    app::Gateway, parameters::ParameterValues, planner::Parameters, status::GatewayError, ticket::TicketKind,
+    app::Gateway, edge, parameters::ParameterValues, planner::Parameters, status::GatewayError,
+    ticket::TicketKind,
 };
 
 /// Field 4, `is_update`. The Flight SQL messages of this arrow-flight do not

@@ -22,13 +22,13 @@ use super::{
     asked::Asked,
     authenticate::Caller,
     delivery::{Batches, Delivery, execution_error},
-    edge,
     record::QueryRecord,
     session,
 };
 use crate::{
     app::Gateway,
     catalog::PrincipalCatalog,
+    edge,
     planner::{Notice, Parameters, Planned},
     query::QueryContext,
     status::GatewayError,

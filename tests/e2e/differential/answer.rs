@@ -96,9 +96,12 @@ impl Answer {
     }
 }
 
-/// Views leave the engine as plain arrays.
+/// Types that leave the gateway as other ones: views, and numbers without a sign.
+const EDGE: [(&str, &str); 5] =
+    [("Utf8View", "Utf8"), ("UInt64", "Int64"), ("UInt32", "Int64"), ("UInt16", "Int32"), ("UInt8", "Int16")];
+
 fn plain(data_type: &str) -> String {
-    data_type.replace("Utf8View", "Utf8")
+    EDGE.iter().fold(data_type.to_owned(), |text, (inner, outer)| text.replace(inner, outer))
 }
 
 /// How the gateway tells of an expression that failed: its sentences, see its `status`.

@@ -5,12 +5,15 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::{
     array::{ArrayRef, Int32Array, RecordBatch, StringArray, new_null_array},
-    datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit},
     error::ArrowError,
 };
 
 use super::SystemTable;
-use crate::catalog::{CATALOG, ExistingTable, PrincipalCatalog, VisibleTable, type_name};
+use crate::{
+    catalog::{CATALOG, ExistingTable, PrincipalCatalog, VisibleTable, type_name},
+    edge,
+};
 
 /// What the standard calls a table that holds rows.
 const BASE_TABLE: &str = "BASE TABLE";
@@ -153,10 +156,11 @@ pub(super) fn columns_of(table: &ExistingTable) -> Result<RecordBatch, ArrowErro
 }
 
 fn columns_of_listed(listed: &[Listed<'_>]) -> Result<RecordBatch, ArrowError> {
-    let rows: Vec<(&Listed<'_>, i32, &Field)> = listed
+    // With the types that clients get.
+    let rows: Vec<(&Listed<'_>, i32, FieldRef)> = listed
         .iter()
         .flat_map(|table| {
-            (1..).zip(table.columns.fields()).map(move |(at, field)| (table, at, field.as_ref()))
+            (1..).zip(table.columns.fields()).map(move |(at, field)| (table, at, edge::field(field)))
         })
         .collect();
     let numbers = |of: fn(&DataType) -> Option<i32>| -> ArrayRef {
@@ -184,10 +188,10 @@ fn columns_of_listed(listed: &[Listed<'_>]) -> Result<RecordBatch, ArrowError> {
 /// Digits of a number, and what they count: bits or decimals.
 fn precision(data_type: &DataType) -> Option<(i32, i32)> {
     Some(match data_type {
-        DataType::Int8 | DataType::UInt8 => (8, 2),
-        DataType::Int16 | DataType::UInt16 => (16, 2),
-        DataType::Int32 | DataType::UInt32 => (32, 2),
-        DataType::Int64 | DataType::UInt64 => (64, 2),
+        DataType::Int8 => (8, 2),
+        DataType::Int16 => (16, 2),
+        DataType::Int32 => (32, 2),
+        DataType::Int64 => (64, 2),
         DataType::Float32 => (24, 2),
         DataType::Float64 => (53, 2),
         DataType::Decimal128(precision, _) => (i32::from(*precision), 10),

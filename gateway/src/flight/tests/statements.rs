@@ -168,3 +168,17 @@ async fn every_query_is_recorded_once() {
     assert_eq!(ran["rules"][0], "sales.orders: analysts-own-regions");
     assert_eq!((&refused["outcome"], &refused["error"]), (&"refused".into(), &"unknown_column".into()));
 }
+
+#[tokio::test]
+async fn unsigned_numbers_are_signed_for_clients_or_an_error() {
+    use arrow::{array::AsArray, datatypes::Int64Type};
+    let bench = Bench::start().await;
+    let sql = "select row_number() over (order by order_id) as n, 9223372036854775807 as most from sales.orders limit 1";
+    let rows = bench.query(&anna(), sql).await.unwrap();
+    let number = |column: usize| rows[0].column(column).as_primitive::<Int64Type>().value(0);
+    assert_eq!((number(0), number(1)), (1, i64::MAX));
+    let (code, text) = bench.refusal(&anna(), "select 9223372036854775808 as more").await;
+    assert!(code == tonic::Code::InvalidArgument && text.contains("too large"), "{text}");
+    let decimal = bench.table(&anna(), "select cast(9223372036854775808 as decimal(20, 0)) as more").await;
+    assert!(decimal.contains("9223372036854775808"), "{decimal}");
+}

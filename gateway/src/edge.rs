@@ -1,23 +1,44 @@
 //! Results in the types that every known client reads: no views, no
-//! dictionaries, no rare widths, no metadata of the engine's.
+//! dictionaries, no rare widths, no metadata of the engine's, and no unsigned
+//! numbers, whose upper halves JDBC's driver reads as negative ones.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef},
-    compute::cast,
+    compute::{CastOptions, cast_with_options},
     datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef},
     error::ArrowError,
     record_batch::{RecordBatch, RecordBatchOptions},
 };
 
 /// The schema in which a result with `schema` leaves the gateway.
-pub(super) fn schema(schema: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(fields(schema.fields())))
+pub(crate) fn schema(schema: &Schema) -> SchemaRef {
+    let sized = |field: &FieldRef| {
+        let metadata = decimal_size(field.data_type());
+        Arc::new(field.as_ref().clone().with_metadata(metadata))
+    };
+    Arc::new(Schema::new(fields(schema.fields()).iter().map(sized).collect::<Fields>()))
+}
+
+/// A key of Flight SQL's metadata of columns.
+pub(crate) fn metadata_key(key: &str) -> String {
+    format!("ARROW:FLIGHT:SQL:{key}")
+}
+
+/// Precision and scale where drivers look for them: they do not take them from the type.
+pub(crate) fn decimal_size(data_type: &DataType) -> HashMap<String, String> {
+    match data_type {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => HashMap::from([
+            (metadata_key("PRECISION"), precision.to_string()),
+            (metadata_key("SCALE"), scale.to_string()),
+        ]),
+        _ => HashMap::new(),
+    }
 }
 
 /// `batch` with the types of `schema`, which came from [`schema`] of the batch's own.
-pub(super) fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     if batch.num_columns() != schema.fields().len() {
         return Err(ArrowError::SchemaError("the result has another number of columns".to_owned()));
     }
@@ -32,7 +53,7 @@ pub(super) fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
 }
 
 /// `batch` in pieces of at most `bytes_max`, as far as rows can be told apart.
-pub(super) fn split(batch: RecordBatch, bytes_max: usize) -> Vec<RecordBatch> {
+pub(crate) fn split(batch: RecordBatch, bytes_max: usize) -> Vec<RecordBatch> {
     let rows = batch.num_rows();
     if rows < 2 || size(&batch) <= bytes_max {
         return vec![batch];
@@ -44,7 +65,7 @@ pub(super) fn split(batch: RecordBatch, bytes_max: usize) -> Vec<RecordBatch> {
 
 /// Bytes of the rows of `batch`. What its buffers hold beside them does not
 /// count: decoded columns share one buffer.
-pub(super) fn size(batch: &RecordBatch) -> usize {
+pub(crate) fn size(batch: &RecordBatch) -> usize {
     let bytes = |column: &ArrayRef| {
         let sliced = column.to_data().get_slice_memory_size();
         sliced.unwrap_or_else(|_| column.get_array_memory_size())
@@ -53,14 +74,17 @@ pub(super) fn size(batch: &RecordBatch) -> usize {
 }
 
 fn convert_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    if column.data_type() == to { Ok(Arc::clone(column)) } else { cast(column, to) }
+    // What does not fit is an error: the default would make it NULL.
+    let strictly = CastOptions { safe: false, ..CastOptions::default() };
+    if column.data_type() == to { Ok(Arc::clone(column)) } else { cast_with_options(column, to, &strictly) }
 }
 
 fn fields(fields: &Fields) -> Fields {
     fields.iter().map(field).collect()
 }
 
-fn field(field: &FieldRef) -> FieldRef {
+/// A field in the type in which it leaves the gateway, without metadata.
+pub(crate) fn field(field: &FieldRef) -> FieldRef {
     Arc::new(Field::new(field.name(), data_type(field.data_type()), field.is_nullable()))
 }
 
@@ -71,6 +95,10 @@ fn data_type(data_type: &DataType) -> DataType {
         DataType::Dictionary(_, values) => self::data_type(values),
         DataType::RunEndEncoded(_, values) => self::data_type(values.data_type()),
         DataType::Float16 => DataType::Float32,
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        // Row numbers and ranks are such: a decimal would be right too, and nobody expects it.
+        DataType::UInt32 | DataType::UInt64 => DataType::Int64,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128(*precision, *scale)
         }

@@ -1,6 +1,8 @@
 use arrow::{
-    array::{Array, DictionaryArray, Float32Array, StringArray, StringViewArray},
-    datatypes::Int32Type,
+    array::{
+        Array, AsArray, DictionaryArray, Float32Array, StringArray, StringViewArray, UInt8Array, UInt64Array,
+    },
+    datatypes::{Int16Type, Int32Type, Int64Type},
 };
 
 use super::*;
@@ -69,4 +71,32 @@ fn large_batches_are_split_by_their_own_bytes() {
     // The rows without a text need no splitting.
     assert_eq!(pieces.last().unwrap().num_rows(), 50);
     assert_eq!(split(batch.slice(0, 1), 1).len(), 1);
+}
+
+#[test]
+fn unsigned_numbers_are_widened_and_never_change() {
+    let of = |array: Arc<dyn Array>| {
+        let batch = RecordBatch::try_from_iter([("n", array)]).unwrap();
+        convert(&batch, &schema(&batch.schema()))
+    };
+    let bytes = of(Arc::new(UInt8Array::from(vec![Some(255), None]))).unwrap();
+    assert_eq!(bytes.column(0).as_primitive::<Int16Type>().iter().collect::<Vec<_>>(), [Some(255), None]);
+    let largest = u64::try_from(i64::MAX).unwrap();
+    let numbers = of(Arc::new(UInt64Array::from(vec![largest]))).unwrap();
+    assert_eq!(numbers.column(0).as_primitive::<Int64Type>().value(0), i64::MAX);
+    assert!(matches!(of(Arc::new(UInt64Array::from(vec![largest + 1]))), Err(ArrowError::CastError(_))));
+    let lists = DataType::List(Arc::new(Field::new("item", DataType::UInt16, true)));
+    assert_eq!(data_type(&lists), DataType::List(Arc::new(Field::new("item", DataType::Int32, true))));
+}
+
+#[test]
+fn decimals_tell_their_size_where_drivers_look() {
+    let fields = Schema::new(vec![
+        Field::new("d", DataType::Decimal128(12, 2), true),
+        Field::new("t", DataType::Utf8, true),
+    ]);
+    let schema = schema(&fields);
+    let metadata = |key: &str| schema.field(0).metadata()[&format!("ARROW:FLIGHT:SQL:{key}")].as_str();
+    assert_eq!((metadata("PRECISION"), metadata("SCALE")), ("12", "2"));
+    assert!(schema.field(1).metadata().is_empty());
 }
