@@ -23,7 +23,7 @@ fn statements_parameters_metadata_and_ways_in() {
     let arguments =
         [demo.address(), ca.to_str().unwrap(), demo.token("marco"), demo.token("anna"), demo.token("otto")];
     let output = java::output("DemoClient", &arguments);
-    assert_eq!(output.lines().last(), Some("jdbc: 79 checks"), "{output}");
+    assert_eq!(output.lines().last(), Some("jdbc: 70 checks"), "{output}");
 }
 
 const MESH: &str = "mesh: types\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
