@@ -30,6 +30,8 @@ use crate::{
     sql::{self, target::Target},
 };
 use folder::{DOMAINS, DemoFolder};
+#[cfg(test)]
+pub(crate) use personas::read as read_personas;
 use servers::{Ended, Servers};
 use state::{DemoState, GatewayState, NodeState};
 

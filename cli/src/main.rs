@@ -1,11 +1,14 @@
 //! The binary `meshgate`: one command a module, and here their table of contents.
 
+mod check;
 mod demo;
 mod dev;
 mod failure;
 mod gateway;
+mod init;
 mod mesh;
 mod node;
+mod schema;
 mod serve;
 mod sql;
 mod tour;
@@ -40,6 +43,13 @@ enum Command {
     /// The operator's document: sign it, check it, take a copy of it.
     #[command(subcommand)]
     Mesh(mesh::MeshCommand),
+    /// Make the first files of a domain or a data product.
+    #[command(subcommand)]
+    Init(init::InitCommand),
+    /// Find everything that is wrong in the files of a domain or a mesh, without a server.
+    Check(check::CheckArguments),
+    /// Print the JSON schema of one of the YAML files.
+    Schema(schema::SchemaArguments),
     /// Keys, certificates and tokens for development.
     #[command(subcommand)]
     Dev(dev::DevCommand),
@@ -73,6 +83,9 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Node(arguments) => Box::pin(node::run(arguments)).await,
             Command::Gateway(arguments) => Box::pin(gateway::run(arguments)).await,
             Command::Mesh(command) => mesh::run(&command),
+            Command::Init(command) => init::run(&command),
+            Command::Check(arguments) => Box::pin(check::run(arguments)).await,
+            Command::Schema(arguments) => schema::run(&arguments),
             Command::Dev(command) => dev::run(command),
         }
     })
@@ -117,6 +130,11 @@ mod tests {
             "meshgate sql --gateway grpc+tls://h:1 --ca c --token-file t",
             "meshgate node -c node.yaml --check",
             "meshgate gateway --config gateway.yaml",
+            "meshgate init domain sales --out d",
+            "meshgate init product orders --from data/*.parquet --domain d",
+            "meshgate check",
+            "meshgate check d --online --format junit",
+            "meshgate schema node",
             "meshgate dev ca --out d --domain sales --domain web",
             "meshgate dev token --key k --sub anna --hours 1",
             "meshgate mesh sign mesh.yaml --key operator.key --version 7",
@@ -135,6 +153,10 @@ mod tests {
             "meshgate sql --as anna --gateway g --ca c --token-file t",
             "meshgate sql --demo d -c a",
             "meshgate node",
+            "meshgate init domain",
+            "meshgate init product orders",
+            "meshgate check --format xml",
+            "meshgate schema contract",
             "meshgate dev token --key k",
             "meshgate mesh sign mesh.yaml",
             "meshgate mesh sign mesh.yaml --key k --version 0",

@@ -9,6 +9,7 @@
 
 mod app;
 mod audit;
+pub mod check;
 pub mod config;
 pub mod contract;
 mod describe;

@@ -256,7 +256,7 @@ fn keep_missing(products: &mut Vec<Arc<Product>>, last: &[Arc<Product>]) {
 }
 
 /// The owner's documents, by file name.
-fn read_documents(folder: &Path) -> Result<Vec<Document>, Problem> {
+pub(crate) fn read_documents(folder: &Path) -> Result<Vec<Document>, Problem> {
     let files = yaml_files(folder).map_err(|error| unreadable(folder, &error))?;
     if files.len() > POLICY_FILES {
         let message = format!("more than {POLICY_FILES} policy files");

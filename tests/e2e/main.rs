@@ -20,6 +20,7 @@ mod large_results;
 mod live_policies;
 mod object_store;
 mod operator;
+mod own_data;
 mod own_mesh;
 mod plain_engine;
 mod pseudonyms;

@@ -8,6 +8,7 @@
 mod document;
 #[cfg(test)]
 mod documentation;
+mod draft;
 mod folder;
 mod proposal;
 mod quality;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use meshgate_policies::Table;
 
+pub use draft::{Draft, DraftError, DraftOrder, draft_contract};
 pub use folder::{Contracts, load_folder};
 pub use quality::{QualityRule, ServiceLevel};
 

@@ -188,7 +188,7 @@ fn primary_key(drafts: &[ColumnDraft]) -> Vec<String> {
 }
 
 /// The type of the property that `reader` reads; nested ones too.
-fn read_type(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> {
+pub(super) fn read_type(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> {
     let spelled = read_spelled(reader);
     if nesting > MAX_NESTING {
         let line = reader.line();

@@ -30,6 +30,7 @@ mod promise;
 mod provider;
 mod ranges;
 mod rows;
+mod sample;
 mod scan;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use definition::SourceDefinition;
 pub(crate) use definition::{CsvOptions, Format, Location, SourceColumn};
 pub use error::{Drift, SourceError};
 pub use findings::BadCell;
+pub(crate) use sample::{Sample, SampledColumn, sample};
 
 #[cfg(test)]
 pub(crate) use columns::accepts;

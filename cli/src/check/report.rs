@@ -1,0 +1,108 @@
+//! What a check found, for people and for machines.
+
+use std::fmt::Write as _;
+
+use meshgate_policies::yaml::{Problem, Severity};
+use serde_json::json;
+
+use super::Checked;
+use crate::failure::Failure;
+
+/// A line for each problem, and one for each file.
+pub(super) fn text(checked: &[Checked]) -> String {
+    let mut text = String::new();
+    for checked in checked {
+        for problem in &checked.problems {
+            let _ = writeln!(text, "{problem}");
+        }
+        let (errors, warnings) = (checked.count(Severity::Error), checked.count(Severity::Warning));
+        let outcome = match (errors, warnings) {
+            (0, 0) => "good".to_owned(),
+            (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
+        };
+        let _ = writeln!(text, "{}: {outcome}", checked.file.display());
+    }
+    text
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+pub(super) fn json(checked: &[Checked]) -> Result<String, Failure> {
+    let problem = |problem: &Problem| {
+        json!({
+            "file": problem.file,
+            // 0 means the whole file.
+            "line": problem.line,
+            "severity": severity(problem),
+            "message": problem.message,
+            "hint": problem.hint,
+        })
+    };
+    let files = checked.iter().map(|checked| {
+        json!({
+            "file": checked.file.display().to_string(),
+            "errors": checked.count(Severity::Error),
+            "warnings": checked.count(Severity::Warning),
+            "problems": checked.problems.iter().map(problem).collect::<Vec<_>>(),
+        })
+    });
+    let whole = json!({ "checked": files.collect::<Vec<_>>() });
+    serde_json::to_string_pretty(&whole)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::Found(format!("the report cannot be written: {error}")))
+}
+
+fn severity(problem: &Problem) -> &'static str {
+    match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// One test case for each file that was checked. Warnings fail nothing.
+pub(super) fn junit(checked: &[Checked]) -> String {
+    let failed = checked.iter().filter(|checked| checked.count(Severity::Error) > 0).count();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"meshgate check\" tests=\"{}\" failures=\"{failed}\">\n",
+        checked.len()
+    );
+    for checked in checked {
+        let name = escaped(&checked.file.display().to_string());
+        let _ = writeln!(text, "  <testcase classname=\"meshgate\" name=\"{name}\">");
+        let errors: Vec<String> =
+            checked.problems.iter().filter(|problem| problem.is_error()).map(ToString::to_string).collect();
+        if let Some(first) = errors.first() {
+            let all = escaped(&errors.join("\n"));
+            let _ = writeln!(text, "    <failure message=\"{}\">{all}</failure>", escaped(first));
+        }
+        let warnings: Vec<String> =
+            checked.problems.iter().filter(|problem| !problem.is_error()).map(ToString::to_string).collect();
+        if !warnings.is_empty() {
+            let _ = writeln!(text, "    <system-out>{}</system-out>", escaped(&warnings.join("\n")));
+        }
+        text.push_str("  </testcase>\n");
+    }
+    text + "</testsuite>\n"
+}
+
+/// XML has no way to write most control characters.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' | '\t' => escaped.push(c),
+            c if c.is_control() => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

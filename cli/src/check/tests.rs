@@ -1,0 +1,76 @@
+use std::fs;
+
+use super::*;
+
+fn checked() -> Vec<Checked> {
+    vec![
+        Checked { file: "a/node.yaml".into(), problems: Vec::new() },
+        Checked {
+            file: "b/mesh.yaml".into(),
+            problems: vec![
+                Problem::error("b/mesh.yaml", 3, "`x` is <wrong> & \"bad\"").with_hint("write `y`"),
+                Problem::warning("b/mesh.yaml", 0, "old\u{7}"),
+            ],
+        },
+    ]
+}
+
+#[test]
+fn reports() {
+    assert_eq!(
+        report::text(&checked()),
+        "a/node.yaml: good\n\
+         b/mesh.yaml:3: `x` is <wrong> & \"bad\"; write `y`\n\
+         b/mesh.yaml: warning: old\u{7}\n\
+         b/mesh.yaml: 1 error, 1 warning\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&report::json(&checked()).unwrap()).unwrap();
+    assert_eq!(json["checked"][0]["errors"], 0);
+    assert_eq!(json["checked"][1]["problems"][0]["line"], 3);
+    assert_eq!(json["checked"][1]["problems"][0]["hint"], "write `y`");
+    assert_eq!(json["checked"][1]["problems"][1]["severity"], "warning");
+    let junit = report::junit(&checked());
+    assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
+    assert!(
+        junit.contains(
+            "<failure message=\"b/mesh.yaml:3: `x` is &lt;wrong&gt; &amp; &quot;bad&quot;; write `y`\">"
+        ),
+        "{junit}"
+    );
+    assert!(junit.contains("<system-out>b/mesh.yaml: warning: old\u{fffd}</system-out>"), "{junit}");
+}
+
+#[test]
+fn what_is_checked_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    assert!(matches!(roots(folder.path()), Err(Failure::Usage(text)) if text.contains("neither node.yaml")));
+    assert!(matches!(roots(&path("nothing")), Err(Failure::Usage(_))));
+    for name in ["sales/node.yaml", "mesh/gateway.yaml", "mesh/mesh.yaml", "other/x.yaml"] {
+        fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+        fs::write(path(name), "x: 1\n").unwrap();
+    }
+    assert_eq!(
+        roots(folder.path()).unwrap(),
+        [path("mesh/gateway.yaml"), path("mesh/mesh.yaml"), path("sales/node.yaml")]
+    );
+    assert_eq!(roots(&path("sales")).unwrap(), [path("sales/node.yaml")]);
+}
+
+#[tokio::test]
+async fn all_problems_are_told_at_once_and_count() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("node.yaml"), "version: 2\ndomain: Sales\nzzz: 1\n").unwrap();
+    fs::write(folder.path().join("mesh.yaml"), "mesh: m\ntimezone: UTC\n").unwrap();
+    let problems = check_root(&folder.path().join("node.yaml"), false).await;
+    assert!(problems.len() > 5, "{problems:?}");
+    assert!(
+        problems.iter().any(|problem| problem.line == 3 && problem.message.contains("`zzz`")),
+        "{problems:?}"
+    );
+    assert_eq!(check_root(&folder.path().join("mesh.yaml"), false).await, []);
+    let arguments = |format| CheckArguments { folder: folder.path().to_owned(), online: false, format };
+    for format in Format::value_variants() {
+        assert!(matches!(run(arguments(*format)).await, Err(Failure::Found(_))), "{format:?}");
+    }
+}

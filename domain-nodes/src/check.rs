@@ -1,0 +1,107 @@
+//! A node's files, looked at without serving: what the node itself would
+//! complain of, and what its data has wrong. For the owner, on the owner's
+//! machine: unlike everything that callers see, it names cells.
+
+use std::path::{Path, PathBuf};
+
+use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
+use meshgate_engine::operator::{OperatorDocument, OperatorKeys};
+use meshgate_policies::yaml::{Problem, Severity};
+use meshgate_policies::{DomainPolicy, Mesh, Table};
+
+use crate::config::NodeConfig;
+use crate::contract::{Contracts, load_folder};
+use crate::pseudonyms::Pseudonyms;
+use crate::reload::read_documents;
+use crate::source::{Access, Finding, check_online};
+
+/// What `meshgate mesh pull` writes, where no gateway has brought a document yet.
+const PULLED: &str = "mesh.lock.yaml";
+
+/// Everything that contracts, mesh.yaml and policies have wrong, as the node
+/// finds it, and spaces of pseudonyms that node.yaml has no key for. Changes no file.
+pub fn check(config: &NodeConfig) -> Vec<Problem> {
+    let Contracts { products, mut problems } = contracts(config);
+    let tables = products.iter().flat_map(|product| &product.tables);
+    let tables: Vec<Table> = tables.map(|table| table.table.as_ref().clone()).collect();
+    let documents = read_documents(&config.policies).map_err(|problem| problems.push(problem)).ok();
+    let mesh = match read_mesh(config) {
+        Ok((mesh, warnings)) => {
+            problems.extend(warnings);
+            Some(mesh)
+        }
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    };
+    let (Some(documents), Some(mesh)) = (documents, mesh) else { return problems };
+    match DomainPolicy::load(&config.domain, &documents, &mesh, &tables) {
+        Ok((policy, warnings)) => {
+            problems.extend(warnings);
+            problems.extend(without_keys(config, &policy));
+        }
+        Err(found) => problems.extend(found),
+    }
+    problems
+}
+
+/// What the sources have wrong: drift, cells that are not of their type, NULLs
+/// in required columns. Reads every row of every table.
+pub async fn check_sources(config: &NodeConfig) -> Vec<Problem> {
+    let (products, access) = (contracts(config).products, Access::of(config));
+    let mut problems = Vec::new();
+    for table in products.iter().flat_map(|product| &product.tables) {
+        let findings = check_online(table, &access).await;
+        problems.extend(findings.into_iter().map(|finding| problem(&config.domain, finding)));
+    }
+    problems
+}
+
+fn contracts(config: &NodeConfig) -> Contracts {
+    load_folder(&config.products, &config.domain, &config.environment, &config.contract_variables)
+}
+
+/// The operator's document that lies here. Its signature counts where the
+/// operator's keys lie as well; a machine that serves nothing need not have them.
+fn read_mesh(config: &NodeConfig) -> Result<(Mesh, Vec<Problem>), Vec<Problem>> {
+    let file = mesh_file(&config.mesh);
+    let name = file.display().to_string();
+    let text = bounded_file::read_text(&file, DOCUMENT_BYTES).map_err(|error| {
+        let hint = "take a copy of the operator's document with `meshgate mesh pull`";
+        vec![Problem::error(&name, 0, format!("cannot be read: {error}")).with_hint(hint)]
+    })?;
+    match OperatorKeys::load(&config.operator_keys) {
+        Ok(keys) => OperatorDocument::open(&name, &text, &keys)
+            .map(|(document, warnings)| (document.mesh().clone(), warnings)),
+        Err(_) => Mesh::load(&name, &text),
+    }
+}
+
+fn mesh_file(mesh: &Path) -> PathBuf {
+    let pulled = mesh.with_file_name(PULLED);
+    if !mesh.exists() && pulled.exists() { pulled } else { mesh.to_owned() }
+}
+
+fn without_keys(config: &NodeConfig, policy: &DomainPolicy) -> Vec<Problem> {
+    let (_, missing) = Pseudonyms::new(&config.domain, policy.pseudonym_spaces(), &config.pseudonyms);
+    let problem = |space: String| {
+        let message = format!("node.yaml has no key for the pseudonyms `{space}` that policies use");
+        let hint = format!("write `pseudonyms: {{ {space}: {{ keys: [..] }} }}`");
+        Problem::error(&config.domain, 0, message).with_hint(hint)
+    };
+    missing.into_iter().map(problem).collect()
+}
+
+/// Of a table's data: there is no file of ours to name a line of.
+fn problem(domain: &str, finding: Finding) -> Problem {
+    let Finding { severity, table, column, message } = finding;
+    let place = match column {
+        Some(column) => format!("{domain}.{table}.{column}"),
+        None => format!("{domain}.{table}"),
+    };
+    match severity {
+        Severity::Error => Problem::error(&place, 0, message),
+        Severity::Warning => Problem::warning(&place, 0, message),
+    }
+}
