@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_engine::operator::{OperatorDocument, OperatorKeys};
 use meshgate_policies::yaml::{Problem, Severity};
-use meshgate_policies::{DomainPolicy, Mesh, Table};
+use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
 
 use crate::config::NodeConfig;
 use crate::contract::{Contracts, load_folder};
@@ -24,7 +24,7 @@ pub fn check(config: &NodeConfig) -> Vec<Problem> {
     let Contracts { products, mut problems } = contracts(config);
     let tables = products.iter().flat_map(|product| &product.tables);
     let tables: Vec<Table> = tables.map(|table| table.table.as_ref().clone()).collect();
-    let documents = read_documents(&config.policies).map_err(|problem| problems.push(problem)).ok();
+    let documents = documents(&config.policies).map_err(|problem| problems.push(problem)).ok();
     let mesh = match read_mesh(config) {
         Ok((mesh, warnings)) => {
             problems.extend(warnings);
@@ -56,6 +56,12 @@ pub async fn check_sources(config: &NodeConfig) -> Vec<Problem> {
         problems.extend(findings.into_iter().map(|finding| problem(&config.domain, finding)));
     }
     problems
+}
+
+/// The owner's documents under the paths that problems name.
+fn documents(folder: &Path) -> Result<Vec<Document>, Problem> {
+    let named = |Document { name, text }| Document { name: folder.join(name).display().to_string(), text };
+    Ok(read_documents(folder)?.into_iter().map(named).collect())
 }
 
 fn contracts(config: &NodeConfig) -> Contracts {

@@ -15,7 +15,8 @@ pub(super) struct Lookup<'a> {
 impl Lookup<'_> {
     /// A path as it is meant in the file.
     pub(super) fn path(&self, text: &str) -> PathBuf {
-        self.folder.join(Path::new(text))
+        // Without `.` in between, as messages name it.
+        self.folder.join(Path::new(text)).components().collect()
     }
 
     /// What a reference stands for.

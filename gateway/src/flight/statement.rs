@@ -318,7 +318,7 @@ async fn start(
     let Attempt { catalog, context } = attempt;
     record.read(&catalog);
     let refused = |error| Stopped { error, running: false };
-    let Planned { schema, plan, task, notice } = planned.map_err(refused)?;
+    let Planned { schema, plan, task, notice, .. } = planned.map_err(refused)?;
     let schema = edge::schema(&schema);
     if promised.is_some() && promised != Some(digest(&schema).map_err(refused)?) {
         return Err(refused(GatewayError::SchemaChanged));

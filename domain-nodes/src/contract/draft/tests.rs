@@ -100,7 +100,7 @@ fn a_draft_from_parquet_files_is_a_contract_of_them() {
     );
     assert_eq!(table.primary_key, ["order_id"]);
     assert!(
-        draft.text.contains("path: ../data/orders\n") && draft.text.contains("physicalName: 'Order-ID'"),
+        draft.text.contains("path: ../data/orders\n") && draft.text.contains("physicalName: Order-ID\n"),
         "{}",
         draft.text
     );

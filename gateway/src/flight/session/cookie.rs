@@ -17,7 +17,7 @@ const BYTES_MAX: usize = 4096;
 pub(super) enum Found {
     Nothing,
     Sealed(Vec<u8>),
-    /// A cookie of this name that none of ours can be, or two of them.
+    /// A cookie of this name that none of ours can be, or two that differ.
     Unreadable,
 }
 
@@ -33,6 +33,8 @@ pub(super) fn find(headers: &HeaderMap) -> Found {
             };
             found = match (found, decode(value)) {
                 (Found::Nothing, Some(sealed)) => Found::Sealed(sealed),
+                // JDBC's driver keeps cookies in two places and sends both.
+                (Found::Sealed(first), Some(second)) if first == second => Found::Sealed(first),
                 _ => return Found::Unreadable,
             };
         }
@@ -97,6 +99,7 @@ mod tests {
         assert_eq!(of(&["meshgate-session=YWJj"]), sealed());
         assert_eq!(of(&["a=b;meshgate-session=YWJj; c=d"]), sealed());
         assert_eq!(of(&["a=b", "meshgate-session=YWJj"]), sealed());
+        assert_eq!(of(&["meshgate-session=YWJj;$Path=/; meshgate-session=YWJj"]), sealed());
     }
 
     #[test]
@@ -105,8 +108,8 @@ mod tests {
         for cookies in [
             ["meshgate-session=%%%", ""],
             ["meshgate-session=YWJ", "meshgate-session=YWJj"],
-            ["meshgate-session=YWJj", "meshgate-session=YWJj"],
-            ["meshgate-session=YWJj; meshgate-session=YWJj", ""],
+            ["meshgate-session=YWJj", "meshgate-session=YWJk"],
+            ["meshgate-session=YWJj; meshgate-session=YWJk", ""],
             [&long, ""],
         ] {
             assert_eq!(of(&cookies), Found::Unreadable, "{cookies:.60?}");
