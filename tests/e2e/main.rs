@@ -12,7 +12,6 @@
 mod catalogue;
 mod commands;
 mod demo;
-mod differential;
 mod faults;
 mod issuer_keys;
 mod jdbc;
@@ -23,6 +22,7 @@ mod operator;
 mod own_data;
 mod own_mesh;
 mod plain_engine;
+mod proofs;
 mod pseudonyms;
 mod purposes;
 mod python_clients;

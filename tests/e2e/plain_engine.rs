@@ -13,7 +13,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::differential::answer::Answer;
+use crate::proofs::answer::Answer;
 
 pub(crate) struct PlainEngine(SessionContext);
 

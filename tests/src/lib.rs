@@ -23,6 +23,7 @@ pub mod page;
 pub mod process;
 pub mod python;
 pub mod render;
+pub mod tap;
 pub mod token;
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use meshgate_domain_node::{NodeConfig, NodeServer};
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::client::Client;
+use crate::tap::{Exchange, Passed, StandIn, Tap};
 use crate::token::{AUDIENCE, Forge, ISSUER};
 use crate::{eventually_async, logs, process};
 
@@ -31,7 +33,23 @@ pub struct MeshPlan {
     pub before_gateway: Option<fn(&Path)>,
     /// Domains whose nodes are not started with the mesh: see [`Mesh::start_node`].
     pub late: Vec<String>,
+    /// Keys of an earlier mesh with the same domains, instead of new ones.
+    pub keys: Option<PathBuf>,
+    /// Servers between the gateway and the nodes: see [`Mesh::exchanges`].
+    pub taps: Taps,
 }
+
+/// What stands between the gateway and the nodes.
+pub enum Taps {
+    None,
+    /// What leaves the nodes is kept.
+    Keep,
+    /// What is made of the mesh's folder and a domain answers in the place of the domain's node.
+    StandIn(Box<MakeStandIn>),
+}
+
+/// Makes what answers from the mesh's folder and the name of a domain.
+pub type MakeStandIn = dyn Fn(&Path, &str) -> Arc<dyn StandIn> + Send;
 
 impl MeshPlan {
     pub fn new(mesh_yaml: &str, domains: &[&str]) -> Self {
@@ -44,6 +62,8 @@ impl MeshPlan {
             jwks: "keys/issuer/jwks.json".to_owned(),
             before_gateway: None,
             late: Vec::new(),
+            keys: None,
+            taps: Taps::None,
         }
     }
 
@@ -73,6 +93,8 @@ pub struct Mesh {
     pub gateway: SocketAddr,
     pub gateway_http: SocketAddr,
     nodes: Vec<(String, Server)>,
+    _taps: Vec<Tap>,
+    passed: Passed,
     late: Vec<(String, SocketAddr)>,
     node_lines: String,
     gateway_server: Server,
@@ -99,12 +121,16 @@ impl Mesh {
         logs::start();
         let directory = tempfile::tempdir().expect("a folder");
         let root = directory.path();
-        create_keys(root, &plan.domains);
+        match &plan.keys {
+            Some(keys) => copy(keys, &root.join("keys")),
+            None => create_keys(root, &plan.domains),
+        }
         sign_mesh(root, &plan.mesh_yaml, 1);
         for (path, content) in &plan.files {
             write(root, path, content);
         }
-        let (mut nodes, mut late) = (Vec::new(), Vec::new());
+        let (mut nodes, mut late, mut taps) = (Vec::new(), Vec::new(), Vec::new());
+        let passed = Passed::default();
         for domain in &plan.domains {
             let address = if plan.late.contains(domain) {
                 let address = closed_port();
@@ -113,6 +139,18 @@ impl Mesh {
             } else {
                 let (address, server) = start_node(root, domain, ANY_PORT, &plan.node_lines).await;
                 nodes.push((domain.clone(), server));
+                address
+            };
+            let stand_in = match &plan.taps {
+                Taps::StandIn(make) => Some(make(root, domain)),
+                Taps::None | Taps::Keep => None,
+            };
+            let address = if matches!(plan.taps, Taps::None) {
+                address
+            } else {
+                let tap = Tap::start(root, domain, address, Arc::clone(&passed), stand_in).await;
+                let address = tap.address;
+                taps.push(tap);
                 address
             };
             let text = format!(
@@ -131,6 +169,8 @@ impl Mesh {
             gateway,
             gateway_http,
             nodes,
+            _taps: taps,
+            passed,
             late,
             node_lines: plan.node_lines,
             gateway_server,
@@ -151,6 +191,11 @@ impl Mesh {
     /// Connects with this token.
     pub async fn client_with(&self, token: &str) -> Client {
         Client::connect(&self.gateway.to_string(), &self.ca(), token).await
+    }
+
+    /// What left the nodes since this was last asked, if there are taps.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.passed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn ca(&self) -> PathBuf {
@@ -230,7 +275,21 @@ pub async fn http_get(address: SocketAddr, path: &str) -> (u16, String) {
     (status.expect("a status"), body.to_owned())
 }
 
-fn create_keys(root: &Path, domains: &[String]) {
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("a file");
+        }
+    }
+}
+
+/// Makes the keys of a mesh with these domains in `root/keys`.
+pub fn create_keys(root: &Path, domains: &[String]) {
     let keys = root.join("keys");
     let mut arguments = vec!["dev", "ca", "--out", keys.to_str().expect("a path")];
     for domain in domains {

@@ -9,7 +9,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::views::Who;
-use crate::differential::answer::Answer;
+use crate::proofs::answer::Answer;
 
 /// How a statement is sent, and its result fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

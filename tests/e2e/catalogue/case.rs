@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::ask::{Road, reply};
 use super::views::{Who, is_ordered, view};
-use crate::differential::answer::Answer;
+use crate::proofs::answer::Answer;
 
 /// Outlives each test, because the meshes do.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());

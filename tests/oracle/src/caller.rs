@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::lookups::Keys;
 use crate::value::{Value, parse_date};
 
 /// A caller: what policy may know of it.
+#[derive(Clone)]
 pub struct Caller {
     pub subject: String,
     pub roles: Vec<String>,
@@ -17,6 +19,8 @@ pub struct Caller {
     pub list_claims: BTreeMap<String, Vec<Value>>,
     /// The day in the mesh's time zone.
     pub today: i32,
+    /// What the lookups of the domain in question hold for this caller.
+    pub keys: Keys,
 }
 
 impl Caller {
@@ -30,6 +34,7 @@ impl Caller {
             claims: BTreeMap::new(),
             list_claims: BTreeMap::new(),
             today,
+            keys: Keys::new(),
         };
         for (name, declared) in mesh["claims"].as_object().into_iter().flatten() {
             let found = at(token, declared["path"].as_str());

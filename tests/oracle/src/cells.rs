@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use crate::caller::Caller;
 use crate::documents::{Column, Documents, Table, list};
 use crate::evaluate::{evaluate, truncate, truncate_instant};
+use crate::lookups::named;
 use crate::value::{Row, Value};
 
 /// What a caller sees of a table: column names, and the visible rows in raw order.
@@ -16,18 +17,8 @@ pub struct View {
 
 /// What `caller` may see of `table`, of which `raw` are all rows; `None` if the table does not exist for it.
 pub fn view(documents: &Documents, table: &Table, caller: &Caller, raw: &[Row]) -> Option<View> {
-    let rule = Rule {
-        documents,
-        table,
-        caller,
-        grants: documents.grants.iter().filter(|grant| applies(grant, table, caller)).collect(),
-        restrictions: documents.restrictions.iter().filter(|rule| restricts(rule, table, caller)).collect(),
-    };
+    let rule = Rule::of(documents, table, caller)?;
     let columns: Vec<&Column> = table.columns.iter().filter(|column| rule.shows(column)).collect();
-    let denied = rule.restrictions.iter().any(|restriction| restriction["deny"] == Json::Bool(true));
-    if rule.grants.is_empty() || denied || columns.is_empty() {
-        return None;
-    }
     Some(View {
         columns: columns.iter().map(|column| column.name.clone()).collect(),
         rows: raw
@@ -38,6 +29,12 @@ pub fn view(documents: &Documents, table: &Table, caller: &Caller, raw: &[Row]) 
     })
 }
 
+/// The rows of `raw` that `caller` may see, raw.
+pub(crate) fn visible_rows(documents: &Documents, table: &Table, caller: &Caller, raw: Vec<Row>) -> Vec<Row> {
+    let Some(rule) = Rule::of(documents, table, caller) else { return Vec::new() };
+    raw.into_iter().filter(|row| rule.row_is_visible(row)).collect()
+}
+
 struct Rule<'a> {
     documents: &'a Documents,
     table: &'a Table,
@@ -46,7 +43,23 @@ struct Rule<'a> {
     restrictions: Vec<&'a Json>,
 }
 
-impl Rule<'_> {
+impl<'a> Rule<'a> {
+    /// The rules for `caller`; `None` if the table does not exist for it.
+    fn of(documents: &'a Documents, table: &'a Table, caller: &'a Caller) -> Option<Self> {
+        let applies = |grant: &&Json| applies(documents, grant, table, caller);
+        let restricts = |rule: &&Json| restricts(documents, rule, table, caller);
+        let rule = Self {
+            documents,
+            table,
+            caller,
+            grants: documents.grants.iter().filter(applies).collect(),
+            restrictions: documents.restrictions.iter().filter(restricts).collect(),
+        };
+        let denied = rule.restrictions.iter().any(|restriction| restriction["deny"] == Json::Bool(true));
+        let shows_some = table.columns.iter().any(|column| rule.shows(column));
+        (!rule.grants.is_empty() && !denied && shows_some).then_some(rule)
+    }
+
     fn shows(&self, column: &Column) -> bool {
         let hides = |rule: &&Json| rule["hide"] == Json::Bool(true) && selects(&rule["columns"], column);
         self.grants.iter().any(|grant| selects(&grant["columns"], column))
@@ -57,7 +70,8 @@ impl Rule<'_> {
         self.grants.iter().any(|grant| self.admits(grant, row))
             && self.restrictions.iter().all(|restriction| {
                 // A condition that cannot be asked is not TRUE.
-                claims_are_there(&restriction["rows"], self.caller) && self.admits(restriction, row)
+                claims_are_there(self.documents, &restriction["rows"], self.caller)
+                    && self.admits(restriction, row)
             })
     }
 
@@ -89,7 +103,11 @@ impl Rule<'_> {
             .filter(|rule| !rule["mask"].is_null() && selects(&rule["columns"], column));
         for rule in on_column {
             let mask = self.resolve(&rule["mask"], column);
-            let mask = if claims_are_there(&mask, self.caller) { mask } else { Json::from("redact") };
+            let mask = if claims_are_there(self.documents, &mask, self.caller) {
+                mask
+            } else {
+                Json::from("redact")
+            };
             if !restricting.contains(&mask) {
                 restricting.push(mask);
             }
@@ -206,21 +224,20 @@ fn grant_mask<'a>(grant: &'a Json, column: &Column) -> Option<&'a Json> {
     masks.iter().find(|(pattern, _)| glob(pattern, &column.name)).map(|(_, mask)| mask)
 }
 
-fn applies(grant: &Json, table: &Table, caller: &Caller) -> bool {
-    let whole = grant.to_string();
+fn applies(documents: &Documents, grant: &Json, table: &Table, caller: &Caller) -> bool {
     matches_caller(&grant["to"], caller)
         && chooses(grant, table, false)
-        && claims_named(&whole).iter().all(|claim| caller.has_claim(claim))
-        && condition(&grant["when"], caller).is_none_or(|value| value.is_true())
+        && claims_are_there(documents, grant, caller)
+        && condition(documents, &grant["when"], caller).is_none_or(|value| value.is_true())
         && grant["purpose"].as_str().is_none_or(|purpose| caller.purpose.as_deref() == Some(purpose))
         && grant["until"].as_str().is_none_or(|day| caller.today <= crate::value::parse_date(day))
 }
 
-fn restricts(rule: &Json, table: &Table, caller: &Caller) -> bool {
-    let lifted = condition(&rule["when"], caller) == Some(Value::Boolean(false));
+fn restricts(documents: &Documents, rule: &Json, table: &Table, caller: &Caller) -> bool {
+    let lifted = condition(documents, &rule["when"], caller) == Some(Value::Boolean(false));
     let excused = list(&rule["unless"]).iter().any(|excuse| {
         (!names_callers(excuse) || matches_caller(excuse, caller))
-            && condition(&excuse["when"], caller).is_none_or(|value| value.is_true())
+            && condition(documents, &excuse["when"], caller).is_none_or(|value| value.is_true())
             && excuse["purpose"].as_str().is_none_or(|purpose| caller.purpose.as_deref() == Some(purpose))
     });
     (rule["to"].is_null() || matches_caller(&rule["to"], caller))
@@ -242,7 +259,7 @@ fn matches_caller(to: &Json, caller: &Caller) -> bool {
         || any("subjects", std::slice::from_ref(&caller.subject))
 }
 
-fn chooses(rule: &Json, table: &Table, default: bool) -> bool {
+pub(crate) fn chooses(rule: &Json, table: &Table, default: bool) -> bool {
     if rule["tables"].is_null() && rule["products"].is_null() {
         return default;
     }
@@ -274,13 +291,35 @@ fn selects(columns: &Json, column: &Column) -> bool {
 }
 
 /// The condition's outcome; NULL if it reads a claim that is missing.
-fn condition(when: &Json, caller: &Caller) -> Option<Value> {
-    let is_asked = claims_are_there(when, caller);
+fn condition(documents: &Documents, when: &Json, caller: &Caller) -> Option<Value> {
+    let is_asked = claims_are_there(documents, when, caller);
     when.as_str().map(|sql| if is_asked { evaluate(sql, &Row::new(), caller, None) } else { Value::Null })
 }
 
-fn claims_are_there(mask: &Json, caller: &Caller) -> bool {
-    claims_named(&mask.to_string()).iter().all(|claim| caller.has_claim(claim))
+/// Are the claims there that a rule or a part of it reads, its own masks and lookups included?
+pub(crate) fn claims_are_there(documents: &Documents, rule: &Json, caller: &Caller) -> bool {
+    let mut text = String::new();
+    collect(documents, rule, &mut text);
+    claims_named(&text).iter().all(|claim| caller.has_claim(claim))
+}
+
+/// All that a rule says, with what stands behind names of masks and lookups.
+fn collect(documents: &Documents, rule: &Json, text: &mut String) {
+    match rule {
+        Json::String(value) => {
+            *text += value;
+            *text += "\n";
+            if let Some(mask) = documents.masks.get(value) {
+                collect(documents, mask, text);
+            }
+            for lookup in named(value) {
+                collect(documents, &documents.lookups[lookup]["where"], text);
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| collect(documents, item, text)),
+        Json::Object(entries) => entries.values().for_each(|value| collect(documents, value, text)),
+        _ => {}
+    }
 }
 
 /// Names of the claims that a text reads.

@@ -18,6 +18,8 @@ pub struct Documents {
     pub restrictions: Vec<Json>,
     /// The owner's masks by name.
     pub masks: Json,
+    /// The owner's lookups by name.
+    pub lookups: Json,
     pub tables: Vec<Table>,
     /// The node's key of each space of pseudonyms.
     pub pseudonym_keys: BTreeMap<String, Vec<u8>>,
@@ -56,6 +58,7 @@ impl Documents {
             mesh,
             grants: Vec::new(),
             masks: Json::Object(Map::new()),
+            lookups: Json::Object(Map::new()),
             tables: Vec::new(),
             pseudonym_keys: policies.parent().map(pseudonym_keys).unwrap_or_default(),
         };
@@ -65,6 +68,9 @@ impl Documents {
             documents.restrictions.extend(list(&file["restrictions"]));
             for (name, mask) in file["masks"].as_object().into_iter().flatten() {
                 documents.masks[name] = mask.clone();
+            }
+            for (name, lookup) in file["lookups"].as_object().into_iter().flatten() {
+                documents.lookups[name] = lookup.clone();
             }
         }
         documents.restrictions.extend(list(&documents.mesh["restrictions"]));

@@ -179,6 +179,13 @@ impl Scope<'_> {
                 let Value::Text(claim) = arg(0) else { panic!("claim of a text") };
                 caller.list_claims.get(&claim).map_or(Value::Null, |items| among(&arg(1), items))
             }
+            "in_lookup" => {
+                let Value::Text(lookup) = arg(0) else { panic!("in_lookup of a text") };
+                match (arg(1), &caller.keys[&lookup]) {
+                    (Value::Null, _) | (_, None) => Value::Null,
+                    (key, Some(keys)) => among(&key, keys),
+                }
+            }
             "has_role" => Value::Boolean(caller.roles.iter().any(|role| Value::text(role) == arg(0))),
             "subject" => Value::text(&caller.subject),
             "purpose" => caller.purpose.as_deref().map_or(Value::Null, Value::text),

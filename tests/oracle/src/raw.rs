@@ -175,8 +175,40 @@ pub fn value(array: &dyn Array, row: usize) -> Value {
         types::DataType::Utf8 => Value::text(array.as_string::<i32>().value(row)),
         types::DataType::LargeUtf8 => Value::text(array.as_string::<i64>().value(row)),
         types::DataType::Utf8View => Value::text(array.as_string_view().value(row)),
+        types::DataType::UInt16 => {
+            Value::Integer(array.as_primitive::<types::UInt16Type>().value(row).into())
+        }
+        types::DataType::Float32 => {
+            Value::Float(array.as_primitive::<types::Float32Type>().value(row).into())
+        }
+        types::DataType::Binary => Value::Binary(array.as_binary::<i32>().value(row).to_vec()),
+        types::DataType::Time64(types::TimeUnit::Microsecond) => {
+            Value::Time(array.as_primitive::<types::Time64MicrosecondType>().value(row))
+        }
+        types::DataType::Timestamp(types::TimeUnit::Second, _) => {
+            Value::Timestamp(array.as_primitive::<types::TimestampSecondType>().value(row) * 1_000_000)
+        }
+        types::DataType::Timestamp(types::TimeUnit::Millisecond, _) => {
+            Value::Timestamp(array.as_primitive::<types::TimestampMillisecondType>().value(row) * 1000)
+        }
         types::DataType::Timestamp(types::TimeUnit::Microsecond, _) => {
             Value::Timestamp(array.as_primitive::<types::TimestampMicrosecondType>().value(row))
+        }
+        types::DataType::Timestamp(types::TimeUnit::Nanosecond, _) => {
+            let nanos = array.as_primitive::<types::TimestampNanosecondType>().value(row);
+            assert_eq!(nanos % 1000, 0, "the oracle counts in microseconds");
+            Value::Timestamp(nanos / 1000)
+        }
+        types::DataType::List(_) => {
+            let items = array.as_list::<i32>().value(row);
+            Value::List((0..items.len()).map(|item| value(&items, item)).collect())
+        }
+        types::DataType::Struct(fields) => {
+            let columns = array.as_struct().columns();
+            let of = |(field, column): (&types::FieldRef, &arrow::array::ArrayRef)| {
+                (field.name().clone(), value(column, row))
+            };
+            Value::Struct(fields.iter().zip(columns).map(of).collect())
         }
         types::DataType::Decimal128(_, scale) => Value::Decimal {
             value: array.as_primitive::<types::Decimal128Type>().value(row),

@@ -23,6 +23,12 @@ pub enum Value {
     Date(i32),
     /// Microseconds since the epoch.
     Timestamp(i64),
+    /// Microseconds since midnight.
+    Time(i64),
+    Binary(Vec<u8>),
+    List(Vec<Self>),
+    /// Fields in the order of their type.
+    Struct(Vec<(String, Self)>),
 }
 
 impl Value {
@@ -45,6 +51,8 @@ impl Value {
             (Date(a), Date(b)) => a.cmp(b),
             (Timestamp(a), Timestamp(b)) => a.cmp(b),
             (Float(a), Float(b)) => a.total_cmp(b),
+            (Time(a), Time(b)) => a.cmp(b),
+            (Binary(a), Binary(b)) => a.cmp(b),
             (Date(a), Text(b)) => a.cmp(&parse_date(b)),
             (Text(a), Date(b)) => parse_date(a).cmp(b),
             (Decimal { .. } | Integer(_), Decimal { .. } | Integer(_)) => {
@@ -80,7 +88,13 @@ impl Value {
             Self::Float(value) => format!("{value:?}"),
             Self::Text(value) => value.clone(),
             Self::Date(days) => date_text(*days),
-            Self::Timestamp(micros) => micros.to_string(),
+            Self::Timestamp(micros) | Self::Time(micros) => micros.to_string(),
+            Self::Binary(bytes) => bytes.escape_ascii().to_string(),
+            Self::List(items) => format!("{:?}", items.iter().map(Self::render).collect::<Vec<_>>()),
+            Self::Struct(fields) => {
+                let shown = |(name, value): &(String, Self)| (name.clone(), value.render());
+                format!("{:?}", fields.iter().map(shown).collect::<Vec<_>>())
+            }
             Self::Decimal { value, scale: 0 } => value.to_string(),
             Self::Decimal { value, scale } => {
                 let divisor = 10_i128.pow(*scale);

@@ -145,6 +145,12 @@ fn mask(random: &mut Random, kind: Kind) -> Json {
             random.pick(&[json!("year"), json!("month"), json!({ "sql": "date_trunc('month', value)" })])
         }
         Kind::Timestamp => random.pick(&[json!("year"), json!("month"), json!("day")]),
+        Kind::Rare(rare) if rare.is_number() && random.chance(30) => json!("constant(1)"),
+        Kind::Rare(_) => random.pick(&[
+            json!("redact"),
+            json!({ "sql": "case when id > 3 then value end" }),
+            json!({ "sql": "case when area is not null then value end" }),
+        ]),
     }
 }
 

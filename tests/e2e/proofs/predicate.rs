@@ -30,7 +30,7 @@ fn simple(random: &mut Random, fields: &[Field]) -> String {
         0 => return format!("{name} is null"),
         1 => return format!("{name} is not null"),
         2 => return on_caller(random),
-        3 => {
+        3 if field.kind.is_comparable() => {
             let same: Vec<&Field> = fields.iter().filter(|other| other.kind == field.kind).collect();
             let other = &random.pick(&same).name;
             let comparison = random.pick(&["=", "<>", "<", "is distinct from", "is not distinct from"]);
@@ -63,6 +63,10 @@ fn simple(random: &mut Random, fields: &[Field]) -> String {
             let day = day(random);
             format!("cast({name} as date) {} {day}", random.pick(&["=", "<", ">="]))
         }
+        Kind::Rare(rare) if rare.is_number() => {
+            compared(random, name, |random| random.between(0, 9).to_string())
+        }
+        Kind::Rare(_) => format!("{name} is {}", random.pick(&["null", "not null"])),
     }
 }
 

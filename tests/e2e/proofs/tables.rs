@@ -8,12 +8,14 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, TimeUnit};
 use arrow::ipc::writer::FileWriter;
-use meshgate_oracle::Value;
+use meshgate_oracle::{Row, Value};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value as Json, json};
 
 use super::random::Random;
+use super::rare::{Rare, integers, of, texts};
+use super::secrets;
 
 pub(crate) const DOMAINS: [&str; 2] = ["alpha", "beta"];
 pub(crate) const TEXTS: [&str; 14] =
@@ -29,6 +31,7 @@ pub(crate) enum Kind {
     Boolean,
     Date,
     Timestamp,
+    Rare(Rare),
 }
 
 /// How a table's files are written.
@@ -65,7 +68,16 @@ impl Kind {
         let last = if is_binary { Self::Timestamp } else { Self::Text };
         let kinds =
             [Self::Integer, Self::Small, Self::Text, decimal, Self::Double, Self::Boolean, Self::Date, last];
-        random.pick(&kinds)
+        if random.chance(25) { Self::Rare(Rare::any(random, is_binary)) } else { random.pick(&kinds) }
+    }
+
+    /// Can it be compared, sorted and grouped?
+    pub(crate) fn is_comparable(self) -> bool {
+        !matches!(self, Self::Rare(rare) if rare.is_nested())
+    }
+
+    fn is_float(self) -> bool {
+        matches!(self, Self::Double | Self::Rare(Rare::Float32))
     }
 
     fn letter(self) -> &'static str {
@@ -78,12 +90,13 @@ impl Kind {
             Self::Boolean => "b",
             Self::Date => "day",
             Self::Timestamp => "at",
+            Self::Rare(_) => "r",
         }
     }
 
-    /// `logicalType` and `physicalType`.
-    fn contract(self) -> (&'static str, String) {
-        match self {
+    /// What a contract says of a column, beside its name.
+    fn contract(self) -> Json {
+        let (logical, physical) = match self {
             Self::Integer => ("integer", "bigint".to_owned()),
             Self::Small => ("integer", "int".to_owned()),
             Self::Text => ("string", "text".to_owned()),
@@ -92,7 +105,9 @@ impl Kind {
             Self::Boolean => ("boolean", "boolean".to_owned()),
             Self::Date => ("date", "date".to_owned()),
             Self::Timestamp => ("timestamp", "timestamp".to_owned()),
-        }
+            Self::Rare(rare) => return rare.contract(),
+        };
+        json!({ "logicalType": logical, "physicalType": physical })
     }
 
     pub(crate) fn arrow(self) -> DataType {
@@ -105,6 +120,7 @@ impl Kind {
             Self::Boolean => DataType::Boolean,
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Rare(rare) => rare.arrow(),
         }
     }
 
@@ -115,6 +131,7 @@ impl Kind {
             Self::Integer if is_extreme => Value::Integer(random.pick(&[i64::MIN, i64::MAX, -1]).into()),
             Self::Small if is_extreme => Value::Integer(random.pick(&[i32::MIN, i32::MAX, -1]).into()),
             Self::Integer | Self::Small => Value::Integer(random.between(-2, 9).into()),
+            Self::Text if random.chance(25) => Value::Text(secrets::word(random)),
             Self::Text => Value::text(random.pick(&TEXTS)),
             Self::Decimal(precision, scale) => Value::Decimal {
                 value: match (is_extreme, random.chance(50)) {
@@ -135,6 +152,7 @@ impl Kind {
             Self::Timestamp => {
                 Value::Timestamp(random.between(19_700, 19_730) * 86_400_000_000 + random.between(-2, 2))
             }
+            Self::Rare(rare) => rare.value(random),
         }
     }
 }
@@ -146,8 +164,18 @@ impl Format {
         match (is_binary, is_even) {
             (true, true) => Self::Arrow,
             (true, false) => Self::Parquet,
-            (false, true) if fields.iter().all(|field| field.kind != Kind::Double) => Self::Json,
+            (false, true) if fields.iter().all(|field| !field.kind.is_float()) => Self::Json,
             (false, _) => Self::Csv,
+        }
+    }
+
+    /// For the counters.
+    pub(crate) fn source(self) -> &'static str {
+        match self {
+            Self::Parquet => "source: Parquet",
+            Self::Arrow => "source: Arrow",
+            Self::Csv => "source: CSV",
+            Self::Json => "source: JSON",
         }
     }
 
@@ -220,6 +248,27 @@ impl Table {
         rows.iter().map(row).collect()
     }
 
+    /// A row as the oracle has it.
+    pub(crate) fn row(&self, cells: &[Value]) -> Row {
+        self.fields.iter().map(|field| field.name.clone()).zip(cells.iter().cloned()).collect()
+    }
+
+    /// All rows, in the order in which the files are read.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        self.files.iter().flatten().map(|cells| self.row(cells)).collect()
+    }
+
+    /// Name and content of the table's only file, with a cell that is not of its type.
+    pub(crate) fn damaged(&self, column: usize, salt: usize) -> (String, Vec<u8>) {
+        let (path, _) = self.contents().swap_remove(0);
+        let rows = &self.files[0];
+        let bad = Value::Text(format!("not a value {salt}"));
+        let mut rows = rows.clone();
+        let row = salt % rows.len();
+        rows[row][column] = bad;
+        (path, self.csv(&rows).into_bytes())
+    }
+
     fn csv(&self, rows: &[Vec<Value>]) -> String {
         let header: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
         let mut text = header.join(",") + "\n";
@@ -235,7 +284,9 @@ fn json_cell(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Boolean(value) => Json::Bool(*value),
-        Value::Integer(value) => Json::from(i64::try_from(*value).unwrap()),
+        Value::Integer(value) => {
+            i64::try_from(*value).map_or_else(|_| Json::from(u64::try_from(*value).unwrap()), Json::from)
+        }
         // Decimals in quotes: a number would lose digits on its way through serde_json.
         other => Json::from(other.render().unwrap()),
     }
@@ -249,13 +300,13 @@ fn field(random: &mut Random, name: String, kind: Kind) -> Field {
 }
 
 impl Field {
-    fn cell(&self, random: &mut Random) -> Value {
+    pub(crate) fn cell(&self, random: &mut Random) -> Value {
         if !self.required && random.chance(15) { Value::Null } else { self.kind.value(random) }
     }
 
     fn contract(&self) -> Json {
-        let (logical, physical) = self.kind.contract();
-        let mut property = json!({ "name": self.name, "logicalType": logical, "physicalType": physical });
+        let mut property = self.kind.contract();
+        property["name"] = Json::from(self.name.as_str());
         if self.required {
             property["required"] = Json::Bool(true);
         }
@@ -317,23 +368,10 @@ pub(crate) fn batch(columns: &[(String, Kind)], rows: &[Vec<Value>]) -> RecordBa
 }
 
 fn array(kind: Kind, cells: &[&Value]) -> ArrayRef {
-    /// The cells as this kind of value; another kind is a mistake.
-    fn of<T>(cells: &[&Value], read: impl Fn(&Value) -> Option<T>) -> Vec<Option<T>> {
-        let read = |cell: &&Value| {
-            (**cell != Value::Null)
-                .then(|| read(cell).unwrap_or_else(|| panic!("{cell:?} in another column")))
-        };
-        cells.iter().map(read).collect()
-    }
-    fn integer<T: TryFrom<i128>>(cells: &[&Value]) -> Vec<Option<T>> {
-        of(cells, |cell| if let Value::Integer(value) = cell { T::try_from(*value).ok() } else { None })
-    }
     match kind {
-        Kind::Integer => Arc::new(Int64Array::from(integer::<i64>(cells))),
-        Kind::Small => Arc::new(Int32Array::from(integer::<i32>(cells))),
-        Kind::Text => Arc::new(StringArray::from(of(cells, |cell| {
-            if let Value::Text(value) = cell { Some(value.clone()) } else { None }
-        }))),
+        Kind::Integer => Arc::new(Int64Array::from(integers::<i64>(cells))),
+        Kind::Small => Arc::new(Int32Array::from(integers::<i32>(cells))),
+        Kind::Text => Arc::new(StringArray::from(texts(cells))),
         Kind::Decimal(precision, to) => {
             let values = of(cells, |cell| match cell {
                 Value::Decimal { value, scale } if *scale <= to.into() => {
@@ -357,5 +395,6 @@ fn array(kind: Kind, cells: &[&Value]) -> ArrayRef {
         Kind::Timestamp => Arc::new(TimestampMicrosecondArray::from(of(cells, |cell| {
             if let Value::Timestamp(value) = cell { Some(*value) } else { None }
         }))),
+        Kind::Rare(rare) => rare.array(cells),
     }
 }

@@ -1,12 +1,16 @@
 //! A world: tables, policies and callers, all from one seed.
 
+use std::path::Path;
+
 use meshgate_tests::mesh::MeshPlan;
 use serde_json::{Value as Json, json};
 
+use super::planted::load;
 use super::policy;
 use super::random::Random;
-use super::tables::{DOMAINS, Kind, Table};
+use super::tables::{DOMAINS, Format, Kind, Table};
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) zone: &'static str,
@@ -16,6 +20,31 @@ pub(crate) struct World {
     pub(crate) policies: Vec<Json>,
     /// Claims of the callers' tokens.
     pub(crate) callers: Vec<Json>,
+    /// A cell that cannot be read.
+    pub(crate) damage: Option<Damage>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Damage {
+    table: usize,
+    column: usize,
+    /// Chooses the row and what stands in the cell.
+    pub(crate) salt: usize,
+}
+
+impl Damage {
+    fn random(random: &mut Random, tables: &[Table]) -> Option<Self> {
+        let table = random.below(tables.len());
+        let Table { fields, format, files, .. } = &tables[table];
+        let column = random.below(fields.len());
+        let salt = random.below(1000);
+        // Of a file among several it would be open whether it is read at all.
+        let fits = *format == Format::Csv
+            && files.len() == 1
+            && !files[0].is_empty()
+            && fields[column].kind != Kind::Text;
+        fits.then_some(Self { table, column, salt })
+    }
 }
 
 impl World {
@@ -38,11 +67,26 @@ impl World {
         let restrictions = policy::operator(&mut random, &tables.iter().collect::<Vec<_>>());
         let zone = random.pick(&["UTC", "Europe/Berlin", "America/New_York"]);
         let callers = ["ada", "ben", "cid", "dee"].map(|name| caller(&mut random, name)).to_vec();
-        Self { seed, zone, tables, mesh: mesh(zone, restrictions), policies, callers }
+        let damage = Damage::random(&mut random, &tables);
+        Self { seed, zone, tables, mesh: mesh(zone, restrictions), policies, callers, damage }
+    }
+
+    /// Damages the files of the world's mesh in `root`, if the world has a damage: the oracle reads them before.
+    pub(crate) fn damage(&self, root: &Path) {
+        if let Some(Damage { table, column, salt }) = self.damage {
+            let (path, bytes) = self.tables[table].damaged(column, salt);
+            std::fs::write(root.join(path), bytes).unwrap();
+        }
+    }
+
+    /// The table with a damage.
+    pub(crate) fn damaged(&self) -> Option<String> {
+        let table = &self.tables[self.damage?.table];
+        Some(format!("{}.{}", table.domain, table.name))
     }
 
     pub(crate) fn plan(&self) -> MeshPlan {
-        let mut plan = MeshPlan::new(&text(&self.mesh), &DOMAINS);
+        let mut plan = MeshPlan::new(&lines(&self.mesh), &DOMAINS);
         for (domain, policy) in DOMAINS.iter().zip(&self.policies) {
             plan = plan.file(&format!("{domain}/policies/{domain}.yaml"), text(policy));
         }
@@ -54,6 +98,19 @@ impl World {
             }
         }
         plan
+    }
+
+    /// Can its documents be loaded?
+    pub(crate) fn loads(&self) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = self.plan();
+        let mesh = [("mesh.yaml".to_owned(), plan.mesh_yaml.into_bytes())];
+        for (path, content) in mesh.into_iter().chain(plan.files) {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        DOMAINS.iter().all(|domain| load(folder.path(), domain).is_ok())
     }
 
     pub(crate) fn kind(&self, domain: &str, table: &str, column: &str) -> Kind {
@@ -73,6 +130,12 @@ impl World {
 /// JSON is YAML.
 fn text(document: &Json) -> String {
     serde_json::to_string_pretty(document).unwrap()
+}
+
+/// The same with one key a line: whoever signs it writes the line of its version.
+fn lines(document: &Json) -> String {
+    let keys = document.as_object().unwrap();
+    keys.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
 }
 
 fn mesh(zone: &str, restrictions: Vec<Json>) -> Json {

@@ -24,14 +24,13 @@ pub(crate) fn grouped_join(writer: &mut Writer<'_>) -> String {
 fn group(writer: &mut Writer<'_>, scope: &Scope) -> String {
     writer.hit("group by");
     let count = 1 + writer.random.below(2);
-    let keys: Vec<String> =
-        writer.random.some(&scope.columns, count).into_iter().map(|(name, _)| name).collect();
+    let keys: Vec<String> = (0..count).map(|_| scope.key(writer.random).0).collect();
     let named: Vec<String> = keys.iter().enumerate().map(|(at, key)| format!("{key} as k{at}")).collect();
     let values = aggregate_items(writer, scope);
     let condition = writer.condition(scope);
     let having = if writer.random.chance(40) {
         writer.hit("having");
-        let (column, kind) = writer.random.pick(&scope.columns);
+        let (column, kind) = scope.key(writer.random);
         let literal = writer.literal(kind);
         let choices = [
             format!(" having count(*) > {}", writer.random.below(4)),
@@ -44,6 +43,60 @@ fn group(writer: &mut Writer<'_>, scope: &Scope) -> String {
     };
     let (named, keys) = (named.join(", "), keys.join(", "));
     format!("select {named}, {values} from {}{condition} group by {keys}{having}", scope.from)
+}
+
+/// GROUPING SETS, ROLLUP, CUBE.
+pub(crate) fn grouping_sets(writer: &mut Writer<'_>) -> String {
+    let scope = if writer.random.chance(30) {
+        let first = writer.table("t0");
+        writer.join(first, "t1")
+    } else {
+        writer.table("t0")
+    };
+    let (one, _) = scope.key(writer.random);
+    let (other, _) = scope.key(writer.random);
+    let (construct, sets) = writer.random.pick(&[
+        ("grouping sets", format!("grouping sets (({one}), ({other}), ())")),
+        ("grouping sets", format!("grouping sets (({one}, {other}), ({other}))")),
+        ("rollup", format!("rollup ({one}, {other})")),
+        ("cube", format!("cube ({one}, {other})")),
+    ]);
+    writer.hit(construct);
+    let values = aggregate_items(writer, &scope);
+    let condition = writer.condition(&scope);
+    format!("select {one} as k0, {other} as k1, {values} from {}{condition} group by {sets}", scope.from)
+}
+
+/// A scalar subquery among the items, by itself or in a CASE.
+pub(crate) fn subquery_as_value(writer: &mut Writer<'_>) -> String {
+    let (scope, inner) = (writer.table("t0"), writer.table("s"));
+    let (item, _) = scope.key(writer.random);
+    let aggregate = aggregate(writer, &inner);
+    let (predicate, limits) = (scope.predicate(writer.random, 1), inner.predicate(writer.random, 1));
+    let value = format!("(select {aggregate} from {} where {limits})", inner.from);
+    let value = if writer.random.chance(30) {
+        writer.hit("subquery in case");
+        format!("case when {predicate} then {value} end")
+    } else {
+        writer.hit("subquery as a value");
+        value
+    };
+    let condition = writer.condition(&scope);
+    format!("select {item} as e0, {value} as e1 from {}{condition}", scope.from)
+}
+
+pub(crate) fn subquery_in_having(writer: &mut Writer<'_>) -> String {
+    writer.hit("subquery in having");
+    let (scope, inner) = (writer.table("t0"), writer.table("s"));
+    let (key, _) = scope.key(writer.random);
+    let limits = inner.predicate(writer.random, 1);
+    let divisor = writer.random.between(2, 9);
+    let condition = writer.condition(&scope);
+    format!(
+        "select {key} as k0, count(*) as n from {}{condition} group by {key} \
+         having count(*) > (select count(*) / {divisor} from {} where {limits})",
+        scope.from, inner.from
+    )
 }
 
 /// Aggregates of all rows.
@@ -67,7 +120,7 @@ fn aggregate_items(writer: &mut Writer<'_>, scope: &Scope) -> String {
 }
 
 fn aggregate(writer: &mut Writer<'_>, scope: &Scope) -> String {
-    let (column, _) = writer.random.pick(&scope.columns);
+    let (column, _) = scope.key(writer.random);
     let exact = scope.exact_numbers();
     let mut summable = exact.clone();
     summable.extend(scope.of_kind(Kind::Integer));
@@ -92,9 +145,13 @@ fn aggregate(writer: &mut Writer<'_>, scope: &Scope) -> String {
 pub(crate) fn windows(writer: &mut Writer<'_>) -> String {
     writer.hit("window");
     let scope = writer.table("t0");
-    let all: Vec<String> = scope.columns.iter().map(|(name, _)| name.clone()).collect();
-    let (column, _) = writer.random.pick(&scope.columns);
-    let (partition, _) = writer.random.pick(&scope.columns);
+    let is_key = |column: &&(String, Kind)| column.1.is_comparable();
+    let all: Vec<String> = scope.columns.iter().filter(is_key).map(|(name, _)| name.clone()).collect();
+    if all.is_empty() {
+        return format!("select count(*) over () as w from {}", scope.from);
+    }
+    let (column, _) = scope.key(writer.random);
+    let (partition, _) = scope.key(writer.random);
     let by = if writer.random.chance(60) { format!("partition by {partition} ") } else { String::new() };
     let order = all.join(", ");
     let choices = [
@@ -114,6 +171,7 @@ pub(crate) fn windows(writer: &mut Writer<'_>) -> String {
 
 /// UNION, INTERSECT, EXCEPT.
 pub(crate) fn set_operation(writer: &mut Writer<'_>) -> String {
+    writer.keys_only = true;
     let left = writer.core(None);
     let right = writer.core(Some(&left.kinds));
     let operator =
@@ -124,6 +182,7 @@ pub(crate) fn set_operation(writer: &mut Writer<'_>) -> String {
 
 /// WITH, used once or twice; or a table in FROM.
 pub(crate) fn common_table(writer: &mut Writer<'_>) -> String {
+    writer.keys_only = true;
     let inner = writer.core(None);
     let columns = |alias: &str| {
         inner.kinds.iter().enumerate().map(|(at, kind)| (format!("{alias}.e{at}"), *kind)).collect()

@@ -28,6 +28,13 @@ impl Scope {
         self.columns.iter().filter(|(_, own)| *own == kind).map(|(name, _)| name.clone()).collect()
     }
 
+    /// A column that can be compared, sorted and grouped.
+    pub(crate) fn key(&self, random: &mut Random) -> (String, Kind) {
+        let keys: Vec<_> = self.columns.iter().filter(|(_, kind)| kind.is_comparable()).cloned().collect();
+        // How engines order what is nested differs from plan to plan.
+        if keys.is_empty() { ("1".to_owned(), Kind::Integer) } else { random.pick(&keys) }
+    }
+
     /// Columns of whole numbers that can be added without rounding.
     pub(crate) fn exact_numbers(&self) -> Vec<String> {
         let is_exact = |kind: &Kind| matches!(kind, Kind::Small | Kind::Decimal(..));
@@ -52,6 +59,8 @@ impl Scope {
 
     fn computed(&self, random: &mut Random, name: &str, kind: Kind) -> String {
         match (random.below(4), kind) {
+            (0..=2, Kind::Rare(_)) => name.to_owned(),
+            (_, Kind::Rare(_)) => format!("case when {} then {name} end", self.predicate(random, 1)),
             (0, _) => format!("coalesce({name}, {})", typed(random, kind)),
             (1, _) => format!("case when {} then {name} end", self.predicate(random, 1)),
             (2, _) => format!("nullif({name}, {})", typed(random, kind)),
@@ -82,6 +91,7 @@ impl Scope {
         let (name, kind) = random.pick(&self.columns);
         let same = self.of_kind(kind);
         match random.below(9) {
+            2..=8 if !kind.is_comparable() => format!("{name} is not null"),
             0 => format!("{name} is null"),
             1 => format!("{name} is not null"),
             2 => format!("{name} in ({}, {})", literal(random, kind), literal(random, kind)),
@@ -115,6 +125,7 @@ pub(crate) fn literal(random: &mut Random, kind: Kind) -> String {
         Kind::Boolean => random.pick(&["true", "false"]).to_owned(),
         Kind::Date => format!("date '2024-0{}-{:02}'", random.between(1, 2), random.between(1, 28)),
         Kind::Timestamp => format!("timestamp '2023-12-{:02} 00:00:00'", random.between(10, 31)),
+        Kind::Rare(rare) => rare.literal(random),
     }
 }
 
@@ -126,6 +137,7 @@ fn typed(random: &mut Random, kind: Kind) -> String {
         Kind::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
         Kind::Double => "double".to_owned(),
         Kind::Timestamp => "timestamp(6)".to_owned(),
+        Kind::Rare(_) => return "null".to_owned(),
     };
     format!("cast({} as {name})", if random.chance(10) { "null".to_owned() } else { literal(random, kind) })
 }

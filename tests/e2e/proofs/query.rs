@@ -3,12 +3,15 @@
 use super::random::Random;
 use super::scope::{Scope, Visible, comparison, literal};
 use super::shapes;
+use super::sight::Sight;
 use super::tables::Kind;
 
 pub(crate) struct Query {
     pub(crate) sql: String,
     /// The order of the rows is part of the answer.
     pub(crate) is_ordered: bool,
+    /// A statement all of whose rows are possible, and how many of them there must be at most.
+    pub(crate) some_of: Option<(String, usize)>,
     /// What it is made of, for the counters.
     pub(crate) constructs: Vec<&'static str>,
 }
@@ -25,15 +28,22 @@ pub(crate) struct Writer<'a> {
     /// Tables and columns that the caller does not see, as `(table, column)`.
     pub(crate) hidden: &'a [(String, String)],
     pub(crate) constructs: Vec<&'static str>,
+    /// What is compared row by row, as by DISTINCT or ORDER BY: nothing nested.
+    pub(crate) keys_only: bool,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(crate) fn new(random: &'a mut Random, sight: &'a Sight) -> Self {
+        let (tables, hidden) = (&sight.visible, &sight.hidden);
+        Self { random, tables, hidden, constructs: Vec::new(), keys_only: false }
+    }
+
     pub(crate) fn query(mut self) -> Query {
-        let mut is_ordered = false;
+        let (mut is_ordered, mut some_of) = (false, None);
         let sql = if self.tables.is_empty() || self.random.chance(5) {
             self.missing()
         } else {
-            match self.random.below(16) {
+            match self.random.below(22) {
                 0 => self.whole_table(),
                 1 | 2 => {
                     is_ordered = true;
@@ -46,10 +56,21 @@ impl Writer<'_> {
                 8 => shapes::common_table(&mut self),
                 9 => shapes::failing(&mut self),
                 10 => shapes::grouped_join(&mut self),
+                11 | 12 => shapes::grouping_sets(&mut self),
+                13 => shapes::subquery_as_value(&mut self),
+                14 => shapes::subquery_in_having(&mut self),
+                15 | 16 => {
+                    let core = if self.random.chance(40) { self.whole_table() } else { self.core(None).sql };
+                    self.hit("limit without order");
+                    let count = self.random.below(8);
+                    let limited = format!("{core} limit {count}");
+                    some_of = Some((core, count));
+                    limited
+                }
                 _ => self.core(None).sql,
             }
         };
-        Query { sql, is_ordered, constructs: self.constructs }
+        Query { sql, is_ordered, some_of, constructs: self.constructs }
     }
 
     pub(crate) fn hit(&mut self, construct: &'static str) {
@@ -90,6 +111,7 @@ impl Writer<'_> {
     }
 
     fn ordered(&mut self) -> String {
+        self.keys_only = true;
         let core = self.core(None);
         self.hit("order by");
         let mut keys = Vec::new();
@@ -112,20 +134,22 @@ impl Writer<'_> {
     /// SELECT .. FROM .. WHERE, with items of these kinds, or of any.
     pub(crate) fn core(&mut self, kinds: Option<&[Kind]>) -> Core {
         let scope = self.from();
-        let distinct = if self.random.chance(15) {
+        let is_distinct = self.random.chance(15);
+        let distinct = if is_distinct {
             self.hit("distinct");
             "distinct "
         } else {
             ""
         };
-        let (items, kinds) = self.items(&scope, kinds);
+        let (items, kinds) = self.items(&scope, kinds, is_distinct || self.keys_only);
         let condition = self.condition(&scope);
         Core { sql: format!("select {distinct}{items} from {}{condition}", scope.from), kinds }
     }
 
-    fn items(&mut self, scope: &Scope, kinds: Option<&[Kind]>) -> (String, Vec<Kind>) {
+    fn items(&mut self, scope: &Scope, kinds: Option<&[Kind]>, keys_only: bool) -> (String, Vec<Kind>) {
         let items: Vec<(String, Kind)> = match kinds {
             Some(kinds) => kinds.iter().map(|kind| (scope.expression(self.random, *kind), *kind)).collect(),
+            None if keys_only => (0..1 + self.random.below(4)).map(|_| scope.key(self.random)).collect(),
             None => (0..1 + self.random.below(4)).map(|_| scope.any(self.random)).collect(),
         };
         if items.iter().any(|(sql, _)| sql.starts_with("case")) {
@@ -148,6 +172,7 @@ impl Writer<'_> {
         let pairs: Vec<(String, String)> = left
             .columns
             .iter()
+            .filter(|(_, kind)| kind.is_comparable())
             .flat_map(|(name, kind)| right.of_kind(*kind).into_iter().map(move |other| (name.clone(), other)))
             .collect();
         if pairs.is_empty() {
@@ -165,8 +190,15 @@ impl Writer<'_> {
             ("left join", "left join"),
             ("right join", "right join"),
             ("full join", "full join"),
+            ("cross join", "cross join"),
+            ("left semi join", "semi join"),
+            ("left anti join", "anti join"),
         ]);
         self.hit(construct);
+        if construct == "cross join" {
+            let from = format!("{} cross join {}", left.from, right.from);
+            return Scope { from, columns: [left.columns, right.columns].concat() };
+        }
         let (one, other) = self.random.pick(&pairs);
         let mut on = format!("{one} = {other}");
         if self.random.chance(30) {
@@ -174,7 +206,10 @@ impl Writer<'_> {
             on += &format!(" and {one} {} {other}", comparison(self.random));
         }
         let from = format!("{} {kind} {} on {on}", left.from, right.from);
-        Scope { from, columns: [left.columns, right.columns].concat() }
+        // Of a semi or anti join only the left side is left.
+        let is_half = matches!(construct, "semi join" | "anti join");
+        let columns = if is_half { left.columns } else { [left.columns, right.columns].concat() };
+        Scope { from, columns }
     }
 
     /// WHERE, or nothing.
@@ -193,11 +228,11 @@ impl Writer<'_> {
         }
     }
 
-    fn subquery(&mut self, scope: &Scope) -> String {
+    pub(crate) fn subquery(&mut self, scope: &Scope) -> String {
         let inner = self.table("s");
         let (column, kind) = self.random.pick(&scope.columns);
         let others = inner.of_kind(kind);
-        if others.is_empty() {
+        if others.is_empty() || !kind.is_comparable() {
             return scope.predicate(self.random, 1);
         }
         let other = self.random.pick(&others);

@@ -1,0 +1,22 @@
+//! One set of keys for all meshes of a search: making them takes as long as many questions.
+
+use std::path::PathBuf;
+
+use meshgate_tests::mesh::create_keys;
+use tempfile::TempDir;
+
+use super::tables::DOMAINS;
+
+pub(crate) struct Keys(TempDir);
+
+impl Keys {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        create_keys(folder.path(), &DOMAINS.map(str::to_owned));
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().join("keys")
+    }
+}

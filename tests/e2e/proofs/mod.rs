@@ -1,0 +1,33 @@
+//! Searches for what must not be: in random worlds, with random questions.
+//!
+//! - `differential`: is an answer what one plain engine gives over exactly the cells that the
+//!   oracle leaves to the caller?
+//! - `two_worlds`: does anything that the caller may not see make any difference?
+//! - `planted`: do both find the leaks that are built in on purpose?
+//!
+//! `docs/proofs.md` says how to run them longer, from a seed, and what was found.
+
+pub(crate) mod answer;
+mod differential;
+mod features;
+mod keys;
+mod observe;
+mod planted;
+mod policy;
+mod predicate;
+mod query;
+mod random;
+mod rare;
+mod reference;
+mod request;
+mod scope;
+mod secrets;
+mod settings;
+mod shapes;
+mod shrink;
+mod sight;
+mod tables;
+mod twin;
+mod two_worlds;
+mod unordered;
+mod world;

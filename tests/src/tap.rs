@@ -1,0 +1,204 @@
+//! A server between gateway and node. It passes everything on and keeps what
+//! left the node; or it lets something else answer in the node's place.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest,
+    HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
+};
+use futures::StreamExt;
+use futures::stream::{BoxStream, iter};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig};
+use tonic::{Request, Response, Status, Streaming};
+
+/// A domain request and everything that was answered to it.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    pub domain: String,
+    /// The encoded `meshgate.v1.DomainRequest`.
+    pub ticket: Vec<u8>,
+    pub answer: Answer,
+}
+
+/// Messages, and how the stream ended.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub messages: Vec<FlightData>,
+    pub end: Result<(), Status>,
+}
+
+/// Answers domain requests in a node's place.
+#[tonic::async_trait]
+pub trait StandIn: Send + Sync {
+    async fn answer(&self, ticket: &[u8]) -> Answer;
+}
+
+/// What has passed since it was last asked for.
+pub type Passed = Arc<Mutex<Vec<Exchange>>>;
+
+/// A running tap. It ends when it is dropped.
+pub struct Tap {
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Tap {
+    /// A tap in front of the node of `domain` at `node`, in the mesh whose files lie in `root`.
+    pub async fn start(
+        root: &Path,
+        domain: &str,
+        node: SocketAddr,
+        passed: Passed,
+        stand_in: Option<Arc<dyn StandIn>>,
+    ) -> Self {
+        let file = |path: String| std::fs::read(root.join(&path)).unwrap_or_else(|_| panic!("{path}"));
+        let own = |name: &str| file(format!("keys/nodes/{domain}/{name}"));
+        let authority = Certificate::from_pem(file("keys/authority/mesh-ca.crt".to_owned()));
+        let server_tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(own("node.crt"), own("node.key")))
+            .client_ca_root(authority.clone());
+        let client_tls = ClientTlsConfig::new()
+            .ca_certificate(authority)
+            .identity(Identity::from_pem(
+                file("keys/gateway/gateway-client.crt".to_owned()),
+                file("keys/gateway/gateway-client.key".to_owned()),
+            ))
+            .domain_name(format!("{domain}.mesh.localhost"));
+        let channel = Endpoint::from_shared(format!("https://{node}"))
+            .and_then(|endpoint| endpoint.tls_config(client_tls))
+            .expect("TLS settings")
+            .connect_lazy();
+        let node = FlightServiceClient::new(channel).max_decoding_message_size(64 << 20);
+        let service = Service { domain: domain.to_owned(), node, passed, stand_in };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = Server::builder()
+            .tls_config(server_tls)
+            .expect("TLS settings")
+            .add_service(FlightServiceServer::new(service))
+            .serve_with_incoming(TcpIncoming::from(listener));
+        let task = tokio::spawn(async move {
+            let _ = server.await;
+        });
+        Self { address, task }
+    }
+}
+
+#[derive(Clone)]
+struct Service {
+    domain: String,
+    node: FlightServiceClient<Channel>,
+    passed: Passed,
+    stand_in: Option<Arc<dyn StandIn>>,
+}
+
+impl Service {
+    async fn ask(&self, ticket: Ticket) -> Answer {
+        let mut stream = match self.node.clone().do_get(ticket).await {
+            Ok(response) => response.into_inner(),
+            Err(status) => return Answer { messages: Vec::new(), end: Err(status) },
+        };
+        let mut messages = Vec::new();
+        loop {
+            match stream.next().await {
+                Some(Ok(message)) => messages.push(message),
+                Some(Err(status)) => return Answer { messages, end: Err(status) },
+                None => return Answer { messages, end: Ok(()) },
+            }
+        }
+    }
+}
+
+type Replies<T> = BoxStream<'static, Result<T, Status>>;
+
+fn unimplemented<T>() -> Result<T, Status> {
+    Err(Status::unimplemented("nodes do not serve this"))
+}
+
+#[tonic::async_trait]
+impl FlightService for Service {
+    type HandshakeStream = Replies<HandshakeResponse>;
+    type ListFlightsStream = Replies<FlightInfo>;
+    type DoGetStream = Replies<FlightData>;
+    type DoPutStream = Replies<PutResult>;
+    type DoExchangeStream = Replies<FlightData>;
+    type DoActionStream = Replies<arrow_flight::Result>;
+    type ListActionsStream = Replies<ActionType>;
+
+    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        let ticket = request.into_inner();
+        let answer = match &self.stand_in {
+            Some(stand_in) => stand_in.answer(&ticket.ticket).await,
+            None => self.ask(ticket.clone()).await,
+        };
+        let exchange =
+            Exchange { domain: self.domain.clone(), ticket: ticket.ticket.to_vec(), answer: answer.clone() };
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+        let Answer { messages, end } = answer;
+        // A node that refuses does so before there is a stream.
+        match end {
+            Err(status) if messages.is_empty() => Err(status),
+            end => {
+                let last = iter(end.err().map(Err));
+                Ok(Response::new(iter(messages.into_iter().map(Ok)).chain(last).boxed()))
+            }
+        }
+    }
+
+    async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        let replies = self.node.clone().do_action(request.into_inner()).await?;
+        Ok(Response::new(replies.into_inner().boxed()))
+    }
+
+    async fn handshake(
+        &self,
+        _: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        unimplemented()
+    }
+
+    async fn list_flights(&self, _: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+        unimplemented()
+    }
+
+    async fn get_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        unimplemented()
+    }
+
+    async fn poll_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        unimplemented()
+    }
+
+    async fn get_schema(&self, _: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        unimplemented()
+    }
+
+    async fn do_put(&self, _: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
+        unimplemented()
+    }
+
+    async fn do_exchange(
+        &self,
+        _: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        unimplemented()
+    }
+
+    async fn list_actions(&self, _: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+        unimplemented()
+    }
+}
