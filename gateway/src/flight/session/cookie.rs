@@ -17,7 +17,7 @@ const BYTES_MAX: usize = 4096;
 pub(super) enum Found {
     Nothing,
     Sealed(Vec<u8>),
-    /// A cookie of this name that none of ours can be, or two that differ.
+    /// A cookie of this name that none of ours can be, or two of them.
     Unreadable,
 }
 
@@ -33,8 +33,6 @@ pub(super) fn find(headers: &HeaderMap) -> Found {
             };
             found = match (found, decode(value)) {
                 (Found::Nothing, Some(sealed)) => Found::Sealed(sealed),
-                // JDBC's driver keeps cookies in two places and sends both.
-                (Found::Sealed(first), Some(second)) if first == second => Found::Sealed(first),
                 _ => return Found::Unreadable,
             };
         }
@@ -43,7 +41,10 @@ pub(super) fn find(headers: &HeaderMap) -> Found {
 }
 
 fn value_of(cookie: &[u8]) -> Option<&[u8]> {
-    cookie.strip_prefix(NAME.as_bytes())?.strip_prefix(b"=")
+    let value = cookie.strip_prefix(NAME.as_bytes())?.strip_prefix(b"=")?;
+    // Java puts it in quotes, as RFC 6265 allows.
+    let quoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+    Some(quoted.unwrap_or(value))
 }
 
 fn decode(value: &[u8]) -> Option<Vec<u8>> {
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(of(&["meshgate-session=YWJj"]), sealed());
         assert_eq!(of(&["a=b;meshgate-session=YWJj; c=d"]), sealed());
         assert_eq!(of(&["a=b", "meshgate-session=YWJj"]), sealed());
-        assert_eq!(of(&["meshgate-session=YWJj;$Path=/; meshgate-session=YWJj"]), sealed());
+        assert_eq!(of(&["meshgate-session=\"YWJj\";$Path=\"/\""]), sealed());
     }
 
     #[test]
@@ -107,9 +108,10 @@ mod tests {
         let long = format!("meshgate-session={}", "a".repeat(BYTES_MAX + 4));
         for cookies in [
             ["meshgate-session=%%%", ""],
+            ["meshgate-session=\"YWJj", ""],
             ["meshgate-session=YWJ", "meshgate-session=YWJj"],
-            ["meshgate-session=YWJj", "meshgate-session=YWJk"],
-            ["meshgate-session=YWJj; meshgate-session=YWJk", ""],
+            ["meshgate-session=YWJj", "meshgate-session=YWJj"],
+            ["meshgate-session=YWJj; meshgate-session=YWJj", ""],
             [&long, ""],
         ] {
             assert_eq!(of(&cookies), Found::Unreadable, "{cookies:.60?}");

@@ -20,7 +20,7 @@ use futures::TryStreamExt;
 use futures::stream::iter;
 use meshgate_domain_node::contract::{self, ProductTable};
 use meshgate_domain_node::secured::SecuredTable;
-use meshgate_domain_node::source::Source;
+use meshgate_domain_node::source::{Access, Source};
 use meshgate_engine::lower::lower;
 use meshgate_engine::{Engine, EngineLimits, QuerySettings, data_type, permit, predicate};
 use meshgate_policies::{Cell, Decision, Document, DomainPolicy, Statement, Table, TableDecision};
@@ -75,8 +75,9 @@ impl LeakyNode {
     /// The node of `domain` in the mesh whose files lie in `root`.
     pub(super) fn new(root: &Path, domain: &str, leak: Leak) -> Self {
         let (policy, tables) = load(root, domain).unwrap_or_else(|problem| panic!("{problem}"));
+        let access = Access::new(vec![root.join(domain)], BTreeMap::new());
         let source = |table: ProductTable| {
-            let source = Source::new(&table, &[root.join(domain)]).expect("a source");
+            let source = Source::new(&table, &access).expect("a source");
             (table.table.name.clone(), (table, Arc::new(source)))
         };
         let engine = Engine::new(EngineLimits::default()).expect("an engine");
