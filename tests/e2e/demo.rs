@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meshgate_oracle::{Caller, Documents, View, read_rows, view};
+use meshgate_oracle::{Caller, Documents, View, read_rows, view, with_lookups};
 use meshgate_tests::demo::Demo;
 use meshgate_tests::process::is_alive;
 use meshgate_tests::render::Rendered;
@@ -18,23 +18,31 @@ async fn each_persona_sees_what_the_oracle_leaves() {
     let mut seen = 0;
     let mut absent = 0;
     for (persona, claims) in personas.as_object().unwrap() {
-        let mut client = demo.client(persona).await;
+        let client = demo.client(persona).await;
         for domain in demo.domains() {
             let documents = documents(&demo.directory, &domain);
-            for table in &documents.tables {
-                let caller = Caller::new(&documents.mesh, claims, today());
-                let expected = view(&documents, table, &caller, &read_rows(table));
-                let sql = format!("select * from {domain}.{}", table.name);
-                match (expected, client.query(&sql).await) {
-                    (Some(expected), Ok(result)) => {
-                        assert_eq!(result.sorted(), rendered(&expected).sorted(), "{persona}: {sql}");
-                        seen += 1;
+            let caller = Caller::new(&documents.mesh, claims, today());
+            let mut works = vec![(client.clone(), caller.clone())];
+            for purpose in &caller.purposes {
+                works.push((client.with_purpose(purpose), caller.clone().working_for(purpose)));
+            }
+            for (mut client, caller) in works {
+                let caller = with_lookups(&documents, &caller, &read_rows);
+                for table in &documents.tables {
+                    let expected = view(&documents, table, &caller, &read_rows(table));
+                    let sql = format!("select * from {domain}.{}", table.name);
+                    let who = format!("{persona} for {:?}: {sql}", caller.purpose);
+                    match (expected, client.query(&sql).await) {
+                        (Some(expected), Ok(result)) => {
+                            assert_eq!(result.sorted(), rendered(&expected).sorted(), "{who}");
+                            seen += 1;
+                        }
+                        (None, Err(status)) => {
+                            assert_eq!(status.code(), tonic::Code::NotFound, "{who}: {status:?}");
+                            absent += 1;
+                        }
+                        (expected, result) => panic!("{who}: expected {expected:?}, got {result:?}"),
                     }
-                    (None, Err(status)) => {
-                        assert_eq!(status.code(), tonic::Code::NotFound, "{persona}: {sql}: {status:?}");
-                        absent += 1;
-                    }
-                    (expected, result) => panic!("{persona}: {sql}: expected {expected:?}, got {result:?}"),
                 }
             }
         }

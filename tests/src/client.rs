@@ -27,17 +27,32 @@ type Authorized = InterceptedService<Channel, Bearer>;
 #[derive(Clone)]
 pub struct Client {
     channel: Channel,
+    bearer: Bearer,
     flight: FlightServiceClient<Authorized>,
 }
 
-/// Adds the token to each call.
+type Header = MetadataValue<tonic::metadata::Ascii>;
+
+/// Adds the token to each call, and the purpose that was chosen.
 #[derive(Clone)]
-pub struct Bearer(Option<MetadataValue<tonic::metadata::Ascii>>);
+pub struct Bearer {
+    token: Option<Header>,
+    purpose: Option<Header>,
+}
+
+impl Bearer {
+    fn new(token: &str) -> Self {
+        let token = (!token.is_empty()).then(|| format!("Bearer {token}").parse().expect("a header"));
+        Self { token, purpose: None }
+    }
+}
 
 impl tonic::service::Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
+        for (name, value) in [("authorization", &self.token), ("meshgate-purpose", &self.purpose)] {
+            if let Some(value) = value {
+                request.metadata_mut().insert(name, value.clone());
+            }
         }
         Ok(request)
     }
@@ -54,19 +69,25 @@ impl Client {
             .connect()
             .await
             .unwrap_or_else(|error| panic!("{address}: {error:?}"));
-        Self::over(channel, token)
+        Self::over(channel, Bearer::new(token))
     }
 
     /// The same connection with another token.
     pub fn with_token(&self, token: &str) -> Self {
-        Self::over(self.channel.clone(), token)
+        Self::over(self.channel.clone(), Bearer::new(token))
     }
 
-    fn over(channel: Channel, token: &str) -> Self {
-        let bearer = (!token.is_empty()).then(|| format!("Bearer {token}").parse().expect("a header"));
-        let flight = FlightServiceClient::with_interceptor(channel.clone(), Bearer(bearer))
+    /// The same connection and token, working for `purpose`.
+    #[must_use]
+    pub fn with_purpose(&self, purpose: &str) -> Self {
+        let purpose = Some(purpose.parse().expect("a header"));
+        Self::over(self.channel.clone(), Bearer { purpose, ..self.bearer.clone() })
+    }
+
+    fn over(channel: Channel, bearer: Bearer) -> Self {
+        let flight = FlightServiceClient::with_interceptor(channel.clone(), bearer.clone())
             .max_decoding_message_size(64 << 20);
-        Self { channel, flight }
+        Self { channel, bearer, flight }
     }
 
     /// The calls themselves.

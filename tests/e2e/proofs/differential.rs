@@ -21,7 +21,7 @@ use super::secrets::Secrets;
 use super::settings::{Counters, Settings};
 use super::shrink::{Case, shrink};
 use super::sight::{Oracle, Sight};
-use super::world::World;
+use super::world::{World, connect};
 
 const WORLDS: u64 = 18;
 const QUESTIONS: usize = 42;
@@ -153,7 +153,7 @@ impl<'a> Court<'a> {
             let sight = oracle.sight(world, claims);
             let reference = Reference::new(world.zone, &sight);
             let secrets = Secrets::new(world, &sight);
-            parties.push(Party { sight, reference, secrets, client: mesh.client(claims).await });
+            parties.push(Party { sight, reference, secrets, client: connect(&mesh, claims).await });
         }
         Self { world, mesh, parties }
     }
@@ -268,6 +268,17 @@ fn assert_covered(counters: &Counters) {
         ("window", 1),
         ("with", 1),
         ("with, used twice", 1),
+        ("caller: a purpose", 1),
+        ("grant with purpose", 1),
+        ("unless with purpose", 1),
+        ("in_lookup", 1),
+        ("not in_lookup", 1),
+        ("lookup as policy", 1),
+        ("lookup as caller", 1),
+        ("mask: pseudonym", 1),
+        ("mask: bucket", 1),
+        ("mask: round", 1),
+        ("mask: email_domain", 1),
     ] {
         let count = counters.get(construct);
         assert!(count >= least, "{construct}: {count}, at least {least} are expected");

@@ -161,6 +161,7 @@ fn mask_of(mask: &Json) -> &'static str {
         "bucket" => "mask: bucket",
         "round" => "mask: round",
         "email_domain" => "mask: email_domain",
+        "pseudonym" => "mask: pseudonym",
         _ => "mask: by name",
     }
 }
@@ -182,7 +183,7 @@ fn caller_features(claims: &Json, found: &mut BTreeSet<&'static str>) {
     if claims["areas"] == Json::Array(Vec::new()) {
         found.insert("caller: an empty list");
     }
-    if claims["purpose"].is_string() {
+    if claims["works_for"].is_string() {
         found.insert("caller: a purpose");
     }
 }

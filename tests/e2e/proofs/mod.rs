@@ -9,6 +9,7 @@
 
 pub(crate) mod answer;
 mod differential;
+mod extras;
 mod features;
 mod keys;
 mod observe;

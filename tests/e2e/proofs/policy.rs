@@ -128,24 +128,31 @@ fn mask(random: &mut Random, kind: Kind) -> Json {
         Kind::Text => text_mask(random),
         Kind::Integer => random.pick(&[
             json!("constant(0)"),
+            json!("bucket(3)"),
+            json!("round(-1)"),
             json!({ "sql": "case when value > 3 then value end" }),
             json!({ "sql": "coalesce(value, id)" }),
         ]),
         Kind::Small => {
-            random.pick(&[json!("constant(7)"), json!({ "sql": "case when value > 3 then value end" })])
+            let condition = json!({ "sql": "case when value > 3 then value end" });
+            random.pick(&[json!("constant(7)"), json!("bucket(4)"), json!("round(-1)"), condition])
         }
         Kind::Decimal(..) => {
-            random.pick(&[json!("constant(1)"), json!({ "sql": "case when area is null then value end" })])
+            let condition = json!({ "sql": "case when area is null then value end" });
+            random.pick(&[json!("constant(1)"), json!("bucket(2)"), json!("round(-1)"), condition])
         }
         Kind::Double => {
-            random.pick(&[json!("nullify"), json!({ "sql": "case when value < 4 then value end" })])
+            let condition = json!({ "sql": "case when value < 4 then value end" });
+            random.pick(&[json!("nullify"), json!("bucket(2)"), json!("round(1)"), condition])
         }
         Kind::Boolean => random.pick(&[json!("constant(true)"), json!({ "sql": "not value" })]),
         Kind::Date => {
             random.pick(&[json!("year"), json!("month"), json!({ "sql": "date_trunc('month', value)" })])
         }
         Kind::Timestamp => random.pick(&[json!("year"), json!("month"), json!("day")]),
-        Kind::Rare(rare) if rare.is_number() && random.chance(30) => json!("constant(1)"),
+        Kind::Rare(rare) if rare.is_number() && random.chance(30) => {
+            random.pick(&[json!("constant(1)"), json!("bucket(3)"), json!("round(-1)")])
+        }
         Kind::Rare(_) => random.pick(&[
             json!("redact"),
             json!({ "sql": "case when id > 3 then value end" }),
@@ -158,6 +165,7 @@ fn text_mask(random: &mut Random) -> Json {
     random.pick(&[
         json!("last(2)"),
         json!("first(1)"),
+        json!("email_domain"),
         json!("redact"),
         json!("constant('hidden')"),
         json!("short"),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::Utc;
-use meshgate_oracle::{Caller, Documents, Row, View, read_rows, view, with_lookups};
+use meshgate_oracle::{Caller, Documents, Row, View, keys_of, read_rows, view, with_lookups};
 use serde_json::Value as Json;
 
 use super::scope::Visible;
@@ -41,27 +41,34 @@ impl Oracle {
         Self { domains: domains.into(), today: i32::try_from(today).unwrap() }
     }
 
-    pub(crate) fn caller(&self, claims: &Json) -> Caller {
-        Caller::new(&self.domains[0].0.mesh, claims, self.today)
-    }
-
-    pub(crate) fn sight(&self, world: &World, claims: &Json) -> Sight {
-        let caller = self.caller(claims);
-        let mut sight = Sight {
-            subject: caller.subject.clone(),
-            visible: Vec::new(),
-            hidden: Vec::new(),
-            views: Vec::new(),
-        };
-        for (documents, raw) in &self.domains {
+    /// The caller as each domain knows it.
+    pub(crate) fn callers(&self, claims: &Json) -> Vec<Caller> {
+        let mut caller = Caller::new(&self.domains[0].0.mesh, claims, self.today);
+        if let Some(purpose) = claims["works_for"].as_str() {
+            caller = caller.working_for(purpose);
+        }
+        let of_domain = |(documents, raw): &(Documents, Vec<Vec<Row>>)| {
             let held = |table: &meshgate_oracle::Table| {
                 let at = documents.tables.iter().position(|own| own.name == table.name);
                 raw[at.expect("a table of the domain")].clone()
             };
-            let caller = with_lookups(documents, &caller, &held);
+            with_lookups(documents, &caller, &held)
+        };
+        self.domains.iter().map(of_domain).collect()
+    }
+
+    pub(crate) fn sight(&self, world: &World, claims: &Json) -> Sight {
+        let callers = self.callers(claims);
+        let mut sight = Sight {
+            subject: callers[0].subject.clone(),
+            visible: Vec::new(),
+            hidden: Vec::new(),
+            views: Vec::new(),
+        };
+        for ((documents, raw), caller) in self.domains.iter().zip(&callers) {
             for (table, rows) in documents.tables.iter().zip(raw) {
                 let full = format!("{}.{}", table.domain, table.name);
-                let seen = view(documents, table, &caller, rows);
+                let seen = view(documents, table, caller, rows);
                 let shown = seen.as_ref().map(|seen| seen.columns.as_slice()).unwrap_or_default();
                 for column in table.columns.iter().filter(|column| !shown.contains(&column.name)) {
                     sight.hidden.push((full.clone(), column.name.clone()));
@@ -76,10 +83,13 @@ impl Oracle {
         sight
     }
 
-    /// What `caller` sees of this table if it holds these rows; as text, in which NaN equals itself.
-    pub(crate) fn seen(&self, caller: &Caller, table: &Table, rows: &[Row]) -> String {
-        let (documents, _) =
-            self.domains.iter().find(|(documents, _)| documents.tables[0].domain == table.domain).unwrap();
-        format!("{:?}", view(documents, documents.table(&table.name), caller, rows))
+    /// What a caller sees of this table if it holds these rows, and what lookups find in them for it;
+    /// as text, in which NaN equals itself.
+    pub(crate) fn seen(&self, callers: &[Caller], table: &Table, rows: &[Row]) -> String {
+        let at = DOMAINS.iter().position(|domain| *domain == table.domain).unwrap();
+        let (documents, caller) = (&self.domains[at].0, &callers[at]);
+        let described = documents.table(&table.name);
+        let keys = keys_of(documents, caller, described, rows);
+        format!("{:?} {keys:?}", view(documents, described, caller, rows))
     }
 }

@@ -19,8 +19,13 @@ pub(crate) struct Changes {
     pub(crate) rows_more: usize,
 }
 
-/// A world that looks the same to `caller`.
-pub(crate) fn twin(world: &World, oracle: &Oracle, caller: &Caller, random: &mut Random) -> (World, Changes) {
+/// A world that looks the same to a caller. `callers`: as each domain knows it.
+pub(crate) fn twin(
+    world: &World,
+    oracle: &Oracle,
+    callers: &[Caller],
+    random: &mut Random,
+) -> (World, Changes) {
     let mut twin = world.clone();
     if let Some(damage) = &mut twin.damage {
         damage.salt = random.below(1000);
@@ -30,12 +35,12 @@ pub(crate) fn twin(world: &World, oracle: &Oracle, caller: &Caller, random: &mut
         let mut table = twin.tables[at].clone();
         let mut kept = Changes::default();
         for file in 0..table.files.len() {
-            let see = |rows: &[Row]| oracle.seen(caller, &world.tables[at], rows);
+            let see = |rows: &[Row]| oracle.seen(callers, &world.tables[at], rows);
             let rows = std::mem::take(&mut table.files[file]);
             table.files[file] = rows_of(&table, rows, random, &see, &mut kept);
         }
-        let before = oracle.seen(caller, &world.tables[at], &world.tables[at].rows());
-        let after = oracle.seen(caller, &world.tables[at], &table.rows());
+        let before = oracle.seen(callers, &world.tables[at], &world.tables[at].rows());
+        let after = oracle.seen(callers, &world.tables[at], &table.rows());
         assert_eq!(before, after, "a table is what its rows are, one by one");
         twin.tables[at] = table;
         changes.cells += kept.cells;

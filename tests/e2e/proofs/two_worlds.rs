@@ -23,7 +23,7 @@ use super::settings::{Counters, Settings};
 use super::sight::{Oracle, Sight};
 use super::tables::DOMAINS;
 use super::twin::twin;
-use super::world::World;
+use super::world::{World, connect};
 
 const WORLDS: u64 = 25;
 const QUESTIONS: usize = 120;
@@ -55,14 +55,14 @@ pub(crate) async fn compare(
     nodes: Nodes,
     counters: &mut Counters,
 ) -> Vec<String> {
-    let world = World::random(seed);
+    let world = nodes.world(seed);
     let mut random = Random::new(!seed);
     let first = start(&world, keys, nodes).await;
     let oracle = Oracle::read(first.directory.path(), &world);
     world.damage(first.directory.path());
     let claims = random.pick(&world.callers);
     let sight = oracle.sight(&world, &claims);
-    let (other, changes) = twin(&world, &oracle, &oracle.caller(&claims), &mut random);
+    let (other, changes) = twin(&world, &oracle, &oracle.callers(&claims), &mut random);
     let second = start(&other, keys, nodes).await;
     other.damage(second.directory.path());
     counters.hit("worlds");
@@ -110,7 +110,7 @@ struct Came {
 
 impl Side {
     async fn new(mesh: Mesh, claims: &serde_json::Value) -> Self {
-        let client = mesh.client(claims).await;
+        let client = connect(&mesh, claims).await;
         Self { mesh, client }
     }
 

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use meshgate_tests::mesh::MeshPlan;
+use meshgate_tests::client::Client;
+use meshgate_tests::mesh::{Mesh, MeshPlan};
 use serde_json::{Value as Json, json};
 
+use super::extras::{self, PURPOSES};
 use super::planted::load;
 use super::policy;
 use super::random::Random;
@@ -49,6 +51,15 @@ impl Damage {
 
 impl World {
     pub(crate) fn random(seed: u64) -> Self {
+        Self::with(seed, true)
+    }
+
+    /// Without what only a whole node can do.
+    pub(crate) fn plain(seed: u64) -> Self {
+        Self::with(seed, false)
+    }
+
+    fn with(seed: u64, has_extras: bool) -> Self {
         let mut random = Random::new(seed);
         let mut tables = Vec::new();
         for domain in DOMAINS {
@@ -57,7 +68,7 @@ impl World {
                 tables.push(Table::random(&mut random, domain, &name));
             }
         }
-        let policies = DOMAINS
+        let mut policies: Vec<Json> = DOMAINS
             .iter()
             .map(|domain| {
                 let own: Vec<&Table> = tables.iter().filter(|table| table.domain == *domain).collect();
@@ -67,7 +78,20 @@ impl World {
         let restrictions = policy::operator(&mut random, &tables.iter().collect::<Vec<_>>());
         let zone = random.pick(&["UTC", "Europe/Berlin", "America/New_York"]);
         let callers = ["ada", "ben", "cid", "dee"].map(|name| caller(&mut random, name)).to_vec();
-        let damage = Damage::random(&mut random, &tables);
+        let mut damage = Damage::random(&mut random, &tables);
+        if has_extras {
+            for (domain, policy) in DOMAINS.iter().zip(&mut policies) {
+                let own: Vec<&Table> = tables.iter().filter(|table| table.domain == *domain).collect();
+                extras::add(&mut random, policy, &own);
+            }
+            // Which queries need a lookup's table is the planner's business.
+            let is_looked_up = |table: &Table| {
+                let domain = DOMAINS.iter().position(|domain| *domain == table.domain).unwrap();
+                let lookups = policies[domain]["lookups"].as_object().unwrap();
+                lookups.values().any(|lookup| lookup["of"] == table.name.as_str())
+            };
+            damage = damage.filter(|damage| !is_looked_up(&tables[damage.table]));
+        }
         Self { seed, zone, tables, mesh: mesh(zone, restrictions), policies, callers, damage }
     }
 
@@ -87,6 +111,10 @@ impl World {
 
     pub(crate) fn plan(&self) -> MeshPlan {
         let mut plan = MeshPlan::new(&lines(&self.mesh), &DOMAINS);
+        NODE_LINES.clone_into(&mut plan.node_lines);
+        for domain in DOMAINS {
+            plan = plan.file(&format!("{domain}/pseudonym.key"), PSEUDONYM_KEY);
+        }
         for (domain, policy) in DOMAINS.iter().zip(&self.policies) {
             plan = plan.file(&format!("{domain}/policies/{domain}.yaml"), text(policy));
         }
@@ -127,6 +155,20 @@ impl World {
     }
 }
 
+/// One key for both domains, so that pseudonyms of the mesh's scope can be joined.
+const PSEUDONYM_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+const NODE_LINES: &str = "pseudonyms:\n  person: { keys: [ { id: one, key: \"${file:pseudonym.key}\" } ] }\n  \
+                          local: { keys: [ { id: one, key: \"${file:pseudonym.key}\" } ] }\n";
+
+/// The connection of a caller, which works for the purpose that it has chosen.
+pub(crate) async fn connect(mesh: &Mesh, claims: &Json) -> Client {
+    let client = mesh.client(claims).await;
+    match claims["works_for"].as_str() {
+        Some(purpose) => client.with_purpose(purpose),
+        None => client,
+    }
+}
+
 /// JSON is YAML.
 fn text(document: &Json) -> String {
     serde_json::to_string_pretty(document).unwrap()
@@ -151,6 +193,8 @@ fn mesh(zone: &str, restrictions: Vec<Json>) -> Json {
             "areas": { "path": "$.areas", "type": "list<string>" },
             "numbers": { "path": "$.numbers", "type": "list<integer>" },
         },
+        "pseudonyms": { "person": { "scope": "mesh" }, "local": {} },
+        "purposes": { "audit": { "title": "Audit." }, "fraud": { "title": "Fraud." } },
         "classifications": ["public", "internal", "restricted"],
         "tags": { "pii": "Identifies a person.", "pci": "Payment data." },
         "restrictions": restrictions,
@@ -164,6 +208,15 @@ fn caller(random: &mut Random, name: &str) -> Json {
     claims["roles"] = json!(random.some(&["reader", "writer", "auditor"], roles));
     if random.chance(40) {
         claims["groups"] = json!(["staff"]);
+    }
+    let count = random.below(3);
+    let purposes = random.some(&PURPOSES, count);
+    if !purposes.is_empty() {
+        claims["purposes"] = json!(purposes);
+        // No claim that mesh.yaml knows: what the caller sends beside its token.
+        if random.chance(70) {
+            claims["works_for"] = json!(random.pick(&purposes));
+        }
     }
     let choices = [
         ("area", [json!("north"), json!("x"), json!("")]),

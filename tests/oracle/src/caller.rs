@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
 use serde_json::Value as Json;
 
 use crate::lookups::Keys;
@@ -13,27 +14,34 @@ pub struct Caller {
     pub subject: String,
     pub roles: Vec<String>,
     pub groups: Vec<String>,
+    /// Those that it may choose, and the one that it has chosen.
+    pub purposes: Vec<String>,
     pub purpose: Option<String>,
     /// Single values; a claim that is missing or of another type than declared is absent.
     pub claims: BTreeMap<String, Value>,
     pub list_claims: BTreeMap<String, Vec<Value>>,
     /// The day in the mesh's time zone.
     pub today: i32,
+    /// Microseconds since the epoch, UTC. Test data lie further than any zone away from it.
+    pub now: i64,
     /// What the lookups of the domain in question hold for this caller.
     pub keys: Keys,
 }
 
 impl Caller {
-    /// Reads `token` (the claims of a JWT) as `mesh` (the parsed mesh.yaml, as JSON) says.
+    /// Without a purpose. Reads `token` (the claims of a JWT) as `mesh` (the parsed mesh.yaml, as JSON) says.
     pub fn new(mesh: &Json, token: &Json, today: i32) -> Self {
+        let purposes = mesh["token_purposes"]["path"].as_str().unwrap_or("$.purposes");
         let mut caller = Self {
             subject: token["sub"].as_str().expect("a subject").to_owned(),
             roles: texts(at(token, mesh["roles"]["path"].as_str())),
             groups: texts(at(token, mesh["groups"]["path"].as_str())),
-            purpose: token["purpose"].as_str().map(str::to_owned),
+            purposes: declared(texts(at(token, Some(purposes))), &mesh["purposes"]),
+            purpose: None,
             claims: BTreeMap::new(),
             list_claims: BTreeMap::new(),
             today,
+            now: Utc::now().timestamp_micros(),
             keys: Keys::new(),
         };
         for (name, declared) in mesh["claims"].as_object().into_iter().flatten() {
@@ -69,6 +77,13 @@ impl Caller {
         caller
     }
 
+    /// The same caller, working for one of its purposes.
+    pub fn working_for(mut self, purpose: &str) -> Self {
+        assert!(self.purposes.iter().any(|own| own == purpose), "`{purpose}` is not there to choose");
+        self.purpose = Some(purpose.to_owned());
+        self
+    }
+
     pub fn has_claim(&self, name: &str) -> bool {
         self.claims.contains_key(name) || self.list_claims.contains_key(name)
     }
@@ -78,6 +93,10 @@ impl Caller {
 fn at<'a>(token: &'a Json, path: Option<&str>) -> &'a Json {
     let Some(path) = path else { return &Json::Null };
     path.trim_start_matches("$.").split('.').fold(token, |value, key| &value[key])
+}
+
+fn declared(purposes: Vec<String>, mesh: &Json) -> Vec<String> {
+    purposes.into_iter().filter(|purpose| mesh.get(purpose).is_some()).collect()
 }
 
 fn texts(value: &Json) -> Vec<String> {

@@ -6,7 +6,8 @@ use crate::caller::Caller;
 use crate::documents::{Column, Documents, Table, list};
 use crate::evaluate::{evaluate, truncate, truncate_instant};
 use crate::lookups::named;
-use crate::value::{Row, Value};
+use crate::numbers::{bucket, round};
+use crate::value::{Row, Value, parse_date};
 
 /// What a caller sees of a table: column names, and the visible rows in raw order.
 #[derive(Debug, PartialEq)]
@@ -151,9 +152,12 @@ impl<'a> Rule<'a> {
         match (name, raw) {
             ("redact", _) => redacted(column),
             ("nullify", _) => Value::Null,
-            ("constant", _) => evaluate(argument, row, self.caller, None),
+            ("constant", _) => constant(argument, evaluate(argument, row, self.caller, None), column),
             (_, Value::Null) => Value::Null,
             ("pseudonym", raw) => self.pseudonym(argument, raw),
+            ("email_domain", Value::Text(text)) => Value::Text(email_domain(text)),
+            ("bucket", number) => bucket(number, argument.parse().expect("a width"), column),
+            ("round", number) => round(number, argument.parse().expect("places"), column),
             ("last", Value::Text(text)) => Value::Text(keep(text, argument, false)),
             ("first", Value::Text(text)) => Value::Text(keep(text, argument, true)),
             ("year" | "month" | "day", Value::Date(days)) => Value::Date(truncate(name, *days)),
@@ -202,12 +206,41 @@ fn keep(text: &str, count: &str, front: bool) -> String {
     characters.iter().enumerate().map(|(at, character)| if is_shown(at) { *character } else { '*' }).collect()
 }
 
+/// Without what stands before the last `@`.
+fn email_domain(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, domain)) if !domain.is_empty() => format!("***@{domain}"),
+        _ => "***".to_owned(),
+    }
+}
+
+/// A constant in the column's type.
+fn constant(written: &str, value: Value, column: &Column) -> Value {
+    match (column.logical_type.as_str(), value) {
+        ("date", Value::Text(day)) => Value::Date(parse_date(&day)),
+        ("timestamp", Value::Text(moment)) => {
+            let moment: chrono::NaiveDateTime = moment.replace(' ', "T").parse().expect("a timestamp");
+            Value::Timestamp(moment.and_utc().timestamp_micros())
+        }
+        ("number", _) if FLOATS.contains(&column.physical_type.as_str()) => {
+            Value::Float(written.parse().expect("a number"))
+        }
+        (_, value) => value,
+    }
+}
+
+/// Physical types of numbers in floating point.
+const FLOATS: [&str; 9] =
+    ["", "double", "double precision", "float64", "float8", "float", "real", "float32", "float4"];
+const BINARIES: [&str; 5] = ["binary", "varbinary", "bytea", "blob", "bytes"];
+
 fn redacted(column: &Column) -> Value {
     if type_group(column) == "text" { Value::text("***") } else { Value::Null }
 }
 
 fn type_group(column: &Column) -> &'static str {
     match column.logical_type.as_str() {
+        "string" if BINARIES.contains(&column.physical_type.as_str()) => "binary",
         "string" => "text",
         "integer" => "integer",
         "number" => "number",
@@ -221,7 +254,9 @@ fn type_group(column: &Column) -> &'static str {
 
 fn grant_mask<'a>(grant: &'a Json, column: &Column) -> Option<&'a Json> {
     let masks = grant["masks"].as_object()?;
-    masks.iter().find(|(pattern, _)| glob(pattern, &column.name)).map(|(_, mask)| mask)
+    // A name goes before a glob.
+    let by_glob = || masks.iter().find(|(pattern, _)| glob(pattern, &column.name)).map(|(_, mask)| mask);
+    masks.get(&column.name).or_else(by_glob)
 }
 
 fn applies(documents: &Documents, grant: &Json, table: &Table, caller: &Caller) -> bool {
@@ -230,7 +265,7 @@ fn applies(documents: &Documents, grant: &Json, table: &Table, caller: &Caller) 
         && claims_are_there(documents, grant, caller)
         && condition(documents, &grant["when"], caller).is_none_or(|value| value.is_true())
         && grant["purpose"].as_str().is_none_or(|purpose| caller.purpose.as_deref() == Some(purpose))
-        && grant["until"].as_str().is_none_or(|day| caller.today <= crate::value::parse_date(day))
+        && grant["until"].as_str().is_none_or(|day| caller.today <= parse_date(day))
 }
 
 fn restricts(documents: &Documents, rule: &Json, table: &Table, caller: &Caller) -> bool {
@@ -332,7 +367,7 @@ fn claims_named(text: &str) -> Vec<String> {
 }
 
 /// `*` stands for any characters.
-fn glob(pattern: &str, name: &str) -> bool {
+pub(crate) fn glob(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((start, rest)) => {

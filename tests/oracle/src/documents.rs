@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value as Json};
 
+use crate::cells::glob;
+
 /// The documents of one domain and the operator's.
 pub struct Documents {
     pub mesh: Json,
@@ -77,7 +79,32 @@ impl Documents {
         for text in files(contracts) {
             documents.tables.extend(tables(domain, &yaml(&text), contracts));
         }
+        documents.mark_columns();
         documents
+    }
+
+    /// What mesh.yaml says of columns: tags pinned to them, and which classifications are any.
+    fn mark_columns(&mut self) {
+        let known = self.mesh["classifications"].as_array();
+        let pinned = self.mesh["pinned_tags"].as_object();
+        for table in &mut self.tables {
+            for column in &mut table.columns {
+                let of = column.classification.as_deref();
+                if known.is_some_and(|known| !known.iter().any(|class| class.as_str() == of)) {
+                    column.classification = None;
+                }
+                let full = [&table.domain, &table.name, &column.name];
+                for (tag, places) in pinned.into_iter().flatten() {
+                    let is_pinned = |place: &Json| {
+                        let parts: Vec<&str> = place.as_str().expect("a column").splitn(3, '.').collect();
+                        parts.iter().zip(full).all(|(pattern, name)| glob(pattern, name))
+                    };
+                    if list(places).iter().any(is_pinned) && !column.tags.contains(tag) {
+                        column.tags.push(tag.clone());
+                    }
+                }
+            }
+        }
     }
 
     pub fn table(&self, name: &str) -> &Table {

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use chrono::Datelike;
+use chrono::{Datelike, Timelike};
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    UnaryOperator, Value as Sql,
+    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator,
+    Value as Sql,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -55,6 +55,7 @@ impl Scope<'_> {
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => not(self.value(expr)),
             Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match self.value(expr) {
                 Value::Integer(value) => Value::Integer(-value),
+                Value::Decimal { value, scale } => Value::Decimal { value: -value, scale },
                 other => panic!("minus {other:?}"),
             },
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
@@ -71,6 +72,16 @@ impl Scope<'_> {
                     (Value::Null, _) => Value::Null,
                     (Value::Text(text), Value::Text(pattern)) => Value::Boolean(like(&pattern, &text)),
                     other => panic!("LIKE of {other:?}"),
+                };
+                if *negated { not(found) } else { found }
+            }
+            Expr::ILike { negated, any: false, expr, pattern, escape_char: None } => {
+                let found = match (self.value(expr), self.value(pattern)) {
+                    (Value::Null, _) => Value::Null,
+                    (Value::Text(text), Value::Text(pattern)) => {
+                        Value::Boolean(like(&pattern.to_lowercase(), &text.to_lowercase()))
+                    }
+                    other => panic!("ILIKE of {other:?}"),
                 };
                 if *negated { not(found) } else { found }
             }
@@ -93,7 +104,19 @@ impl Scope<'_> {
                 .or_else(|| else_result.as_ref().map(|otherwise| self.value(otherwise)))
                 .unwrap_or(Value::Null),
             Expr::Cast { kind, expr, data_type, .. } => self.cast(kind, expr, data_type),
-            Expr::Extract { field, expr, .. } => self.extract(field, expr),
+            Expr::Extract { field, expr, .. } => part(&field.to_string().to_lowercase(), &self.value(expr)),
+            Expr::Trim { trim_where: None, trim_what: None, expr, trim_characters: None } => {
+                text(self.value(expr), |text| text.trim_matches(' ').to_owned())
+            }
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
+                let from = substring_from.as_ref().map_or(1, |from| count(&self.value(from)));
+                let length = substring_for.as_ref().map_or(usize::MAX, |length| count(&self.value(length)));
+                text(self.value(expr), |text| text.chars().skip(from - 1).take(length).collect())
+            }
+            Expr::Interval(interval) => match constant_text(&interval.value).split_once(' ') {
+                Some((days, "day" | "days")) => Value::Integer(days.parse().expect("days")),
+                other => panic!("interval {other:?}"),
+            },
             Expr::Function(call) => {
                 let FunctionArguments::List(list) = &call.args else { panic!("{call}: arguments") };
                 let args: Vec<&Expr> = list.args.iter().map(argument).collect();
@@ -132,6 +155,10 @@ impl Scope<'_> {
                     Value::Integer(left + right)
                 }
                 (Value::Integer(left), Value::Integer(right)) => Value::Integer(left - right),
+                (Value::Date(day), Value::Integer(days)) => {
+                    let days = i32::try_from(days).unwrap();
+                    Value::Date(if *operator == BinaryOperator::Plus { day + days } else { day - days })
+                }
                 (left, right) => panic!("{left:?} {operator} {right:?}"),
             },
             BinaryOperator::Modulo => match (left, right) {
@@ -158,15 +185,6 @@ impl Scope<'_> {
         }
     }
 
-    fn extract(&self, field: &DateTimeField, expression: &Expr) -> Value {
-        match (self.value(expression), field) {
-            (Value::Null, _) => Value::Null,
-            (Value::Date(days), DateTimeField::Year) => Value::Integer(calendar(days).year().into()),
-            (Value::Date(days), DateTimeField::Month) => Value::Integer(calendar(days).month().into()),
-            other => panic!("the oracle does not extract {other:?}"),
-        }
-    }
-
     fn call(&self, name: &str, args: &[&Expr]) -> Value {
         let caller = self.caller;
         let arg = |position: usize| self.value(args[position]);
@@ -190,9 +208,11 @@ impl Scope<'_> {
             "subject" => Value::text(&caller.subject),
             "purpose" => caller.purpose.as_deref().map_or(Value::Null, Value::text),
             "today" => Value::Date(caller.today),
+            "now" => Value::Timestamp(caller.now),
             "lower" => text(arg(0), |text| text.to_lowercase()),
             "upper" => text(arg(0), |text| text.to_uppercase()),
-            "length" => match arg(0) {
+            "trim" => text(arg(0), |text| text.trim_matches(' ').to_owned()),
+            "length" | "char_length" | "character_length" => match arg(0) {
                 Value::Text(text) => Value::Integer(text.chars().count().try_into().unwrap()),
                 _ => Value::Null,
             },
@@ -201,6 +221,40 @@ impl Scope<'_> {
                     Value::Text(text.chars().take(count.try_into().unwrap()).collect())
                 }
                 _ => Value::Null,
+            },
+            "right" => match (arg(0), arg(1)) {
+                (Value::Text(text), shown) => {
+                    let hidden = text.chars().count().saturating_sub(count(&shown));
+                    Value::Text(text.chars().skip(hidden).collect())
+                }
+                _ => Value::Null,
+            },
+            "substr" | "substring" => {
+                let from = count(&arg(1));
+                let length = if args.len() > 2 { count(&arg(2)) } else { usize::MAX };
+                text(arg(0), |text| text.chars().skip(from - 1).take(length).collect())
+            }
+            "replace" => match (arg(1), arg(2)) {
+                (Value::Text(from), Value::Text(to)) => text(arg(0), |text| text.replace(&from, &to)),
+                other => panic!("replace {other:?}"),
+            },
+            // NULL is empty here.
+            "concat" => Value::Text((0..args.len()).filter_map(|at| arg(at).render()).collect()),
+            "nullif" => match (arg(0), arg(1)) {
+                (value, other) if order(&value, &other, |ordering| ordering.is_eq()).is_true() => Value::Null,
+                (value, _) => value,
+            },
+            "abs" => match arg(0) {
+                Value::Integer(value) => Value::Integer(value.abs()),
+                Value::Decimal { value, scale } => Value::Decimal { value: value.abs(), scale },
+                Value::Float(value) => Value::Float(value.abs()),
+                Value::Null => Value::Null,
+                other => panic!("abs of {other:?}"),
+            },
+            "year" | "quarter" | "month" | "day" => part(name, &arg(0)),
+            "date_part" => match arg(0) {
+                Value::Text(unit) => part(&unit, &arg(1)),
+                other => panic!("date_part of {other:?}"),
             },
             "coalesce" => args
                 .iter()
@@ -219,11 +273,20 @@ impl Scope<'_> {
                 match value {
                     Value::Null => Value::Null,
                     Value::Date(days) => Value::Date(truncate(&unit, days)),
+                    Value::Timestamp(micros) => Value::Timestamp(truncate_instant(&unit, micros)),
                     other => panic!("date_trunc of {other:?}"),
                 }
             }
             "starts_with" => match (arg(0), arg(1)) {
                 (Value::Text(whole), Value::Text(start)) => Value::Boolean(whole.starts_with(&start)),
+                _ => Value::Null,
+            },
+            "ends_with" => match (arg(0), arg(1)) {
+                (Value::Text(whole), Value::Text(end)) => Value::Boolean(whole.ends_with(&end)),
+                _ => Value::Null,
+            },
+            "contains" => match (arg(0), arg(1)) {
+                (Value::Text(whole), Value::Text(inside)) => Value::Boolean(whole.contains(&inside)),
                 _ => Value::Null,
             },
             other => panic!("the oracle does not know the function `{other}`"),
@@ -236,6 +299,47 @@ fn argument(argument: &FunctionArg) -> &Expr {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => expression,
         other => panic!("argument {other}"),
     }
+}
+
+/// A literal text.
+fn constant_text(expression: &Expr) -> String {
+    match expression {
+        Expr::Value(literal) => constant(&literal.value).render().expect("a text"),
+        other => panic!("`{other}` is no literal"),
+    }
+}
+
+/// A literal number of characters.
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Integer(count) => usize::try_from(*count).expect("a count"),
+        other => panic!("{other:?} is no count"),
+    }
+}
+
+/// A part of a date or a timestamp.
+fn part(unit: &str, moment: &Value) -> Value {
+    let (days, micros) = match moment {
+        Value::Null => return Value::Null,
+        Value::Date(days) => (*days, 0),
+        Value::Timestamp(micros) => {
+            (i32::try_from(micros.div_euclid(MICROS_A_DAY)).unwrap(), micros.rem_euclid(MICROS_A_DAY))
+        }
+        other => panic!("{unit} of {other:?}"),
+    };
+    let (day, second) = (calendar(days), u32::try_from(micros / 1_000_000).unwrap());
+    let time = chrono::NaiveTime::from_num_seconds_from_midnight_opt(second, 0).unwrap();
+    Value::Integer(match unit {
+        "year" => day.year().into(),
+        "quarter" => (day.month0() / 3 + 1).into(),
+        "month" => day.month().into(),
+        "week" => day.iso_week().week().into(),
+        "day" => day.day().into(),
+        "hour" => time.hour().into(),
+        "minute" => time.minute().into(),
+        "second" => time.second().into(),
+        other => panic!("unit {other}"),
+    })
 }
 
 fn constant(literal: &Sql) -> Value {
@@ -254,8 +358,15 @@ fn constant(literal: &Sql) -> Value {
     }
 }
 
-/// Midnight of the first day of the unit that holds `micros`.
+/// The beginning of the unit that holds `micros`.
 pub fn truncate_instant(unit: &str, micros: i64) -> i64 {
+    let second = 1_000_000;
+    match unit {
+        "hour" => return micros.div_euclid(3600 * second) * 3600 * second,
+        "minute" => return micros.div_euclid(60 * second) * 60 * second,
+        "second" => return micros.div_euclid(second) * second,
+        _ => {}
+    }
     let day = i32::try_from(micros.div_euclid(MICROS_A_DAY)).unwrap();
     i64::from(truncate(unit, day)) * MICROS_A_DAY
 }
@@ -267,6 +378,8 @@ pub fn truncate(unit: &str, days: i32) -> i32 {
         "year" => 1,
         "quarter" => (day.month0() / 3) * 3 + 1,
         "month" => day.month(),
+        // A week begins on a Monday, and so did the one of the epoch three days before it.
+        "week" => return (days + 3).div_euclid(7) * 7 - 3,
         "day" => return days,
         other => panic!("unit {other}"),
     };

@@ -19,12 +19,13 @@ mod cells;
 mod documents;
 mod evaluate;
 mod lookups;
+mod numbers;
 mod raw;
 mod value;
 
 pub use caller::Caller;
 pub use cells::{View, view};
 pub use documents::{Column, Documents, Table, yaml};
-pub use lookups::{Keys, with_lookups};
+pub use lookups::{Keys, keys_of, with_lookups};
 pub use raw::{read_rows, value};
 pub use value::{Row, Value};

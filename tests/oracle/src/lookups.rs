@@ -43,12 +43,24 @@ fn add(documents: &Documents, caller: &mut Caller, rows: &dyn Fn(&Table) -> Vec<
     caller.keys.insert(name.to_owned(), keys);
 }
 
-/// Texts of the rules that have a say about the table.
+/// What the lookups of one table hold for `caller` if these are the table's rows.
+pub fn keys_of(documents: &Documents, caller: &Caller, table: &Table, rows: &[Row]) -> Keys {
+    let lookups = documents.lookups.as_object().into_iter().flatten();
+    lookups
+        .filter(|(_, lookup)| lookup["of"].as_str() == Some(table.name.as_str()))
+        .map(|(name, lookup)| (name.clone(), keys(documents, caller, table, lookup, rows.to_vec())))
+        .collect()
+}
+
+/// The conditions on rows of the rules that have a say about the table.
 fn rules_of(documents: &Documents, table: &Table) -> String {
     let grants = documents.grants.iter().filter(|grant| chooses(grant, table, false));
     let restrictions = documents.restrictions.iter().filter(|rule| chooses(rule, table, true));
-    let rules: String = grants.chain(restrictions).map(Json::to_string).collect();
-    rules + &documents.masks.to_string()
+    let rows = |rule: &Json| match &rule["rows"] {
+        Json::Object(by_table) => by_table.get(&table.name).map_or(String::new(), Json::to_string),
+        rows => rows.to_string(),
+    };
+    grants.chain(restrictions).map(rows).collect()
 }
 
 fn keys(

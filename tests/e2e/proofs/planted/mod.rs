@@ -40,6 +40,14 @@ pub(crate) enum Leak {
 }
 
 impl Nodes {
+    /// A world that these nodes can serve.
+    pub(crate) fn world(self, seed: u64) -> World {
+        match self {
+            Self::Shipped => World::random(seed),
+            Self::Planted(_) => World::plain(seed),
+        }
+    }
+
     pub(crate) fn taps(self) -> Taps {
         match self {
             Self::Shipped => Taps::Keep,
@@ -60,7 +68,7 @@ async fn assert_found(leak: Leak) {
     let mut counters = Counters::default();
     let mut first = None;
     for seed in 1..=WORLDS {
-        let world = World::random(seed);
+        let world = nodes.world(seed);
         first = differential::judge(&world, QUESTIONS, &keys, nodes, &mut counters).await.into_iter().next();
         if first.is_some() {
             break;
