@@ -3,26 +3,34 @@
 use std::path::Path;
 
 use meshgate_tests::page::{Shell, blocks};
-use meshgate_tests::{mesh::closed_port, process, python};
+use meshgate_tests::{java, mesh::closed_port, object_store, process, python};
 
 const PAGE: &str = include_str!("../../docs/own-mesh.md");
 
 #[test]
 fn the_page_about_ones_own_mesh_holds_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
-    let programs: Vec<String> = [process::meshgate(), python::interpreter().to_owned()]
-        .iter()
-        .map(|program| program.parent().unwrap_or(Path::new("/")).display().to_string())
-        .chain([std::env::var("PATH").unwrap()])
-        .collect();
+    // The store's program lies in an environment that has another python.
+    let programs: Vec<String> =
+        [process::meshgate(), python::interpreter().to_owned(), object_store::interpreter().to_owned()]
+            .iter()
+            .map(|program| program.parent().unwrap_or(Path::new("/")).display().to_string())
+            .chain([std::env::var("PATH").unwrap()])
+            .collect();
     let mut variables = vec![("PATH", programs.join(":"))];
     for name in ["GATEWAY", "GATEWAY_HTTP", "SALES", "SALES_HTTP", "CUSTOMERS", "CUSTOMERS_HTTP"] {
         variables.push((name, closed_port().to_string()));
     }
-    variables.push(("ISSUER_PORT", closed_port().port().to_string()));
+    for name in ["ISSUER_PORT", "STORE_PORT"] {
+        variables.push((name, closed_port().port().to_string()));
+    }
+    variables.push(("JDBC_DRIVER", java::driver().display().to_string()));
     let blocks = blocks(PAGE);
-    assert!(blocks.iter().filter(|block| block.is_server).count() == 4, "two nodes, a gateway and an issuer");
-    assert!(blocks.iter().filter(|block| block.prints.is_some()).count() >= 3);
+    assert!(
+        blocks.iter().filter(|block| block.is_server).count() == 5,
+        "two nodes, a gateway, an issuer and a store"
+    );
+    assert!(blocks.iter().filter(|block| block.prints.is_some()).count() >= 4);
     let mut shell = Shell::start(folder.path(), &variables);
     for block in &blocks {
         shell.run(block);

@@ -63,7 +63,10 @@ fn class_path() -> &'static str {
     })
 }
 
-fn driver() -> PathBuf {
+/// The driver's jar. Its folder is complete or is made anew; one at a time.
+pub fn driver() -> PathBuf {
+    static ONCE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = ONCE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let [group, artifact, version] = DRIVER;
     let folder = beside_the_build(&format!("{artifact}-{version}"));
     let jar = folder.join(format!("{artifact}-{version}.jar"));

@@ -14,6 +14,12 @@ use crate::python;
 
 const PACKAGES: &[&str] = &["moto[s3,iam,server]==5.2.5"];
 
+/// The python that has the server.
+pub fn interpreter() -> &'static Path {
+    static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
+    INTERPRETER.get_or_init(|| python::environment(PACKAGES))
+}
+
 /// The running server, and a client that may write. Ends when it is dropped.
 pub struct ObjectStore {
     process: Child,
@@ -35,10 +41,9 @@ impl ObjectStore {
     }
 
     fn spawn(arguments: &[&Path]) -> Self {
-        static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/object_store.py");
-        let mut process = Command::new(INTERPRETER.get_or_init(|| python::environment(PACKAGES)))
+        let mut process = Command::new(interpreter())
             .arg(script)
             .args(arguments)
             .stdin(Stdio::piped())

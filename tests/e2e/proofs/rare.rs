@@ -149,7 +149,8 @@ impl Rare {
             Self::UInt8 => extreme(random, 0, u8::MAX.into()),
             Self::UInt16 => extreme(random, 0, u16::MAX.into()),
             Self::UInt32 => extreme(random, 0, u32::MAX.into()),
-            Self::UInt64 => extreme(random, 0, u64::MAX.into()),
+            // What is more does not fit into the type in which it leaves the gateway.
+            Self::UInt64 => extreme(random, 0, i64::MAX.into()),
             Self::Float32 => Value::Float(f64::from(i16::try_from(random.between(-8, 36)).unwrap()) * 0.25),
             Self::Binary => Value::Binary(text(random).into_bytes()),
             Self::Time => Value::Time(random.between(0, 23) * 3_600_000_000 + random.between(0, 3)),

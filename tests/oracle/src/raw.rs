@@ -14,7 +14,11 @@ use crate::value::{Row, Value, parse_date};
 /// All rows of `table`, by contract column names. Order: files by name, then as in the file.
 pub fn read_rows(table: &Table) -> Vec<Row> {
     let mut files = Vec::new();
-    collect(Path::new(table.path.trim_end_matches("/**").trim_end_matches("/*")), &table.format, &mut files);
+    let extensions = match table.format.as_str() {
+        "json" => &["json", "jsonl", "ndjson"][..],
+        format => &[format],
+    };
+    collect(Path::new(table.path.trim_end_matches("/**").trim_end_matches("/*")), extensions, &mut files);
     files.sort();
     assert!(!files.is_empty(), "no files at {}", table.path);
     files
@@ -28,12 +32,12 @@ pub fn read_rows(table: &Table) -> Vec<Row> {
         .collect()
 }
 
-fn collect(path: &Path, extension: &str, files: &mut Vec<PathBuf>) {
+fn collect(path: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) {
     if path.is_dir() {
         for entry in std::fs::read_dir(path).expect("a folder") {
-            collect(&entry.expect("an entry").path(), extension, files);
+            collect(&entry.expect("an entry").path(), extensions, files);
         }
-    } else if path.extension().is_some_and(|found| found == extension) {
+    } else if path.extension().is_some_and(|found| extensions.iter().any(|extension| found == *extension)) {
         files.push(path.to_owned());
     }
 }
@@ -122,7 +126,13 @@ fn cell(text: &str, column: &Column) -> Value {
             Value::Decimal { value, scale: scale.try_into().unwrap() }
         }
         "number" => Value::Float(text.parse().expect("a number")),
-        other => panic!("the oracle does not read {other} from CSV"),
+        "timestamp" => {
+            let moment = chrono::DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+            let moment =
+                moment.or_else(|_| text.parse::<chrono::NaiveDateTime>().map(|moment| moment.and_utc()));
+            Value::Timestamp(moment.expect("a timestamp").timestamp_micros())
+        }
+        other => panic!("the oracle does not read {other} from text"),
     }
 }
 
