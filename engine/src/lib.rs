@@ -14,7 +14,9 @@ pub mod lower;
 pub mod operator;
 pub mod permit;
 pub mod plan_check;
+pub mod plan_form;
 pub mod predicate;
+pub mod scalar_or_null;
 pub mod statement;
 
 mod engine;

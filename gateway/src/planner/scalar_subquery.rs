@@ -7,19 +7,16 @@
 //! argument and promises nothing. It stands outside of the subquery, so that
 //! the engine's own rewriting of correlated ones finds what it expects.
 
-use std::sync::{Arc, LazyLock};
-
-use arrow::datatypes::{DataType, FieldRef};
 use datafusion::{
     common::{
-        Result, not_impl_err, plan_err,
+        Result, not_impl_err,
         tree_node::{Transformed, TreeNode},
     },
     logical_expr::{
-        Aggregate, ColumnarValue, Expr, LogicalPlan, Projection, ReturnFieldArgs, ScalarFunctionArgs,
-        ScalarUDF, ScalarUDFImpl, Signature, Volatility, expr::ScalarFunction, expr_rewriter::NamePreserver,
+        Aggregate, Expr, LogicalPlan, Projection, expr::ScalarFunction, expr_rewriter::NamePreserver,
     },
 };
+use meshgate_engine::scalar_or_null;
 
 /// The same plan, in which every scalar subquery can be NULL. Schemas of the
 /// operators above are not touched: the analyzer computes all of them anew.
@@ -41,18 +38,14 @@ fn allow_null_in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     Ok(node)
 }
 
-fn nullable(field: &FieldRef) -> FieldRef {
-    Arc::new(field.as_ref().clone().with_nullable(true))
-}
-
 fn allow_null_in_expr(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::ScalarSubquery(subquery) if !is_always_nullable(&subquery.subquery) => {
-            Transformed::yes(FUNCTION.call(vec![Expr::ScalarSubquery(subquery)]))
+            Transformed::yes(scalar_or_null::function().call(vec![Expr::ScalarSubquery(subquery)]))
         }
         // What it refers to may hold such a subquery, and its field is a copy from before.
         Expr::OuterReferenceColumn(field, column) if !field.is_nullable() => {
-            Transformed::yes(Expr::OuterReferenceColumn(nullable(&field), column))
+            Transformed::yes(Expr::OuterReferenceColumn(scalar_or_null::nullable(&field), column))
         }
         other => Transformed::no(other),
     }
@@ -85,45 +78,7 @@ fn needs_nullable_aggregate(expr: &Expr, aggregate: &Aggregate) -> bool {
 
 /// Is the call one that was put around a scalar subquery?
 pub(super) fn is_or_null(call: &ScalarFunction) -> bool {
-    call.func.as_ref() == &*FUNCTION
-}
-
-static FUNCTION: LazyLock<ScalarUDF> = LazyLock::new(|| ScalarUDF::new_from_impl(ScalarOrNull));
-
-/// Its argument. No session knows it: statements cannot name it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ScalarOrNull;
-
-impl ScalarUDFImpl for ScalarOrNull {
-    fn name(&self) -> &'static str {
-        "scalar_or_null"
-    }
-
-    fn signature(&self) -> &Signature {
-        static ANY_ONE: LazyLock<Signature> = LazyLock::new(|| Signature::any(1, Volatility::Immutable));
-        &ANY_ONE
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        match arguments {
-            [data_type] => Ok(data_type.clone()),
-            _ => plan_err!("{} takes one argument", self.name()),
-        }
-    }
-
-    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        match arguments.arg_fields {
-            [field] => Ok(nullable(field)),
-            _ => plan_err!("{} takes one argument", self.name()),
-        }
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match arguments.args.into_iter().next() {
-            Some(value) => Ok(value),
-            None => plan_err!("{} takes one argument", self.name()),
-        }
-    }
+    call.func == scalar_or_null::function()
 }
 
 #[cfg(test)]
