@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use meshgate_engine::classification::function_set;
+use meshgate_engine::plan_form;
 use meshgate_policies::{Column, Document, POLICY_LANGUAGE};
 use meshgate_proto::v1::{self, Descriptor, PolicyDocument, PolicyDocuments};
 
@@ -31,8 +32,7 @@ pub(crate) fn descriptor(
         node: identity.node.clone(),
         software_version: env!("CARGO_PKG_VERSION").to_owned(),
         engine_version: datafusion::DATAFUSION_VERSION.to_owned(),
-        // The structured plan form is not offered.
-        plan_format: 0,
+        plan_format: plan_form::FORMAT,
         function_set: function_set().as_bytes().to_vec(),
         policy_language: POLICY_LANGUAGE,
         owner_policies: Some(policies(documents)),

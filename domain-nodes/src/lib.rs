@@ -19,6 +19,7 @@ mod keys;
 mod lookups;
 mod node;
 mod operator;
+mod planning;
 mod pseudonyms;
 mod query;
 mod readiness;

@@ -2,14 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::MemoryCatalogProviderList;
-use datafusion::common::{Column, TableReference};
-use datafusion::datasource::provider_as_source;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
 use meshgate_engine::QuerySettings;
 use meshgate_proto::v1::{DomainRequest, Permit, SignedPermit};
@@ -19,12 +14,11 @@ use tonic::Status;
 
 use crate::lookups::Lookups;
 use crate::node::{self, Node, Phase};
-use crate::pseudonyms::Pseudonyms;
+use crate::planning::plan;
 use crate::record::OpenRecord;
-use crate::request::{CheckedQuery, Refusal, TICKET_BYTES, check_query, same_promise};
-use crate::secured::SecuredTable;
+use crate::request::{CheckedQuery, Refusal, TICKET_BYTES, check_query};
 use crate::state::State;
-use crate::status::{QueryError, TableFault};
+use crate::status::QueryError;
 use crate::stream::{self, Pump, ResultStream};
 
 /// An accepted domain query.
@@ -83,71 +77,33 @@ async fn begin(
     }
     node.audit.ensure_writable()?;
     let checked = check_query(state, permit, query, now)?;
-    record.decided(checked.table.contract(), &checked.decision);
-    record.keys(state.pseudonyms().used_by(&checked.decision));
+    for table in &checked.tables {
+        record.decided(table.table.contract(), &table.decision);
+        record.keys(state.pseudonyms().used_by(&table.decision));
+    }
     let slot = node.slots.clone().try_acquire_owned();
     let slot = slot.map_err(|_| QueryError::TooMany("concurrent_queries"))?;
     let deadline = Instant::now() + node.limits.query_time;
     let checked = Arc::new(checked);
-    let engine = |error| QueryError::engine(checked.table.name(), error);
+    let engine = |error| QueryError::engine(checked.table_name(), error);
     let settings = QuerySettings {
         query_id: permit.query_id.clone(),
         instant: checked.statement.instant,
         zone: checked.statement.zone.name().to_owned(),
     };
-    // No catalog: the one table is part of the plan, and no name is ever looked up.
+    // No catalog: the tables are parts of the plan, and no name is ever looked up.
     let catalogs = Arc::new(MemoryCatalogProviderList::new());
     let session = node.engine.session(settings, catalogs).map_err(engine)?;
     let context = session.task_ctx();
-    let pseudonyms = Arc::clone(state.pseudonyms());
-    let (state, most_keys) = (Arc::clone(state), node.limits.lookup_keys);
-    let lookups = Lookups::new(state, session.clone(), &checked.decision.lookups, most_keys);
-    let planning = plan(session, checked.clone(), lookups, pseudonyms);
-    let planned = node.engine.run(async { Ok(planning.await) }, deadline.into_std()).await;
+    let lookups =
+        Lookups::new(Arc::clone(state), session.clone(), &checked.lookups(), node.limits.lookup_keys);
+    let (planned, pseudonyms) = (checked.clone(), Arc::clone(state.pseudonyms()));
+    let planning = async move { Ok(plan(&session, &planned, &lookups, &pseudonyms).await) };
+    let planned = node.engine.run(planning, deadline.into_std()).await;
     let physical = planned.map_err(engine)??;
     let batches = node.engine.execute(physical, context, deadline.into_std()).map_err(engine)?;
     let schema = checked.schema.clone();
     Ok(Begun { batches: checked_batches(batches, checked), schema, slot, deadline })
-}
-
-async fn plan(
-    session: SessionState,
-    checked: Arc<CheckedQuery>,
-    lookups: Arc<Lookups>,
-    pseudonyms: Arc<Pseudonyms>,
-) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
-    let unavailable = |fault: TableFault| QueryError::unavailable(checked.table.name(), fault);
-    let engine = |error| QueryError::engine(checked.table.name(), error);
-    let source = checked.table.source().ok_or_else(|| unavailable(TableFault::NoSource))?;
-    let raw = source.open(&session).await.map_err(|error| unavailable(error.into()))?;
-    let contract = checked.table.contract().clone();
-    let secured = SecuredTable::new(&checked.decision, contract, raw.provider)
-        .and_then(|secured| secured.with_pseudonyms(&pseudonyms))
-        .map_err(|error| unavailable(error.into()))?
-        .with_lookups(lookups);
-    let logical = logical_plan(secured, &checked).map_err(engine)?;
-    #[expect(clippy::disallowed_methods, reason = "our own plan over one secured table, after all checks")]
-    let physical = session.create_physical_plan(&logical).await.map_err(engine)?;
-    #[cfg(debug_assertions)]
-    if let Err(error) = crate::secured::check(&physical) {
-        tracing::error!(%error, "a plan went around its barrier");
-        return Err(QueryError::Internal("a plan went around its barrier"));
-    }
-    if !same_promise(&physical.schema(), &checked.schema) {
-        return Err(QueryError::Internal("the plan has another schema than its columns"));
-    }
-    Ok(physical)
-}
-
-fn logical_plan(secured: SecuredTable, checked: &CheckedQuery) -> datafusion::error::Result<LogicalPlan> {
-    // Built from parts, not from names: nothing of the message is parsed.
-    let column = |name: &String| Expr::Column(Column::new_unqualified(name));
-    let name = TableReference::bare(checked.table.name());
-    let mut builder = LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(secured)), None)?;
-    for filter in &checked.filters {
-        builder = builder.filter(filter.clone())?;
-    }
-    builder.project(checked.columns.iter().map(column))?.limit(0, checked.limit)?.build()
 }
 
 /// The batches, each once more held against the promised schema.
@@ -159,11 +115,11 @@ where
     S: Stream<Item = datafusion::error::Result<RecordBatch>> + Send + 'static,
 {
     batches.map(move |batch| {
-        let batch = batch.map_err(|error| QueryError::engine(checked.table.name(), error))?;
-        if same_promise(&batch.schema(), &checked.schema) {
-            Ok(batch)
-        } else {
-            Err(QueryError::Internal("a batch has another schema than its plan"))
-        }
+        let batch = batch.map_err(|error| QueryError::engine(checked.table_name(), error))?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let (schema, columns) = (Arc::clone(&checked.schema), batch.columns().to_vec());
+        // Refuses other types, and a NULL where none was promised.
+        RecordBatch::try_new_with_options(schema, columns, &rows)
+            .map_err(|_| QueryError::Internal("a batch has another schema than its plan"))
     })
 }

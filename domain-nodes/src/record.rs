@@ -54,14 +54,18 @@ impl OpenRecord {
         &self.record.query_id
     }
 
+    /// Notes what was decided about one of the query's tables.
     pub(crate) fn decided(&mut self, table: &Table, decision: &TableDecision) {
         let rule = |rule: &RuleRef| format!("{}.{}: {}", table.domain, table.name, rule.id);
-        self.record.rules = decision.rules.iter().map(rule).collect();
+        self.record.rules.extend(decision.rules.iter().map(rule));
     }
 
-    /// With which keys pseudonyms are made.
+    /// With which keys pseudonyms of one of the query's tables are made.
     pub(crate) fn keys(&mut self, keys: Vec<String>) {
-        self.record.pseudonym_keys = keys;
+        let known = &mut self.record.pseudonym_keys;
+        known.extend(keys);
+        known.sort();
+        known.dedup();
     }
 
     pub(crate) fn count(&mut self, rows: u64, bytes: u64) {

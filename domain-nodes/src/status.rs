@@ -6,10 +6,11 @@ use std::error::Error;
 
 use datafusion::error::DataFusionError;
 use meshgate_engine::audit_file::AuditError;
+use meshgate_engine::failure::ExpressionFault;
 use meshgate_engine::permit::PermitError;
 use meshgate_engine::{EngineFailure, classify};
 use meshgate_proto::v1::DomainError;
-use meshgate_proto::v1::domain_error::Class;
+use meshgate_proto::v1::domain_error::{Class, Fault};
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -64,6 +65,8 @@ struct Verdict {
     limit: &'static str,
     /// The same query may succeed when it is sent again.
     retry: bool,
+    /// How an expression failed.
+    fault: Fault,
     message: &'static str,
 }
 
@@ -129,7 +132,7 @@ impl QueryError {
             },
             Self::Table { source, .. } => source.verdict(),
             Self::Audit(_) | Self::Internal(_) => Verdict::internal(),
-            Self::Engine(error) => engine_verdict(classify(error)),
+            Self::Engine(error) => engine_verdict(error),
             Self::TooMany(limit) => Verdict { retry: true, ..Verdict::limit(limit) },
             Self::QueryTime => Verdict::time(),
             Self::Cancelled => Verdict::cancelled(),
@@ -157,22 +160,32 @@ impl TableFault {
     }
 }
 
-fn engine_verdict(failure: EngineFailure) -> Verdict {
-    match failure {
+fn engine_verdict(error: &DataFusionError) -> Verdict {
+    match classify(error) {
         EngineFailure::ResourcesExhausted { limit } => Verdict::limit(limit.name()),
         EngineFailure::Deadline => Verdict::time(),
         EngineFailure::Cancelled => Verdict::cancelled(),
-        // A domain query has no expression of a user that could fail.
-        EngineFailure::Expression
-        | EngineFailure::Plan
-        | EngineFailure::External
-        | EngineFailure::Internal => Verdict::internal(),
+        // Above a barrier, so of the statement's own and over visible values: what fails
+        // below one comes out of it as a failure of its table.
+        EngineFailure::Expression => Verdict::expression(ExpressionFault::of(error)),
+        EngineFailure::Plan | EngineFailure::External | EngineFailure::Internal => Verdict::internal(),
     }
 }
 
 impl Verdict {
     fn of(code: Code, class: Class, message: &'static str) -> Self {
-        Self { code, class, limit: "", retry: false, message }
+        Self { code, class, limit: "", retry: false, fault: Fault::Unspecified, message }
+    }
+
+    fn expression(fault: ExpressionFault) -> Self {
+        let fault = match fault {
+            ExpressionFault::DivisionByZero => Fault::DivisionByZero,
+            ExpressionFault::Overflow => Fault::Overflow,
+            ExpressionFault::Conversion => Fault::Conversion,
+            ExpressionFault::ManyRows => Fault::ManyRows,
+            ExpressionFault::Other => Fault::Unspecified,
+        };
+        Self { fault, ..Self::of(Code::InvalidArgument, Class::Expression, "an expression failed") }
     }
 
     fn internal() -> Self {
@@ -206,6 +219,7 @@ impl Verdict {
             function: String::new(),
             limit: self.limit.to_owned(),
             retry: self.retry,
+            fault: self.fault.into(),
         };
         Status::with_details(self.code, self.message, details.encode_to_vec().into())
     }
@@ -247,6 +261,7 @@ mod tests {
         let limit = |name: &str| (Code::ResourceExhausted, Class::Limit, name.to_owned(), false);
         let unavailable = |retry| (Code::FailedPrecondition, Class::TableUnavailable, none.clone(), retry);
         let internal = (Code::Internal, Class::Internal, none.clone(), false);
+        let expression = (Code::InvalidArgument, Class::Expression, none.clone(), false);
         for (error, expected) in [
             (Refusal::Digest.into(), (Code::PermissionDenied, Class::Refused, none.clone(), false)),
             (
@@ -259,7 +274,7 @@ mod tests {
             (read(ReadError::LimitReached { id }), limit("query_memory")),
             (engine(ReadError::Changed { id }.into()), unavailable(true)),
             (engine(DataFusionError::ResourcesExhausted(text())), limit("spill")),
-            (engine(DataFusionError::Execution(text())), internal.clone()),
+            (engine(DataFusionError::Execution(text())), expression),
             (engine(DataFusionError::Plan(text())), internal.clone()),
             (QueryError::Internal("x"), internal),
             (QueryError::TooMany("x"), (Code::ResourceExhausted, Class::Limit, "x".into(), true)),

@@ -50,6 +50,56 @@ pub enum EngineFailure {
     Internal,
 }
 
+/// How an expression failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpressionFault {
+    DivisionByZero,
+    Overflow,
+    Conversion,
+    /// A scalar subquery gave more than one row.
+    ManyRows,
+    /// Anything else.
+    Other,
+}
+
+impl ExpressionFault {
+    /// How the expression failed that `error` is about; [`classify`] tells whether it is about one.
+    pub fn of(error: &DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::ArrowError(error, _) => Self::of_arrow(error),
+            DataFusionError::Execution(text) => Self::of_text(text),
+            DataFusionError::Collection(errors) => errors.first().map_or(Self::Other, Self::of),
+            _ => Self::Other,
+        }
+    }
+
+    /// The same for an error of a computation.
+    pub fn of_arrow(error: &ArrowError) -> Self {
+        match error {
+            ArrowError::DivideByZero => Self::DivisionByZero,
+            ArrowError::ArithmeticOverflow(_) => Self::Overflow,
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => Self::Conversion,
+            ArrowError::ExternalError(inner) => inner.downcast_ref().map_or(Self::Other, Self::of),
+            _ => Self::Other,
+        }
+    }
+
+    /// The same for the text of an error of the engine's, of which nothing but the kind is used.
+    pub fn of_text(text: &str) -> Self {
+        if text.contains("ivide by zero") {
+            Self::DivisionByZero
+        } else if text.contains("more than one row") {
+            Self::ManyRows
+        } else if text.contains("verflow") {
+            Self::Overflow
+        } else if ["parsing", "parse", "cast", "convert"].iter().any(|part| text.contains(part)) {
+            Self::Conversion
+        } else {
+            Self::Other
+        }
+    }
+}
+
 /// Why the engine ended a query. Travels as an external error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Interruption {
@@ -210,6 +260,23 @@ mod tests {
         ] {
             assert_eq!(classify(&error), expected, "{error}");
             assert!(!format!("{:?}", classify(&error)).contains("SECRET"));
+        }
+    }
+
+    #[test]
+    fn faults_of_expressions_survive_wrapping() {
+        let arrow = |error| DataFusionError::ArrowError(Box::new(error), None);
+        let text = |text: &str| DataFusionError::Execution(text.to_owned());
+        let wrapped = |error| arrow(ArrowError::ExternalError(Box::new(error)));
+        for (error, expected) in [
+            (arrow(ArrowError::DivideByZero).context("filter"), ExpressionFault::DivisionByZero),
+            (wrapped(text("Divide by zero")), ExpressionFault::DivisionByZero),
+            (arrow(ArrowError::ArithmeticOverflow("1".into())), ExpressionFault::Overflow),
+            (arrow(ArrowError::CastError("'SECRET'".into())), ExpressionFault::Conversion),
+            (text("Scalar subquery returned more than one row"), ExpressionFault::ManyRows),
+            (text("x"), ExpressionFault::Other),
+        ] {
+            assert_eq!(ExpressionFault::of(&error), expected, "{error}");
         }
     }
 }

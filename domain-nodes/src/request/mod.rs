@@ -12,7 +12,7 @@ mod tests;
 use meshgate_engine::permit::PermitError;
 
 pub(crate) use permit::PermitCheck;
-pub(crate) use query::{CheckedQuery, check_query};
+pub(crate) use query::{CheckedForm, CheckedQuery, CheckedScan, CheckedTable, check_query};
 pub(crate) use schema::same_promise;
 
 /// Largest domain query.
@@ -57,6 +57,8 @@ pub(crate) enum Refusal {
     Instant,
     #[error("the query expects another schema than its columns have")]
     Schema,
+    #[error("the query's plan holds what no domain query may hold, or does not fit its tables")]
+    Plan,
 }
 
 /// What differs between gateway and node. The gateway refreshes and plans again.

@@ -1,13 +1,16 @@
 //! The domain query that a good permit came with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::Expr;
+use meshgate_engine::plan_form::{self, CheckedPlan};
 use meshgate_engine::{data_type, permit, predicate};
+use meshgate_policies::decision::DecidedLookup;
 use meshgate_policies::{Decision, Digest, POLICY_LANGUAGE, Statement, TableDecision};
 use meshgate_proto::v1::domain_query::Form;
-use meshgate_proto::v1::{DomainQuery, Permit, PermittedTable, Scan};
+use meshgate_proto::v1::{DomainQuery, Permit, PermittedTable, Plan, Scan};
 use prost::Message;
 
 use super::{Moved, QUERY_BYTES, Refusal, schema};
@@ -19,19 +22,65 @@ use crate::status::QueryError;
 /// and a grant that has ended must not be had by an old one.
 const OLDEST_INSTANT: i64 = 3600 * 1_000_000;
 
-/// A domain query that may be executed: one table as one principal gets it.
+/// Most tables of one domain query.
+const TABLES: usize = 1_000;
+
+/// A domain query that may be executed.
 #[derive(Debug)]
 pub(crate) struct CheckedQuery {
+    /// What it reads, each table once. Never empty.
+    pub(crate) tables: Vec<CheckedTable>,
+    pub(crate) form: CheckedForm,
+    /// What the result must look like.
+    pub(crate) schema: SchemaRef,
+    pub(crate) statement: Statement,
+}
+
+/// A table as one principal gets it.
+#[derive(Debug)]
+pub(crate) struct CheckedTable {
     pub(crate) table: Arc<ServedTable>,
     pub(crate) decision: TableDecision,
+}
+
+/// What is done with the tables.
+#[derive(Debug)]
+pub(crate) enum CheckedForm {
+    Scan(CheckedScan),
+    /// Walked over, not decoded.
+    Plan(Box<CheckedPlan>),
+}
+
+/// A scan of the one table.
+#[derive(Debug)]
+pub(crate) struct CheckedScan {
     /// Names of visible columns, in the order of the result.
     pub(crate) columns: Vec<String>,
     /// On plain columns only, and unable to fail.
     pub(crate) filters: Vec<Expr>,
     pub(crate) limit: Option<usize>,
-    /// What the result must look like.
-    pub(crate) schema: SchemaRef,
-    pub(crate) statement: Statement,
+}
+
+impl CheckedQuery {
+    /// The lookups that decisions of its tables use, each once: for one caller and one
+    /// state of the policies a name stands for the same keys in all of them.
+    pub(crate) fn lookups(&self) -> Vec<DecidedLookup> {
+        let mut found: Vec<DecidedLookup> = Vec::new();
+        for lookup in self.tables.iter().flat_map(|table| &table.decision.lookups) {
+            if found.iter().all(|known| known.name != lookup.name) {
+                found.push(lookup.clone());
+            }
+        }
+        found
+    }
+
+    /// Whose failure an error is if nothing tells which table it was: the only one's, or nobody's.
+    pub(crate) fn table_name(&self) -> &str {
+        match self.tables.as_slice() {
+            [only] => only.table.name(),
+            _ => "",
+        }
+    }
 }
 
 /// Checks the query against the permit and against what this node itself decides.
@@ -49,39 +98,83 @@ pub(crate) fn check_query(
     if Digest::of(bytes).as_bytes() != permit.query_digest {
         return Err(Refusal::Digest.into());
     }
-    let scan = match query.form {
-        Some(Form::Scan(scan)) => scan,
-        Some(Form::Plan(_)) | None => return Err(Refusal::Form.into()),
-    };
-    let (table, permitted) = check_tables(state, permit, &scan)?;
+    let form = query.form.ok_or(Refusal::Form)?;
+    let tables = check_tables(state, permit, &form)?;
     if permit.policy_language != POLICY_LANGUAGE {
         return Err(Refusal::PolicyLanguage.into());
     }
     let statement = check_statement(state, permit, query.instant, &query.time_zone, now)?;
-    let decision = check_decision(state, permit, permitted, &table, &statement)?;
-    let visible = visible_schema(&decision);
-    let columns = check_columns(&visible, scan.columns)?;
-    let filters = check_predicates(&visible, &decision, &scan.predicates)?;
-    let schema = check_schema(&visible, &columns, &query.schema)?;
-    let limit = scan.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(CheckedQuery { table, decision, columns, filters, limit, schema, statement })
+    let mut checked = Vec::with_capacity(tables.len());
+    for (table, permitted) in tables {
+        let decision = check_decision(state, permit, permitted, &table, &statement)?;
+        checked.push(CheckedTable { table, decision });
+    }
+    let (form, schema) = match form {
+        Form::Scan(scan) => check_scan(&checked, scan, &query.schema)?,
+        Form::Plan(plan) => (check_plan(&checked, &plan)?, expected(&query.schema)?),
+    };
+    Ok(CheckedQuery { tables: checked, form, schema, statement })
 }
 
-/// The tables must be this domain's, and exactly those of the permit.
+/// The tables of the permit must be this domain's; those of a scan are exactly
+/// the permit's. What a plan reads is known after the walk.
 fn check_tables<'p>(
     state: &State,
     permit: &'p Permit,
-    scan: &Scan,
-) -> Result<(Arc<ServedTable>, &'p PermittedTable), QueryError> {
-    if scan.domain != state.domain() {
-        return Err(Refusal::Domain.into());
+    form: &Form,
+) -> Result<Vec<(Arc<ServedTable>, &'p PermittedTable)>, QueryError> {
+    if let Form::Scan(scan) = form {
+        if scan.domain != state.domain() {
+            return Err(Refusal::Domain.into());
+        }
+        if !matches!(permit.tables.as_slice(), [only] if only.table == scan.table) {
+            return Err(Refusal::Tables.into());
+        }
     }
-    let permitted = match permit.tables.as_slice() {
-        [permitted] if permitted.table == scan.table => permitted,
-        _ => return Err(Refusal::Tables.into()),
-    };
-    let table = state.table(&scan.table).ok_or(Moved::Table)?;
-    Ok((table, permitted))
+    let names: BTreeSet<&str> = permit.tables.iter().map(|table| table.table.as_str()).collect();
+    if names.is_empty() || names.len() != permit.tables.len() || names.len() > TABLES {
+        return Err(Refusal::Tables.into());
+    }
+    let mut tables = Vec::with_capacity(names.len());
+    for permitted in &permit.tables {
+        tables.push((state.table(&permitted.table).ok_or(Moved::Table)?, permitted));
+    }
+    Ok(tables)
+}
+
+fn check_scan(
+    tables: &[CheckedTable],
+    scan: Scan,
+    schema: &[u8],
+) -> Result<(CheckedForm, SchemaRef), QueryError> {
+    let [CheckedTable { decision, .. }] = tables else { return Err(Refusal::Tables.into()) };
+    let visible = visible_schema(decision);
+    let columns = check_columns(&visible, scan.columns)?;
+    let filters = check_predicates(&visible, decision, &scan.predicates)?;
+    let schema = check_schema(&visible, &columns, schema)?;
+    let limit = scan.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok((CheckedForm::Scan(CheckedScan { columns, filters, limit }), schema))
+}
+
+/// The walk over the plan, before anything of it is decoded.
+fn check_plan(tables: &[CheckedTable], plan: &Plan) -> Result<CheckedForm, Refusal> {
+    if plan.format != plan_form::FORMAT {
+        return Err(Refusal::Form);
+    }
+    let checked = plan_form::check(&plan.logical_plan).map_err(|error| {
+        tracing::warn!(%error, "a plan is not acceptable");
+        Refusal::Plan
+    })?;
+    let permitted: BTreeSet<&str> = tables.iter().map(|table| table.table.name()).collect();
+    if !checked.tables().iter().map(String::as_str).eq(permitted) {
+        return Err(Refusal::Tables);
+    }
+    Ok(CheckedForm::Plan(Box::new(checked)))
+}
+
+/// What the gateway says the result looks like. Whether it does is known once there is a plan.
+fn expected(schema: &[u8]) -> Result<SchemaRef, Refusal> {
+    schema::decode(schema).map(Arc::new).ok_or(Refusal::Schema)
 }
 
 fn check_statement(

@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, Field, Schema};
 use meshgate_engine::permit::{self, PermitError};
+use meshgate_engine::plan_form;
 use meshgate_proto::v1::domain_query::Form;
 use meshgate_proto::v1::literal::Value;
 use meshgate_proto::v1::predicate::Kind;
@@ -13,7 +14,8 @@ use super::*;
 use crate::keys;
 use crate::node;
 use crate::status::QueryError;
-use crate::testing::{Domain, NODE, Request, random_id, schema_message, signer};
+use crate::testing::{Domain, NODE, Request, expected_schema, random_id, schema_message, signer};
+use crate::tests::plans::{plan_bytes, scan_of};
 
 const MINUTE: i64 = 60_000_000;
 
@@ -225,10 +227,43 @@ fn a115_the_node_decides_for_the_principal_itself() {
 
 #[test]
 fn a_form_that_is_not_known_is_refused() {
-    let plan = Plan { format: 1, logical_plan: vec![1, 2, 3] };
+    let plan = Plan { format: 99, logical_plan: vec![1, 2, 3] };
     let refused = Came::Refused(Refusal::Form);
     assert_eq!(judge_query(&["id"], |r| r.query.form = Some(Form::Plan(plan))), refused);
     assert_eq!(judge_query(&["id"], |r| r.query.form = None), refused);
+}
+
+/// Judges a plan over `orders`, as far as the walk looks.
+fn judge_plan(spoil: impl FnOnce(&mut Plan, &mut Request)) -> Came {
+    judge_query(&["id"], |request| {
+        let visible = expected_schema(&["id", "region", "amount", "card"]);
+        let plan = scan_of("orders", visible).build().unwrap();
+        let mut form = Plan { format: plan_form::FORMAT, logical_plan: plan_bytes(&plan) };
+        spoil(&mut form, request);
+        request.query.form = Some(Form::Plan(form));
+    })
+}
+
+#[test]
+fn a114_a_plan_is_walked_over_and_reads_exactly_the_permits_tables() {
+    let refused = Came::Refused;
+    assert_eq!(judge_plan(|_, _| ()), Came::Accepted);
+    assert_eq!(judge_plan(|plan, _| plan.format += 1), refused(Refusal::Form));
+    assert_eq!(judge_plan(|plan, _| plan.logical_plan = vec![0xff; 64]), refused(Refusal::Plan));
+    let elsewhere = |plan: &mut Plan, _: &mut Request| {
+        let other = scan_of("people", expected_schema(&["id"])).build().unwrap();
+        plan.logical_plan = plan_bytes(&other);
+    };
+    assert_eq!(judge_plan(elsewhere), refused(Refusal::Tables));
+    let twice = |_: &mut Plan, request: &mut Request| {
+        let again = request.permit.tables[0].clone();
+        request.permit.tables.push(again);
+    };
+    assert_eq!(judge_plan(twice), refused(Refusal::Tables));
+    assert_eq!(judge_plan(|_, request| request.permit.tables.clear()), refused(Refusal::Tables));
+    let moved = |_: &mut Plan, request: &mut Request| request.permit.tables[0].decision_digest[0] ^= 1;
+    assert_eq!(judge_plan(moved), Came::Moved(Moved::Decision));
+    assert_eq!(judge_plan(|_, request| request.query.schema = vec![0xff; 64]), refused(Refusal::Schema));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod lookups;
 mod operator;
 mod peers;
 mod permits;
+pub(crate) mod plans;
 mod queries;
 mod reloading;
 mod stopping;
