@@ -36,6 +36,20 @@ impl GovernedTable {
         &self.table
     }
 
+    /// The moment of the statement.
+    pub(crate) fn statement(&self) -> Statement {
+        self.statement
+    }
+
+    /// The table as a permit names it.
+    pub(crate) fn queried(&self) -> QueriedTable {
+        QueriedTable {
+            table: self.table.name.clone(),
+            contract_version: self.table.contract_version,
+            decision_digest: self.table.decision.digest,
+        }
+    }
+
     /// The smallest domain query that gives the columns at `projection`. Of
     /// `filters` it takes what may leave the gateway; the planner applies all of them again.
     pub(crate) fn domain_query(
@@ -54,12 +68,7 @@ impl GovernedTable {
             predicates: filters.iter().filter_map(|filter| self.predicate(filter)).collect(),
             limit,
         };
-        let queried = QueriedTable {
-            table: self.table.name.clone(),
-            contract_version: self.table.contract_version,
-            decision_digest: self.table.decision.digest,
-        };
-        DomainQuery::scan(&self.table.domain, scan, schema, queried, self.statement)
+        DomainQuery::scan(&self.table.domain, scan, schema, self.queried(), self.statement)
             .map_err(|error| DataFusionError::External(Box::new(error)))
     }
 

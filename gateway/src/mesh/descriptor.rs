@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
+use datafusion::DATAFUSION_VERSION;
+use meshgate_engine::{classification::function_set, plan_form};
 use meshgate_policies::{Column, DataType, Digest, Document, POLICY_LANGUAGE, Table, names};
 use meshgate_proto::v1;
 
@@ -21,6 +23,8 @@ pub(crate) struct Described {
     pub revision: u64,
     /// Which document of the operator the node enforces.
     pub operator_version: Option<Digest>,
+    /// Engine, plan format and functions are this gateway's own: domain queries may be plans.
+    pub takes_plans: bool,
     /// In the order of the domain's products.
     pub tables: Vec<Arc<DescribedTable>>,
     /// The owner's policy documents; `None` if the node cannot read them, or
@@ -98,6 +102,9 @@ impl Described {
         } else {
             None
         };
+        let takes_plans = descriptor.engine_version == DATAFUSION_VERSION
+            && descriptor.plan_format == plan_form::FORMAT
+            && descriptor.function_set == function_set().as_bytes();
         let mut names = BTreeSet::new();
         let mut tables = Vec::new();
         for product in descriptor.products {
@@ -111,7 +118,7 @@ impl Described {
         }
         let operator_version = Digest::from_slice(&descriptor.operator_policy_version);
         let (node, revision) = (descriptor.node, descriptor.revision);
-        Ok(Self { node, revision, operator_version, tables, documents })
+        Ok(Self { node, revision, operator_version, takes_plans, tables, documents })
     }
 
     /// All tables, as policy sees them.

@@ -118,6 +118,11 @@ impl DomainView {
         &self.described.node
     }
 
+    /// Can a domain query be a plan?
+    pub(crate) fn takes_plans(&self) -> bool {
+        self.described.takes_plans
+    }
+
     /// A table, whoever may see it.
     pub(crate) fn table(&self, name: &str) -> Option<&Arc<DescribedTable>> {
         self.described.tables.get(*self.positions.get(name)?)

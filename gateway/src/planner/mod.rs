@@ -12,6 +12,7 @@ mod parameters;
 mod scalar_subquery;
 mod show;
 mod thread;
+mod whole_part;
 
 use std::sync::Arc;
 
@@ -193,7 +194,7 @@ fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayE
     let planning = |error| GatewayError::from_planning(&error);
     let plan = scalar_subquery::allow_null(plan).map_err(planning)?;
     let optimized = state.optimize(&plan).map_err(planning)?;
-    cut::cut(optimized).map_err(planning)
+    cut::cut(optimized, state).map_err(planning)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place in which plans of callers become operators")]

@@ -5,8 +5,9 @@ use std::{fmt, hash};
 use arrow::{datatypes::SchemaRef, ipc::writer::IpcWriteOptions};
 use arrow_flight::{IpcMessage, SchemaAsIpc};
 use bytes::Bytes;
+use meshgate_engine::plan_form;
 use meshgate_policies::{Digest, Statement};
-use meshgate_proto::v1;
+use meshgate_proto::v1::{self, domain_query::Form};
 use prost::Message;
 
 /// A query for one domain.
@@ -45,19 +46,41 @@ impl DomainQuery {
         table: QueriedTable,
         statement: Statement,
     ) -> Result<Self, DomainQueryError> {
+        Self::new(domain, Form::Scan(scan), schema, vec![table], statement)
+    }
+
+    /// A query in the form `Plan`; `logical_plan` is what the engine's `plan_form` encodes.
+    pub(crate) fn plan(
+        domain: &str,
+        logical_plan: Vec<u8>,
+        schema: SchemaRef,
+        tables: Vec<QueriedTable>,
+        statement: Statement,
+    ) -> Result<Self, DomainQueryError> {
+        let plan = v1::Plan { format: plan_form::FORMAT, logical_plan };
+        Self::new(domain, Form::Plan(plan), schema, tables, statement)
+    }
+
+    fn new(
+        domain: &str,
+        form: Form,
+        schema: SchemaRef,
+        tables: Vec<QueriedTable>,
+        statement: Statement,
+    ) -> Result<Self, DomainQueryError> {
         let options = IpcWriteOptions::default();
         let IpcMessage(encoded_schema) = SchemaAsIpc::new(&schema, &options).try_into()?;
         let message = v1::DomainQuery {
             instant: statement.instant,
             time_zone: statement.zone.name().to_owned(),
             schema: encoded_schema.to_vec(),
-            form: Some(v1::domain_query::Form::Scan(scan)),
+            form: Some(form),
         };
         Ok(Self {
             domain: domain.to_owned(),
             bytes: Bytes::from(message.encode_to_vec()),
             schema,
-            tables: vec![table],
+            tables,
             instant: statement.instant,
         })
     }

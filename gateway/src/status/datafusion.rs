@@ -10,10 +10,10 @@ use datafusion::{
 };
 use meshgate_engine::{
     EngineFailure, classify,
-    failure::{Interruption, Limit as EngineLimit},
+    failure::{ExpressionFault as EngineFault, Interruption, Limit as EngineLimit},
 };
 
-use super::{ExpressionFault, GatewayError, Limit, PlanningFault, ShownName};
+use super::{GatewayError, Limit, PlanningFault, ShownName};
 
 /// How deep errors may be wrapped.
 const DEPTH_MAX: usize = 64;
@@ -93,18 +93,18 @@ fn from_arrow(error: &ArrowError, phase: Phase, depth: usize) -> GatewayError {
 /// Arrow's errors come from evaluating expressions, at planning too, where
 /// constants are folded.
 fn from_arrow_leaf(error: &ArrowError) -> GatewayError {
-    let fault = match error {
-        ArrowError::DivideByZero => ExpressionFault::DivisionByZero,
-        ArrowError::ArithmeticOverflow(_) => ExpressionFault::Overflow,
-        ArrowError::CastError(_) | ArrowError::ParseError(_) => ExpressionFault::Conversion,
-        ArrowError::ComputeError(_)
+    match error {
+        ArrowError::DivideByZero
+        | ArrowError::ArithmeticOverflow(_)
+        | ArrowError::CastError(_)
+        | ArrowError::ParseError(_)
+        | ArrowError::ComputeError(_)
         | ArrowError::InvalidArgumentError(_)
         | ArrowError::NotYetImplemented(_)
-        | ArrowError::OffsetOverflowError(_) => ExpressionFault::Other(None),
-        ArrowError::MemoryError(_) => return GatewayError::Limit(Limit::QueryMemory),
-        other => return GatewayError::Engine(other.to_string()),
-    };
-    GatewayError::Expression(fault)
+        | ArrowError::OffsetOverflowError(_) => GatewayError::Expression(EngineFault::of_arrow(error).into()),
+        ArrowError::MemoryError(_) => GatewayError::Limit(Limit::QueryMemory),
+        other => GatewayError::Engine(other.to_string()),
+    }
 }
 
 fn from_leaf(error: &DataFusionError, phase: Phase) -> GatewayError {
@@ -115,7 +115,7 @@ fn from_leaf(error: &DataFusionError, phase: Phase) -> GatewayError {
         DataFusionError::SQL(_, _) => GatewayError::Statement(
             "the statement is not understood: check its spelling and that it is one SQL query".to_owned(),
         ),
-        DataFusionError::Execution(text) => GatewayError::Expression(from_execution_text(text)),
+        DataFusionError::Execution(text) => GatewayError::Expression(EngineFault::of_text(text).into()),
         DataFusionError::ResourcesExhausted(_) => GatewayError::Limit(exhausted(error)),
         DataFusionError::Internal(text) if text.contains("No functions registered") => {
             // What DataFusion says of an unknown function if it has nothing to suggest.
@@ -179,20 +179,6 @@ fn from_plan_text(text: &str) -> GatewayError {
 fn quoted(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once('\'')?;
     rest.split_once('\'').map(|(name, _)| name)
-}
-
-fn from_execution_text(text: &str) -> ExpressionFault {
-    if text.contains("ivide by zero") {
-        ExpressionFault::DivisionByZero
-    } else if text.contains("more than one row") {
-        ExpressionFault::ManyRows
-    } else if text.contains("verflow") {
-        ExpressionFault::Overflow
-    } else if ["parsing", "parse", "cast", "convert"].iter().any(|part| text.contains(part)) {
-        ExpressionFault::Conversion
-    } else {
-        ExpressionFault::Other(None)
-    }
 }
 
 /// Which resource it was, the engine knows.

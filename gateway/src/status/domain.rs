@@ -2,7 +2,10 @@
 //!
 //! A node's text is never handed on: callers get our sentences.
 
-use meshgate_proto::v1::{DomainError, domain_error::Class};
+use meshgate_proto::v1::{
+    DomainError,
+    domain_error::{Class, Fault},
+};
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -38,10 +41,16 @@ fn from_error(domain: &str, error: &DomainError, status: &Status) -> GatewayErro
         }),
         Class::Cancelled => GatewayError::Cancelled,
         Class::Internal | Class::Unspecified => unavailable(domain, status),
-        Class::Expression => {
-            let function = (!error.function.is_empty()).then(|| ShownName::new(&error.function));
-            GatewayError::Expression(ExpressionFault::Other(function))
-        }
+        Class::Expression => GatewayError::Expression(match error.fault() {
+            Fault::DivisionByZero => ExpressionFault::DivisionByZero,
+            Fault::Overflow => ExpressionFault::Overflow,
+            Fault::Conversion => ExpressionFault::Conversion,
+            Fault::ManyRows => ExpressionFault::ManyRows,
+            Fault::Unspecified => {
+                let function = (!error.function.is_empty()).then(|| ShownName::new(&error.function));
+                ExpressionFault::Other(function)
+            }
+        }),
     }
 }
 

@@ -11,7 +11,7 @@ mod name;
 
 use std::fmt;
 
-use meshgate_engine::audit_file::AuditError;
+use meshgate_engine::{audit_file::AuditError, failure::ExpressionFault as EngineFault};
 use tonic::{Code, Status, metadata::MetadataValue};
 
 use crate::{identity::Unauthenticated, parameters::ParameterFault, ticket::InvalidTicket};
@@ -366,6 +366,18 @@ impl fmt::Display for SessionFault {
 fn listed(purposes: &[String]) -> String {
     let quoted: Vec<String> = purposes.iter().map(|purpose| format!("`{purpose}`")).collect();
     quoted.join(" or ")
+}
+
+impl From<EngineFault> for ExpressionFault {
+    fn from(fault: EngineFault) -> Self {
+        match fault {
+            EngineFault::DivisionByZero => Self::DivisionByZero,
+            EngineFault::Overflow => Self::Overflow,
+            EngineFault::Conversion => Self::Conversion,
+            EngineFault::ManyRows => Self::ManyRows,
+            EngineFault::Other => Self::Other(None),
+        }
+    }
 }
 
 impl fmt::Display for ExpressionFault {

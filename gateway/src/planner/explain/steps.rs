@@ -8,11 +8,16 @@ use arrow::{
 };
 use datafusion::{
     common::{JoinType, Result, tree_node::TreeNodeRecursion},
+    datasource::source_as_provider,
     logical_expr::{Distinct, Expr, FetchType, Join, Limit, LogicalPlan, Projection, SkipType},
 };
 
 use super::{not_built, words};
-use crate::{planner::cut::DomainQueryNode, status::GatewayError};
+use crate::{
+    catalog::GovernedTable,
+    planner::cut::{AskedOfDomain, AskedRows, DomainQueryNode},
+    status::GatewayError,
+};
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
@@ -32,22 +37,31 @@ struct Step {
 
 /// The steps of a plan whose domain queries are cut out.
 pub(in crate::planner) fn steps(plan: &LogicalPlan) -> Result<RecordBatch, GatewayError> {
-    let mut steps = Steps(Vec::new());
+    let mut steps = Steps { done: Vec::new(), runs_in: GATEWAY.to_owned() };
     steps.of(plan).map_err(|error| GatewayError::from_planning(&error))?;
-    let count = i32::try_from(steps.0.len()).unwrap_or(i32::MAX);
+    let count = i32::try_from(steps.done.len()).unwrap_or(i32::MAX);
     let columns = vec![
         Arc::new((1..=count).collect::<Int32Array>()) as ArrayRef,
-        Arc::new(steps.0.iter().map(|step| Some(&step.runs_in)).collect::<StringArray>()),
-        Arc::new(steps.0.iter().map(|step| Some(&step.what)).collect::<StringArray>()),
+        Arc::new(steps.done.iter().map(|step| Some(&step.runs_in)).collect::<StringArray>()),
+        Arc::new(steps.done.iter().map(|step| Some(&step.what)).collect::<StringArray>()),
     ];
     RecordBatch::try_new(Arc::clone(&SCHEMA), columns).map_err(not_built)
 }
 
-struct Steps(Vec<Step>);
+struct Steps {
+    done: Vec<Step>,
+    /// Where what comes next runs.
+    runs_in: String,
+}
 
 impl Steps {
     /// Adds the steps of a plan and gives the number of the last one.
     fn of(&mut self, plan: &LogicalPlan) -> Result<usize> {
+        if let LogicalPlan::Extension(extension) = plan
+            && let Some(node) = extension.node.as_any().downcast_ref::<DomainQueryNode>()
+        {
+            return self.of_domain(node);
+        }
         let mut inputs = Vec::new();
         for input in plan.inputs() {
             inputs.push(self.of(input)?);
@@ -58,28 +72,40 @@ impl Steps {
             Ok(TreeNodeRecursion::Continue)
         })?;
         let first = inputs.first().copied().unwrap_or_default();
-        let Some(step) = step(plan, &inputs)? else { return Ok(first) };
-        Ok(self.add(step, &subqueries))
+        let Some(what) = what(plan, &inputs)? else { return Ok(first) };
+        Ok(self.add(what, &subqueries))
     }
 
-    fn add(&mut self, mut step: Step, subqueries: &[usize]) -> usize {
+    fn of_domain(&mut self, node: &DomainQueryNode) -> Result<usize> {
+        let outside = std::mem::replace(&mut self.runs_in, format!("domain {}", node.query().domain));
+        let last = match node.asked() {
+            AskedOfDomain::Rows(rows) => Ok(self.add(reads(rows), &[])),
+            AskedOfDomain::Part(plan) => self.of(plan),
+        };
+        self.runs_in = outside;
+        last
+    }
+
+    fn add(&mut self, mut what: String, subqueries: &[usize]) -> usize {
         if !subqueries.is_empty() {
-            step.what.push_str(&format!("; with the result of {}", numbers(subqueries)));
+            what.push_str(&format!("; with the result of {}", numbers(subqueries)));
         }
-        self.0.push(step);
-        self.0.len()
+        self.done.push(Step { runs_in: self.runs_in.clone(), what });
+        self.done.len()
     }
 }
 
 /// What the operator itself does; `None` if that is nothing worth a line.
-fn step(plan: &LogicalPlan, inputs: &[usize]) -> Result<Option<Step>> {
+fn what(plan: &LogicalPlan, inputs: &[usize]) -> Result<Option<String>> {
     let of = numbers(inputs);
     let what = match plan {
-        LogicalPlan::Extension(extension) => {
-            let node = extension.node.as_any().downcast_ref::<DomainQueryNode>();
-            return Ok(node.map(domain_query));
+        LogicalPlan::TableScan(scan) => {
+            let provider = source_as_provider(&scan.source)?;
+            match provider.downcast_ref::<GovernedTable>() {
+                Some(governed) => reads(&AskedRows::of(governed, scan)),
+                None => format!("reads {}", scan.table_name),
+            }
         }
-        LogicalPlan::TableScan(scan) => format!("reads {}", scan.table_name),
         LogicalPlan::Projection(projection) => match computed(projection) {
             computed if computed.is_empty() => return Ok(None),
             computed => format!("computes for each row of {of}: {computed}"),
@@ -121,8 +147,9 @@ fn step(plan: &LogicalPlan, inputs: &[usize]) -> Result<Option<Step>> {
         LogicalPlan::SubqueryAlias(_) | LogicalPlan::Subquery(_) | LogicalPlan::Repartition(_) => {
             return Ok(None);
         }
-        // No query has these: they are not accepted.
-        LogicalPlan::Statement(_)
+        // Domain queries are taken apart elsewhere; no query has the others: they are not accepted.
+        LogicalPlan::Extension(_)
+        | LogicalPlan::Statement(_)
         | LogicalPlan::Explain(_)
         | LogicalPlan::Analyze(_)
         | LogicalPlan::Dml(_)
@@ -130,12 +157,11 @@ fn step(plan: &LogicalPlan, inputs: &[usize]) -> Result<Option<Step>> {
         | LogicalPlan::Copy(_)
         | LogicalPlan::DescribeTable(_) => return Ok(None),
     };
-    Ok(Some(Step { runs_in: GATEWAY.to_owned(), what }))
+    Ok(Some(what))
 }
 
 /// A secured table is one line: what it is made of stays with its domain.
-fn domain_query(node: &DomainQueryNode) -> Step {
-    let asked = node.asked();
+fn reads(asked: &AskedRows) -> String {
     let mut what = format!("reads {} as far as you may see it: ", asked.table);
     if asked.columns.is_empty() {
         what.push_str("how many rows there are");
@@ -148,7 +174,7 @@ fn domain_query(node: &DomainQueryNode) -> Step {
     if let Some(rows) = asked.rows_at_most {
         what.push_str(&format!("; at most {rows} rows"));
     }
-    Step { runs_in: format!("domain {}", node.query().domain), what }
+    what
 }
 
 /// What a projection does beyond choosing and naming columns.
