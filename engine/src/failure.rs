@@ -126,6 +126,10 @@ pub fn classify(error: &DataFusionError) -> EngineFailure {
             Interruption::Panic => EngineFailure::Internal,
         };
     }
+    // A pattern can be a value.
+    if external::<regex::Error>(error).is_some() {
+        return EngineFailure::Expression;
+    }
     match error.find_root() {
         DataFusionError::ResourcesExhausted(text) => EngineFailure::ResourcesExhausted { limit: limit(text) },
         DataFusionError::ArrowError(error, _) => arrow(error),

@@ -31,3 +31,4 @@ mod refusals;
 mod subqueries;
 mod tidy;
 mod tpch;
+mod whole_parts;

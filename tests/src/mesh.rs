@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::client::Client;
-use crate::tap::{Exchange, Passed, StandIn, Tap};
+use crate::tap::{Exchange, Instead, Passed, StandIn, Tap};
 use crate::token::{AUDIENCE, Forge, ISSUER};
 use crate::{eventually_async, logs, process};
 
@@ -44,6 +44,8 @@ pub enum Taps {
     None,
     /// What leaves the nodes is kept.
     Keep,
+    /// The same, and the nodes say that their engine is another one.
+    OtherEngine,
     /// What is made of the mesh's folder and a domain answers in the place of the domain's node.
     StandIn(Box<MakeStandIn>),
 }
@@ -141,17 +143,20 @@ impl Mesh {
                 nodes.push((domain.clone(), server));
                 address
             };
-            let stand_in = match &plan.taps {
-                Taps::StandIn(make) => Some(make(root, domain)),
-                Taps::None | Taps::Keep => None,
+            let instead = match &plan.taps {
+                Taps::None => None,
+                Taps::Keep => Some(Instead::Nothing),
+                Taps::OtherEngine => Some(Instead::OtherEngine),
+                Taps::StandIn(make) => Some(Instead::StandIn(make(root, domain))),
             };
-            let address = if matches!(plan.taps, Taps::None) {
-                address
-            } else {
-                let tap = Tap::start(root, domain, address, Arc::clone(&passed), stand_in).await;
-                let address = tap.address;
-                taps.push(tap);
-                address
+            let address = match instead {
+                None => address,
+                Some(instead) => {
+                    let tap = Tap::start(root, domain, address, Arc::clone(&passed), instead).await;
+                    let address = tap.address;
+                    taps.push(tap);
+                    address
+                }
             };
             let text = format!(
                 "domain: {domain}\nowner: {domain}@larkfield.example\nnodes: [\"grpc+tls://{address}\"]\n\

@@ -13,6 +13,9 @@ use arrow_flight::{
 };
 use futures::StreamExt;
 use futures::stream::{BoxStream, iter};
+use meshgate_proto::DESCRIBE_ACTION;
+use meshgate_proto::v1::Descriptor;
+use prost::Message;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
@@ -35,10 +38,30 @@ pub struct Answer {
     pub end: Result<(), Status>,
 }
 
+impl Answer {
+    /// How many rows it holds, by what its messages say.
+    pub fn rows(&self) -> usize {
+        let rows = |message: &FlightData| {
+            let message = arrow::ipc::root_as_message(&message.data_header).ok()?;
+            usize::try_from(message.header_as_record_batch()?.length()).ok()
+        };
+        self.messages.iter().filter_map(rows).sum()
+    }
+}
+
 /// Answers domain requests in a node's place.
 #[tonic::async_trait]
 pub trait StandIn: Send + Sync {
     async fn answer(&self, ticket: &[u8]) -> Answer;
+}
+
+/// What a tap puts in the place of what the node says.
+pub enum Instead {
+    Nothing,
+    /// The version of the engine, so that the gateway asks for rows of tables only.
+    OtherEngine,
+    /// The answers to domain requests. Stand-ins understand requests for rows of tables only.
+    StandIn(Arc<dyn StandIn>),
 }
 
 /// What has passed since it was last asked for.
@@ -63,7 +86,7 @@ impl Tap {
         domain: &str,
         node: SocketAddr,
         passed: Passed,
-        stand_in: Option<Arc<dyn StandIn>>,
+        instead: Instead,
     ) -> Self {
         let file = |path: String| std::fs::read(root.join(&path)).unwrap_or_else(|_| panic!("{path}"));
         let own = |name: &str| file(format!("keys/nodes/{domain}/{name}"));
@@ -83,7 +106,12 @@ impl Tap {
             .expect("TLS settings")
             .connect_lazy();
         let node = FlightServiceClient::new(channel).max_decoding_message_size(64 << 20);
-        let service = Service { domain: domain.to_owned(), node, passed, stand_in };
+        let (stand_in, other_engine) = match instead {
+            Instead::Nothing => (None, false),
+            Instead::OtherEngine => (None, true),
+            Instead::StandIn(stand_in) => (Some(stand_in), true),
+        };
+        let service = Service { domain: domain.to_owned(), node, passed, stand_in, other_engine };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let server = Server::builder()
@@ -104,6 +132,7 @@ struct Service {
     node: FlightServiceClient<Channel>,
     passed: Passed,
     stand_in: Option<Arc<dyn StandIn>>,
+    other_engine: bool,
 }
 
 impl Service {
@@ -121,6 +150,12 @@ impl Service {
             }
         }
     }
+}
+
+fn of_another_engine(reply: arrow_flight::Result) -> arrow_flight::Result {
+    let mut descriptor = Descriptor::decode(reply.body).expect("a descriptor");
+    descriptor.engine_version = "0.0.0".to_owned();
+    arrow_flight::Result { body: descriptor.encode_to_vec().into() }
 }
 
 type Replies<T> = BoxStream<'static, Result<T, Status>>;
@@ -160,8 +195,13 @@ impl FlightService for Service {
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        let replies = self.node.clone().do_action(request.into_inner()).await?;
-        Ok(Response::new(replies.into_inner().boxed()))
+        let action = request.into_inner();
+        let is_described = action.r#type == DESCRIBE_ACTION;
+        let replies = self.node.clone().do_action(action).await?.into_inner();
+        if is_described && self.other_engine {
+            return Ok(Response::new(replies.map(|reply| reply.map(of_another_engine)).boxed()));
+        }
+        Ok(Response::new(replies.boxed()))
     }
 
     async fn handshake(

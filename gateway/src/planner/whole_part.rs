@@ -11,10 +11,7 @@ use std::{
 
 use datafusion::{
     catalog::TableProvider,
-    common::{
-        DataFusionError, Result,
-        tree_node::TreeNodeRecursion,
-    },
+    common::{DataFusionError, Result, tree_node::TreeNodeRecursion},
     datasource::source_as_provider,
     execution::SessionState,
     logical_expr::{FetchType, LogicalPlan, TableScan},
@@ -61,7 +58,8 @@ impl<'a> WholeParts<'a> {
     fn shipped(&self, plan: &LogicalPlan, tables: Tables) -> std::result::Result<DomainQuery, &'static str> {
         let encoded = plan_form::encode(plan, name).map_err(|_| "it cannot be encoded")?;
         let checked = plan_form::check(&encoded).map_err(|_| "a node would refuse it")?;
-        let queried = tables.values().filter_map(|table| governed(table.as_ref()).map(GovernedTable::queried));
+        let queried =
+            tables.values().filter_map(|table| governed(table.as_ref()).map(GovernedTable::queried));
         let queried = queried.collect();
         let first = tables.values().find_map(|table| {
             governed(table.as_ref()).map(|table| (table.table().domain.clone(), table.statement()))

@@ -144,7 +144,7 @@ impl<'a> Court<'a> {
     async fn open(world: &'a World, keys: &Keys, nodes: Nodes) -> Self {
         let mut plan = world.plan();
         plan.keys = Some(keys.path());
-        plan.taps = nodes.taps();
+        plan.taps = nodes.taps(world);
         let mesh = plan.start().await;
         let oracle = Oracle::read(mesh.directory.path(), world);
         world.damage(mesh.directory.path());

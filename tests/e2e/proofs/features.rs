@@ -56,6 +56,7 @@ pub(crate) fn features(world: &World) -> BTreeSet<&'static str> {
     for claims in &world.callers {
         caller_features(claims, &mut found);
     }
+    found.insert(if world.has_other_engine() { "nodes: another engine" } else { "nodes: the same engine" });
     if world.damage.is_some() {
         found.insert("a cell that cannot be read");
     }

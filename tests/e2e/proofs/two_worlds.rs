@@ -91,7 +91,7 @@ pub(crate) async fn compare(
 async fn start(world: &World, keys: &Keys, nodes: Nodes) -> Mesh {
     let mut plan = world.plan();
     plan.keys = Some(keys.path());
-    plan.taps = nodes.taps();
+    plan.taps = nodes.taps(world);
     plan.start().await
 }
 

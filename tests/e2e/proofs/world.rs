@@ -103,6 +103,11 @@ impl World {
         }
     }
 
+    /// Do its nodes say that their engine is another version than the gateway's?
+    pub(crate) fn has_other_engine(&self) -> bool {
+        self.seed % 3 == 0
+    }
+
     /// The table with a damage.
     pub(crate) fn damaged(&self) -> Option<String> {
         let table = &self.tables[self.damage?.table];

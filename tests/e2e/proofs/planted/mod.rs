@@ -48,8 +48,10 @@ impl Nodes {
         }
     }
 
-    pub(crate) fn taps(self) -> Taps {
+    /// In some worlds the nodes' engine is another version than the gateway's.
+    pub(crate) fn taps(self, world: &World) -> Taps {
         match self {
+            Self::Shipped if world.has_other_engine() => Taps::OtherEngine,
             Self::Shipped => Taps::Keep,
             Self::Planted(leak) => Taps::StandIn(Box::new(move |root: &Path, domain: &str| {
                 Arc::new(LeakyNode::new(root, domain, leak))
