@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
+#[cfg(debug_assertions)]
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
@@ -49,7 +51,7 @@ pub(crate) async fn plan(
     let physical =
         DefaultPhysicalPlanner::default().create_physical_plan(&logical, session).await.map_err(engine)?;
     #[cfg(debug_assertions)]
-    if let Err(error) = crate::secured::check(&physical) {
+    if let Err(error) = crate::secured::check_beside_values(&physical, values_of(&logical).map_err(engine)?) {
         tracing::error!(%error, "a plan went around its barrier");
         return Err(QueryError::Internal("a plan went around its barrier"));
     }
@@ -57,6 +59,17 @@ pub(crate) async fn plan(
         return Err(QueryError::Internal("the plan has other types than it was asked for"));
     }
     Ok(physical)
+}
+
+/// How many `VALUES` a plan has, in subqueries too.
+#[cfg(debug_assertions)]
+fn values_of(plan: &LogicalPlan) -> datafusion::error::Result<usize> {
+    let mut values = 0;
+    plan.apply_with_subqueries(|node| {
+        values += usize::from(matches!(node, LogicalPlan::Values(_)));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(values)
 }
 
 async fn secured(

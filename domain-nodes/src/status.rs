@@ -101,7 +101,14 @@ impl QueryError {
     /// Writes the whole error to the log and gives what may be said about it.
     pub(crate) fn report(&self, query_id: &str) -> Status {
         let verdict = self.verdict();
-        let cause = causes(self);
+        let cause = match self {
+            // The engine's texts quote cells: they are for the debug log.
+            Self::Engine(_) => {
+                tracing::debug!(query_id, cause = causes(self), "the engine failed");
+                self.to_string()
+            }
+            _ => causes(self),
+        };
         match verdict.class {
             Class::Internal => tracing::error!(query_id, %cause, "a domain query failed"),
             Class::Unspecified

@@ -23,7 +23,7 @@ fn plan(taps: Taps) -> MeshPlan {
     let contract = |name: &str, columns: &str| {
         format!(
             "apiVersion: v3.1.0\nkind: DataContract\nid: {name}\nname: {name}\nversion: 1.0.0\nstatus: active\n\
-             servers: [{{ server: files, environment: test, type: local, path: ../data/{{model}}.csv, format: csv }}]\n\
+             servers: [{{ server: files, environment: test, type: local, path: \"../data/{{model}}.csv\", format: csv }}]\n\
              schema: [{{ name: {name}, properties: [{columns}] }}]\n"
         )
     };

@@ -221,11 +221,10 @@ pub(super) const LINES: &[Line] = &[
             Answer::Rows(
                 "step,runs_in,what\n\
                  1,domain sales,reads sales.orders as far as you may see it: order_id, customer_id, total; where order_id <= 1008\n\
-                 2,gateway,keeps rows of 1 where sales.orders.order_id <= 1008\n\
-                 3,domain customers,reads customers.profiles as far as you may see it: customer_id, segment\n\
-                 4,gateway,joins 2 with 3, on o.customer_id = p.customer_id\n\
-                 5,gateway,groups 4 by p.segment: count(*), sum(o.total)\n\
-                 6,gateway,sorts 5 by p.segment",
+                 2,domain customers,reads customers.profiles as far as you may see it: customer_id, segment\n\
+                 3,gateway,joins 1 with 2, on o.customer_id = p.customer_id\n\
+                 4,gateway,groups 3 by p.segment: count(*), sum(o.total)\n\
+                 5,gateway,sorts 4 by p.segment",
             ),
         )],
         says: "Each table is one line, whatever its domain makes of it: no policy, no address, no size.",

@@ -22,4 +22,4 @@ mod tests;
 pub use barrier::BarrierExec;
 pub use error::{ReadError, SecureError};
 pub use table::SecuredTable;
-pub use walker::{WalkerError, check};
+pub use walker::{WalkerError, check, check_beside_values};

@@ -12,6 +12,7 @@ use std::{
 use arrow::datatypes::DataType;
 use datafusion::{
     common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion},
+    datasource::{memory::MemorySourceConfig, source::DataSourceExec},
     error::{DataFusionError, Result},
     physical_expr::{PhysicalExpr, expressions::Column, split_conjunction, utils::collect_columns},
     physical_plan::{ExecutionPlan, projection::ProjectionExec},
@@ -58,14 +59,31 @@ const ADDED_OPERATORS: [&str; 9] = [
 
 /// Checks a physical plan as the planner left it.
 pub fn check(plan: &Arc<dyn ExecutionPlan>) -> Result<(), WalkerError> {
+    check_beside_values(plan, 0)
+}
+
+/// The same for a statement with so many `VALUES`: they are leaves with rows in memory.
+pub fn check_beside_values(plan: &Arc<dyn ExecutionPlan>, values: usize) -> Result<(), WalkerError> {
+    let mut values = values;
+    check_outside(plan, &mut values)
+}
+
+fn check_outside(plan: &Arc<dyn ExecutionPlan>, values: &mut usize) -> Result<(), WalkerError> {
     if let Some(barrier) = plan.downcast_ref::<BarrierExec>() {
         return check_below(barrier);
     }
     let children = plan.children();
     if children.is_empty() && !EMPTY_LEAVES.contains(&plan.name()) {
-        return Err(WalkerError::OutsideBarrier { operator: plan.name().to_owned() });
+        let left = if is_in_memory(plan) { values.checked_sub(1) } else { None };
+        *values =
+            left.ok_or_else(|| WalkerError::OutsideBarrier { operator: plan.name().to_owned() })?;
     }
-    children.into_iter().try_for_each(check)
+    children.into_iter().try_for_each(|child| check_outside(child, values))
+}
+
+fn is_in_memory(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let source = plan.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
+    source.is_some_and(|source| source.downcast_ref::<MemorySourceConfig>().is_some())
 }
 
 fn check_below(barrier: &BarrierExec) -> Result<(), WalkerError> {

@@ -69,7 +69,7 @@ fn from_external(source: &ExternalError, phase: Phase, depth: usize) -> GatewayE
         from_arrow(error, phase, depth)
     } else if source.is::<regex::Error>() {
         // A pattern can be a value.
-        GatewayError::Expression(ExpressionFault::Other(None))
+        GatewayError::Expression(EngineFault::Other.into())
     } else {
         GatewayError::Engine(source.to_string())
     }

@@ -105,7 +105,7 @@ impl World {
 
     /// Do its nodes say that their engine is another version than the gateway's?
     pub(crate) fn has_other_engine(&self) -> bool {
-        self.seed % 3 == 0
+        self.seed.is_multiple_of(3)
     }
 
     /// The table with a damage.

@@ -9,7 +9,10 @@ use arrow::{
 use datafusion::{
     common::{JoinType, Result, tree_node::TreeNodeRecursion},
     datasource::source_as_provider,
-    logical_expr::{Distinct, Expr, FetchType, Join, Limit, LogicalPlan, Projection, SkipType},
+    logical_expr::{
+        Distinct, Expr, FetchType, Filter, Join, Limit, LogicalPlan, Projection, SkipType,
+        utils::split_conjunction,
+    },
 };
 
 use super::{not_built, words};
@@ -110,9 +113,10 @@ fn what(plan: &LogicalPlan, inputs: &[usize]) -> Result<Option<String>> {
             computed if computed.is_empty() => return Ok(None),
             computed => format!("computes for each row of {of}: {computed}"),
         },
-        LogicalPlan::Filter(filter) => {
-            format!("keeps rows of {of} where {}", words::all([&filter.predicate]))
-        }
+        LogicalPlan::Filter(filter) => match not_told(filter)?.as_slice() {
+            [] => return Ok(None),
+            conditions => format!("keeps rows of {of} where {}", words::all(conditions)),
+        },
         LogicalPlan::Join(join) => joins(join, inputs),
         LogicalPlan::Aggregate(aggregate) => {
             let groups = words::list(&aggregate.group_expr);
@@ -158,6 +162,16 @@ fn what(plan: &LogicalPlan, inputs: &[usize]) -> Result<Option<String>> {
         | LogicalPlan::DescribeTable(_) => return Ok(None),
     };
     Ok(Some(what))
+}
+
+/// The conditions of a filter that the scan below it does not look at already.
+fn not_told(filter: &Filter) -> Result<Vec<Expr>> {
+    let all: Vec<Expr> = split_conjunction(&filter.predicate).into_iter().cloned().collect();
+    let LogicalPlan::TableScan(scan) = filter.input.as_ref() else { return Ok(all) };
+    let provider = source_as_provider(&scan.source)?;
+    let Some(governed) = provider.downcast_ref::<GovernedTable>() else { return Ok(all) };
+    let told = AskedRows::of(governed, scan).conditions;
+    Ok(all.into_iter().filter(|condition| !told.contains(condition)).collect())
 }
 
 /// A secured table is one line: what it is made of stays with its domain.
