@@ -277,7 +277,10 @@ async fn a047_explain_holds_nothing_of_policies_nodes_or_sizes() {
     assert!(of_sales.contains("sales.orders") && of_sales.contains("amount > 50"), "{steps:?}");
     // A condition on a masked column is the domain's too, and looked at above the mask.
     assert!(!of_sales.contains("card ="), "{steps:?}");
-    assert!(steps.iter().any(|step| step.contains("domain sales,keeps") && step.contains("card =")), "{steps:?}");
+    assert!(
+        steps.iter().any(|step| step.contains("domain sales,keeps") && step.contains("card =")),
+        "{steps:?}"
+    );
     // The restricted and the free table look the same.
     let mut auditor = mesh.client(&fixture::auditor()).await;
     let plain = "explain select id, region from sales.orders";

@@ -75,8 +75,7 @@ fn check_outside(plan: &Arc<dyn ExecutionPlan>, values: &mut usize) -> Result<()
     let children = plan.children();
     if children.is_empty() && !EMPTY_LEAVES.contains(&plan.name()) {
         let left = if is_in_memory(plan) { values.checked_sub(1) } else { None };
-        *values =
-            left.ok_or_else(|| WalkerError::OutsideBarrier { operator: plan.name().to_owned() })?;
+        *values = left.ok_or_else(|| WalkerError::OutsideBarrier { operator: plan.name().to_owned() })?;
     }
     children.into_iter().try_for_each(|child| check_outside(child, values))
 }

@@ -66,7 +66,8 @@ fn subject(exchange: &Exchange) -> String {
 }
 
 /// All that nodes say, beside the name of a table or a limit.
-const SENTENCES: [&str; 7] = [
+const SENTENCES: [&str; 8] = [
+    "an expression failed",
     "the table is unavailable",
     "a limit was reached",
     "the query ran longer than it may",
