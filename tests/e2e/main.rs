@@ -21,6 +21,7 @@ mod object_store;
 mod operator;
 mod own_data;
 mod own_mesh;
+mod pages;
 mod plain_engine;
 mod proofs;
 mod pseudonyms;

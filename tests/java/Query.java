@@ -11,13 +11,16 @@ import java.util.List;
 import java.util.Properties;
 import java.util.TimeZone;
 
-/** Prints columns and rows of a statement: address, CA file, token, statement. */
+/** Prints columns and rows of a statement: address (or a whole URL), CA file, token, statement. */
 public final class Query {
     public static void main(String[] arguments) throws Exception {
         TimeZone.setDefault(TimeZone.getTimeZone("UTC"));
         Properties properties = new Properties();
-        properties.setProperty("token", arguments[2]);
-        String url = "jdbc:arrow-flight-sql://" + arguments[0] + "?tlsRootCerts=" + arguments[1];
+        String url = arguments[0];
+        if (!url.startsWith("jdbc:")) {
+            properties.setProperty("token", arguments[2]);
+            url = "jdbc:arrow-flight-sql://" + arguments[0] + "?tlsRootCerts=" + arguments[1];
+        }
         try (Connection connection = DriverManager.getConnection(url, properties);
             Statement statement = connection.createStatement();
             ResultSet results = statement.executeQuery(arguments[3])) {

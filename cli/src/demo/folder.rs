@@ -136,9 +136,9 @@ fn write_files(folder: &Path) -> Result<(), Failure> {
     for (path, text) in FILES {
         write(&folder.join(path), text)?;
     }
-    for part in DOMAINS.iter().chain(&["mesh"]) {
-        let audit = folder.join(part).join("audit");
-        fs::create_dir_all(&audit).map_err(|error| Failure::file("create", &audit, &error))?;
+    let audits = DOMAINS.iter().chain(&["mesh"]).map(|part| folder.join(part).join("audit"));
+    for needed in audits.chain([folder.join("mesh/descriptions")]) {
+        fs::create_dir_all(&needed).map_err(|error| Failure::file("create", &needed, &error))?;
     }
     Ok(())
 }
