@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use meshgate_engine::classification::function_set;
 use meshgate_engine::plan_form;
-use meshgate_policies::{Column, Document, POLICY_LANGUAGE};
+use meshgate_policies::{Column, Document, NestedField, POLICY_LANGUAGE};
 use meshgate_proto::v1::{self, Descriptor, PolicyDocument, PolicyDocuments};
 
 use crate::contract::{Product, ProductTable};
@@ -87,5 +87,14 @@ fn describe_column((column, description): (&Column, &str)) -> v1::Column {
         description: description.to_owned(),
         classification: column.classification.clone(),
         tags: column.tags.clone(),
+        nested: column.nested.iter().map(describe_field).collect(),
+    }
+}
+
+fn describe_field(field: &NestedField) -> v1::NestedField {
+    v1::NestedField {
+        path: field.path.clone(),
+        classification: field.classification.clone(),
+        tags: field.tags.clone(),
     }
 }

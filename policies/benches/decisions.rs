@@ -28,6 +28,7 @@ fn table(product: &str, name: &str, columns: usize) -> Table {
         required: number.is_multiple_of(3),
         classification: Some(if number.is_multiple_of(5) { "restricted" } else { "internal" }.to_owned()),
         tags: if number.is_multiple_of(7) { vec!["pii".to_owned()] } else { Vec::new() },
+        nested: Vec::new(),
     };
     Table {
         domain: "sales".into(),

@@ -1,7 +1,7 @@
 //! What policy knows of a contract: tables with columns, types, tags and
 //! classification. Where the data lies is none of policy's business.
 
-use crate::{DataType, Digest};
+use crate::{DataType, Digest, compile::nested, data_type::Field};
 
 /// One table of a data product, as its contract publishes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,19 @@ pub struct Column {
     pub required: bool,
     pub classification: Option<String>,
     pub tags: Vec<String>,
+    /// Fields inside the column that have a classification or tags of their own.
+    pub nested: Vec<NestedField>,
+}
+
+/// A field inside a column, at any depth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NestedField {
+    /// Names of the fields on the way, from outside in. Elements of lists have none.
+    pub path: Vec<String>,
+    /// Without one, that of what is around it.
+    pub classification: Option<String>,
+    /// Beside those of what is around it.
+    pub tags: Vec<String>,
 }
 
 impl Table {
@@ -43,11 +56,38 @@ impl Table {
 }
 
 impl Column {
+    /// The field at a path inside the column.
+    pub fn field(&self, path: &[String]) -> Option<&Field> {
+        nested::field(&self.data_type, path)
+    }
+
+    /// Puts a tag on a field inside the column.
+    pub(crate) fn tag_field(&mut self, path: Vec<String>, tag: &str) {
+        if let Some(field) = self.nested.iter_mut().find(|field| field.path == path) {
+            if !field.tags.iter().any(|known| known == tag) {
+                field.tags.push(tag.to_owned());
+            }
+            return;
+        }
+        self.nested.push(NestedField { path, classification: None, tags: vec![tag.to_owned()] });
+    }
+
     fn version(&self) -> Digest {
         crate::digest::DigestBuilder::new("meshgate-column-v1")
             .part(self.name.as_bytes())
             .part(self.data_type.to_string().as_bytes())
             .part(&[u8::from(self.required)])
+            .parts(self.classification.iter())
+            .parts(self.tags.iter())
+            .parts(self.nested.iter().map(|field| field.version().as_bytes().to_vec()))
+            .finish()
+    }
+}
+
+impl NestedField {
+    fn version(&self) -> Digest {
+        crate::digest::DigestBuilder::new("meshgate-field-v1")
+            .parts(self.path.iter())
             .parts(self.classification.iter())
             .parts(self.tags.iter())
             .finish()

@@ -28,6 +28,7 @@ fn tables() -> Vec<Table> {
         required: false,
         classification: (!classification.is_empty()).then(|| classification.to_owned()),
         tags: tag.split(' ').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+        nested: vec![],
     };
     let timestamp = DataType::Timestamp { unit: TimeUnit::Microsecond, zone: None };
     let columns = vec![

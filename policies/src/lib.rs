@@ -25,7 +25,7 @@ mod pseudonym;
 mod statement;
 pub mod yaml;
 
-pub use contract::{Column, Table};
+pub use contract::{Column, NestedField, Table};
 pub use data_type::DataType;
 pub use data_type_text::NotAType;
 pub use decide::{Effect, EffectKind, Explanation, VisibleRule};

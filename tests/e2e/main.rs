@@ -17,6 +17,7 @@ mod issuer_keys;
 mod jdbc;
 mod large_results;
 mod live_policies;
+mod nested;
 mod object_store;
 mod operator;
 mod own_data;

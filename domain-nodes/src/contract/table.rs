@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use meshgate_policies::data_type::Field;
 use meshgate_policies::yaml::{Node, Reader, UnknownKeys};
-use meshgate_policies::{Column, DataType};
+use meshgate_policies::{Column, DataType, NestedField};
 
 use super::quality::{QualityRule, read_quality};
 use super::read::{
@@ -155,7 +155,8 @@ fn read_column(parent: &mut Reader<'_, '_>, node: &Node, table: &str) -> Option<
         return None;
     }
     let name = required_name(&mut reader, "name", "column");
-    let data_type = read_type(&mut reader, 0);
+    let mut inside = Inside::default();
+    let data_type = read_type(&mut reader, &mut inside);
     let physical = optional_text(&mut reader, "physicalName");
     let required = flag(&mut reader, "required");
     let description = optional_text(&mut reader, "description").unwrap_or_default();
@@ -172,7 +173,7 @@ fn read_column(parent: &mut Reader<'_, '_>, node: &Node, table: &str) -> Option<
     let (name, data_type) = name.zip(data_type)?;
     Some(ColumnDraft {
         source: SourceColumn { name: physical.unwrap_or_else(|| name.clone()), partition },
-        column: Column { name, data_type, required, classification, tags },
+        column: Column { name, data_type, required, classification, tags, nested: inside.marked },
         description,
         // Without a position a key column stands where it stands in the contract.
         key_position: is_key.then(|| key_position.filter(|position| *position > 0).unwrap_or(i64::MAX)),
@@ -187,10 +188,19 @@ fn primary_key(drafts: &[ColumnDraft]) -> Vec<String> {
     key.into_iter().map(|(_, name)| name.to_owned()).collect()
 }
 
+/// What is known of the fields inside a column while its type is read.
+#[derive(Default)]
+pub(super) struct Inside {
+    nesting: usize,
+    /// Names on the way to where the reader is.
+    path: Vec<String>,
+    marked: Vec<NestedField>,
+}
+
 /// The type of the property that `reader` reads; nested ones too.
-pub(super) fn read_type(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> {
+pub(super) fn read_type(reader: &mut Reader<'_, '_>, inside: &mut Inside) -> Option<DataType> {
     let spelled = read_spelled(reader);
-    if nesting > MAX_NESTING {
+    if inside.nesting > MAX_NESTING {
         let line = reader.line();
         reader.error(line, format!("objects and arrays are nested deeper than {MAX_NESTING}"), None);
         return None;
@@ -198,11 +208,11 @@ pub(super) fn read_type(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<D
     match spelled.logical.as_deref() {
         Some("object") => {
             accept(reader, &["items"]);
-            read_struct(reader, nesting)
+            read_struct(reader, inside)
         }
         Some("array") => {
             accept(reader, &["properties"]);
-            read_list(reader, nesting)
+            read_list(reader, inside)
         }
         _ => {
             accept(reader, &["items", "properties"]);
@@ -239,7 +249,7 @@ fn read_spelled(reader: &mut Reader<'_, '_>) -> Spelled {
     spelled
 }
 
-fn read_struct(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> {
+fn read_struct(reader: &mut Reader<'_, '_>, inside: &mut Inside) -> Option<DataType> {
     let properties = optional_list(reader, "properties");
     if properties.is_empty() {
         let line = reader.line();
@@ -248,7 +258,7 @@ fn read_struct(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> 
     }
     let mut fields: Vec<Field> = Vec::with_capacity(properties.len());
     for node in properties {
-        let field = read_field(reader, node, nesting)?;
+        let field = read_field(reader, node, inside)?;
         if fields.iter().any(|known| known.name == field.name) {
             reader.error(node.line, format!("the field `{}` is there twice", field.name), None);
             return None;
@@ -258,7 +268,7 @@ fn read_struct(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> 
     Some(DataType::Struct(fields))
 }
 
-fn read_list(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> {
+fn read_list(reader: &mut Reader<'_, '_>, inside: &mut Inside) -> Option<DataType> {
     let Some(node) = given(reader, "items") else {
         let line = reader.line();
         let hint = "say of what: `items: { logicalType: string }`";
@@ -267,19 +277,31 @@ fn read_list(reader: &mut Reader<'_, '_>, nesting: usize) -> Option<DataType> {
     };
     let file = reader.file();
     let mut items = Reader::new(file, node, reader.problems());
-    let data_type = read_type(&mut items, nesting + 1);
+    inside.nesting += 1;
+    let data_type = read_type(&mut items, inside);
+    inside.nesting -= 1;
     let nullable = !flag(&mut items, "required");
+    refuse_marks(&mut items);
     accept_nested(&mut items);
     accept(&mut items, &["name"]);
     items.finish(UnknownKeys::Warn);
     Some(DataType::List(Box::new(Field { name: "item".to_owned(), data_type: data_type?, nullable })))
 }
 
-fn read_field(parent: &mut Reader<'_, '_>, node: &Node, nesting: usize) -> Option<Field> {
+fn read_field(parent: &mut Reader<'_, '_>, node: &Node, inside: &mut Inside) -> Option<Field> {
     let file = parent.file();
     let mut reader = Reader::new(file, node, parent.problems());
     let name = required_name(&mut reader, "name", "field");
-    let data_type = read_type(&mut reader, nesting + 1);
+    inside.path.push(name.clone().unwrap_or_default());
+    inside.nesting += 1;
+    let classification = optional_text(&mut reader, "classification");
+    let tags = optional_texts(&mut reader, "tags");
+    if classification.is_some() || !tags.is_empty() {
+        inside.marked.push(NestedField { path: inside.path.clone(), classification, tags });
+    }
+    let data_type = read_type(&mut reader, inside);
+    inside.nesting -= 1;
+    inside.path.pop();
     let nullable = !flag(&mut reader, "required");
     if let (Some(physical), Some(name)) = (optional_text(&mut reader, "physicalName"), &name)
         && physical != *name
@@ -296,16 +318,19 @@ fn read_field(parent: &mut Reader<'_, '_>, node: &Node, nesting: usize) -> Optio
     Some(Field { name: name?, data_type: data_type?, nullable })
 }
 
-/// Classification and tags belong to columns: a policy shows or hides a column
-/// as a whole, so on a field they would protect nothing.
-fn accept_nested(reader: &mut Reader<'_, '_>) {
+/// Elements of a list have no name that a policy could mask them by: on them,
+/// classification and tags would protect nothing.
+fn refuse_marks(reader: &mut Reader<'_, '_>) {
     for key in ["classification", "tags"] {
         if given(reader, key).is_some() {
             let line = reader.line_of(key);
-            let hint = "put it on the column: policies treat a column as a whole";
-            reader.error(line, format!("`{key}` of a nested field has no effect"), Some(hint.to_owned()));
+            let hint = "put it on the column or field of the list, or on fields of its elements";
+            reader.error(line, format!("`{key}` of `items` has no effect"), Some(hint.to_owned()));
         }
     }
+}
+
+fn accept_nested(reader: &mut Reader<'_, '_>) {
     accept(reader, &ELEMENT_KEYS);
     accept(reader, &PROPERTY_KEYS);
     accept(

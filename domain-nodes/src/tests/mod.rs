@@ -2,6 +2,7 @@
 
 mod describing;
 mod lookups;
+mod nested;
 mod operator;
 mod peers;
 mod permits;

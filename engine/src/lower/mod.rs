@@ -9,6 +9,7 @@
 mod cast;
 mod coarse;
 mod date_trunc;
+mod fields;
 mod function;
 mod literal;
 mod lookup;
@@ -48,6 +49,8 @@ pub enum LowerError {
     Arithmetic { operator: ArithmeticOperator, operands: DataType, result: DataType },
     #[error("values of type {0} cannot be negated")]
     Negate(DataType),
+    #[error("a mask of a field inside a column cannot be computed")]
+    FieldMask,
     #[error("function {function} has the wrong arguments")]
     Arguments { function: String },
 }
@@ -88,6 +91,7 @@ pub fn lower(expr: &PolicyExpr) -> Result<Expr, LowerError> {
         PolicyExpr::Cast { expr, to } => cast::total(lower(expr)?, &type_of(expr), to)?,
         PolicyExpr::TryCast { expr, to } => try_cast(expr, to)?,
         PolicyExpr::Call { function, args, data_type } => function::call(function, args, data_type)?,
+        PolicyExpr::MaskFields { column, fields } => fields::mask_fields(column, fields)?,
     })
 }
 

@@ -20,6 +20,8 @@ use datafusion::logical_expr::{
 };
 use meshgate_policies::{PseudonymScope, PseudonymSpace};
 
+use super::fields;
+
 /// Shortest key: as long as the hash, so that it cannot be guessed.
 const KEY_BYTES_MIN: usize = 32;
 /// Longest key that HMAC does not hash first.
@@ -119,15 +121,26 @@ pub fn with_pseudonyms(
     key: &dyn Fn(&PseudonymSpace) -> Option<Arc<PseudonymKey>>,
 ) -> Result<Option<Expr>> {
     let mut is_complete = true;
-    let keyed = expr
-        .transform_up(|expr| {
-            let Some((function, value)) = pseudonym(&expr) else { return Ok(Transformed::no(expr)) };
-            let key = key(&function.space);
-            is_complete &= key.is_some();
-            Ok(Transformed::yes(invoke(Pseudonym::new(function.space.clone(), key), value.clone())))
-        })
-        .data()?;
+    let keyed = keyed(expr, &mut |space| {
+        let key = key(space);
+        is_complete &= key.is_some();
+        key
+    })?;
     Ok(is_complete.then_some(keyed))
+}
+
+fn keyed(expr: Expr, key: &mut dyn FnMut(&PseudonymSpace) -> Option<Arc<PseudonymKey>>) -> Result<Expr> {
+    expr.transform_up(|expr| {
+        if let Some((function, value)) = pseudonym(&expr) {
+            let function = Pseudonym::new(function.space.clone(), key(&function.space));
+            return Ok(Transformed::yes(invoke(function, value.clone())));
+        }
+        match fields::with_masks(&expr, &mut |mask| keyed(mask, key))? {
+            Some(changed) => Ok(Transformed::yes(changed)),
+            None => Ok(Transformed::no(expr)),
+        }
+    })
+    .data()
 }
 
 fn pseudonym(expr: &Expr) -> Option<(&Pseudonym, &Expr)> {
@@ -205,16 +218,18 @@ impl ScalarUDFImpl for Pseudonym {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, RecordBatch, UInt64Array};
+    use arrow::array::{Int64Array, RecordBatch, StructArray, UInt64Array};
     use arrow::datatypes::{Field, Schema};
     use datafusion::common::DFSchema;
     use datafusion::execution::context::ExecutionProps;
     use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
     use datafusion::physical_expr::create_physical_expr;
     use meshgate_policies::DataType as PolicyType;
+    use meshgate_policies::data_type::Field as PolicyField;
     use meshgate_policies::expression::{Expr as PolicyExpr, Function};
 
     use super::*;
+    use crate::data_type::to_arrow;
     use crate::lower::{LowerError, lower};
 
     const SECRET: [u8; 32] = [7; 32];
@@ -317,6 +332,33 @@ mod tests {
             assert!(PseudonymKey::new(&vec![1; length], &mesh, "sales").is_err(), "{length}");
         }
         assert_eq!(format!("{:?}", key(&mesh, "sales")), "PseudonymKey");
+    }
+
+    #[test]
+    fn fields_inside_columns_get_the_keys_too() {
+        let mesh = space(PseudonymScope::Mesh);
+        let text = || PolicyType::Text;
+        let value = PolicyExpr::Column { index: 0, name: "value".into(), data_type: text() };
+        let function = Function::Pseudonym(mesh.clone());
+        let mask = PolicyExpr::Call { function, args: vec![value], data_type: text() };
+        let inside = PolicyField { name: "name".into(), data_type: text(), nullable: true };
+        let data_type = PolicyType::Struct(vec![inside]);
+        let column = PolicyExpr::Column { index: 0, name: "id".into(), data_type: data_type.clone() };
+        let fields = vec![(vec!["name".to_owned()], mask)];
+        let lowered = lower(&PolicyExpr::MaskFields { column: Box::new(column), fields }).unwrap();
+
+        let DataType::Struct(fields) = to_arrow(&data_type) else { panic!("a struct") };
+        let names: ArrayRef = Arc::new(StringArray::from(vec!["anna"]));
+        let people: ArrayRef = Arc::new(StructArray::new(fields, vec![names], None));
+        assert_eq!(with_pseudonyms(lowered.clone(), &|_| None).unwrap(), None);
+        let error = evaluate(&lowered, &people).unwrap_err().to_string();
+        assert!(error.contains("missing") && !error.contains("anna"), "{error}");
+
+        let found = key(&mesh, "sales");
+        let keyed = with_pseudonyms(lowered.clone(), &|_| Some(Arc::clone(&found))).unwrap().unwrap();
+        assert_ne!(keyed, lowered);
+        let shown = evaluate(&keyed, &people).unwrap();
+        assert_eq!(shown.as_struct().column(0).as_string::<i32>().value(0), found.text("anna"));
     }
 
     #[test]

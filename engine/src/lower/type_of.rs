@@ -15,7 +15,7 @@ pub(super) fn type_of(expr: &Expr) -> DataType {
         | Expr::Cast { to: data_type, .. }
         | Expr::TryCast { to: data_type, .. } => data_type.clone(),
         Expr::Literal(literal) => type_of_literal(literal),
-        Expr::Negate(inner) => type_of(inner),
+        Expr::Negate(inner) | Expr::MaskFields { column: inner, .. } => type_of(inner),
         Expr::Not(_)
         | Expr::And(_)
         | Expr::Or(_)

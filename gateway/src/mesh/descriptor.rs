@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
 use datafusion::DATAFUSION_VERSION;
 use meshgate_engine::{classification::function_set, plan_form};
-use meshgate_policies::{Column, DataType, Digest, Document, POLICY_LANGUAGE, Table, names};
+use meshgate_policies::{Column, DataType, Digest, Document, NestedField, POLICY_LANGUAGE, Table, names};
 use meshgate_proto::v1;
 
 /// Most tables that one domain may have.
@@ -75,6 +75,8 @@ pub(crate) enum DescriptorError {
     ColumnTwice { table: String, column: String },
     #[error("the column `{column}` of `{table}` has a type that is not known here")]
     Type { table: String, column: String },
+    #[error("the column `{column}` of `{table}` has no such field as its marks are on")]
+    Field { table: String, column: String },
     #[error("the contract version of `{0}` is not the digest of what is described")]
     ContractVersion(String),
     #[error("too many tables or columns")]
@@ -189,13 +191,23 @@ fn read_column(table: &str, column: v1::Column) -> Result<Column, DescriptorErro
     check_name(&column.name)?;
     let data_type = DataType::from_str(&column.data_type)
         .map_err(|_| DescriptorError::Type { table: table.to_owned(), column: column.name.clone() })?;
-    Ok(Column {
+    let column = Column {
         name: column.name,
         data_type,
         required: column.required,
         classification: column.classification,
         tags: column.tags,
-    })
+        nested: column.nested.into_iter().map(read_field).collect(),
+    };
+    // Marks of a field that is not there would protect nothing.
+    if column.nested.iter().any(|field| column.field(&field.path).is_none()) {
+        return Err(DescriptorError::Field { table: table.to_owned(), column: column.name });
+    }
+    Ok(column)
+}
+
+fn read_field(field: v1::NestedField) -> NestedField {
+    NestedField { path: field.path, classification: field.classification, tags: field.tags }
 }
 
 /// Names stand in SQL, in paths and in errors: nothing but plain words.

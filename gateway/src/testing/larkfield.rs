@@ -103,6 +103,7 @@ fn column(name: &str, data_type: DataType, required: bool) -> Column {
         required,
         classification: Some("internal".to_owned()),
         tags: Vec::new(),
+        nested: Vec::new(),
     }
 }
 
@@ -188,6 +189,7 @@ fn product(table: &Table) -> v1::Product {
         description: format!("What {} is.", column.name),
         classification: column.classification.clone(),
         tags: column.tags.clone(),
+        nested: Vec::new(),
     });
     v1::Product {
         id: table.product.clone(),

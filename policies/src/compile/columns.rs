@@ -2,39 +2,105 @@
 
 use super::{
     compiler::Compiler,
+    nested,
     tables::{RuleOf, Selected},
 };
 use crate::{
-    Column, Table,
+    Column, NestedField, Table,
     document::{ColumnSelection, Pattern, Vocabulary, Where},
     yaml::{Problem, nearest, nearest_hint},
 };
 
-/// For each column of the table: is it selected?
-pub(super) fn select(table: &Table, selection: &ColumnSelection, words: &Vocabulary) -> Vec<bool> {
-    table.columns.iter().map(|column| is_selected(column, selection, words)).collect()
+/// What of a column is selected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    Nothing,
+    Whole,
+    /// Fields inside it, by their paths.
+    Fields(Vec<Vec<String>>),
+}
+
+/// For each column of the table: what of it is selected?
+pub(super) fn select(table: &Table, selection: &ColumnSelection, words: &Vocabulary) -> Vec<Part> {
+    table.columns.iter().map(|column| part(column, selection, words)).collect()
+}
+
+fn part(column: &Column, selection: &ColumnSelection, words: &Vocabulary) -> Part {
+    if is_selected(column, selection, words) {
+        return Part::Whole;
+    }
+    let fields = match selection {
+        ColumnSelection::Names(patterns) => {
+            let named = |path: &Vec<String>| {
+                let name = nested::name(&column.name, path);
+                patterns.iter().any(|pattern| is_of_field(pattern) && pattern.matches(&name))
+            };
+            nested::fields(&column.data_type).into_iter().map(|(path, _)| path).filter(named).collect()
+        }
+        ColumnSelection::All | ColumnSelection::Unclassified | ColumnSelection::Marked { .. } => {
+            let marked = |field: &&NestedField| is_field_selected(column, field, selection, words);
+            column.nested.iter().filter(marked).map(|field| field.path.clone()).collect::<Vec<_>>()
+        }
+    };
+    if fields.is_empty() { Part::Nothing } else { Part::Fields(fields) }
+}
+
+/// Fields of a selected column whose own marks leave them out.
+pub(super) fn left_out(column: &Column, selection: &ColumnSelection, words: &Vocabulary) -> Vec<Vec<String>> {
+    let marked = matches!(selection, ColumnSelection::Marked { .. });
+    let out = |field: &&NestedField| marked && !is_field_selected(column, field, selection, words);
+    column.nested.iter().filter(out).map(|field| field.path.clone()).collect()
+}
+
+/// Is the pattern one for fields inside columns, `column.field`?
+pub(super) fn is_of_field(pattern: &Pattern) -> bool {
+    pattern.text.contains('.')
 }
 
 fn is_selected(column: &Column, selection: &ColumnSelection, words: &Vocabulary) -> bool {
     match selection {
         ColumnSelection::All => true,
-        ColumnSelection::Names(patterns) => patterns.iter().any(|pattern| pattern.matches(&column.name)),
-        ColumnSelection::Unclassified => is_unclassified(column, words),
-        ColumnSelection::Marked { classification, tags, except_tags } => {
-            let has_tag = |tag: &String| column.tags.contains(tag);
-            (classification.is_empty()
-                || column.classification.as_ref().is_some_and(|c| classification.contains(c)))
-                && (tags.is_empty() || tags.iter().any(has_tag))
-                && !except_tags.iter().any(has_tag)
+        ColumnSelection::Names(patterns) => {
+            patterns.iter().any(|pattern| !is_of_field(pattern) && pattern.matches(&column.name))
+        }
+        ColumnSelection::Unclassified => is_unclassified(column.classification.as_ref(), words),
+        ColumnSelection::Marked { .. } => {
+            fits(selection, column.classification.as_ref(), &|tag| column.tags.contains(tag))
         }
     }
+}
+
+/// A field has the tags of all that is around it, and the classification of what is next to it.
+fn is_field_selected(
+    column: &Column,
+    field: &NestedField,
+    selection: &ColumnSelection,
+    words: &Vocabulary,
+) -> bool {
+    let around = || column.nested.iter().filter(|outer| field.path.starts_with(&outer.path));
+    let marked = around().filter(|outer| outer.classification.is_some());
+    let nearest = marked.max_by_key(|outer| outer.path.len()).and_then(|outer| outer.classification.as_ref());
+    let classification = nearest.or(column.classification.as_ref());
+    match selection {
+        ColumnSelection::Unclassified => is_unclassified(classification, words),
+        _ => fits(selection, classification, &|tag| {
+            column.tags.contains(tag) || around().any(|outer| outer.tags.contains(tag))
+        }),
+    }
+}
+
+fn fits(selection: &ColumnSelection, marked_as: Option<&String>, has_tag: &dyn Fn(&String) -> bool) -> bool {
+    let ColumnSelection::Marked { classification, tags, except_tags } = selection else { return false };
+    (classification.is_empty() || marked_as.is_some_and(|marked_as| classification.contains(marked_as)))
+        && (tags.is_empty() || tags.iter().any(has_tag))
+        && !except_tags.iter().any(has_tag)
 }
 
 /// A classification that the mesh does not declare classifies nothing: rules
 /// by classification cannot mean it, so `Restricted` must not be less than
 /// nothing where `restricted` was meant.
-fn is_unclassified(column: &Column, words: &Vocabulary) -> bool {
-    let Some(classification) = &column.classification else { return true };
+fn is_unclassified(classification: Option<&String>, words: &Vocabulary) -> bool {
+    let Some(classification) = classification else { return true };
     words.classifications.as_ref().is_some_and(|declared| !declared.contains(classification))
 }
 
@@ -62,9 +128,18 @@ impl Compiler<'_> {
     pub(super) fn check_contract_words(&mut self) {
         let Vocabulary { classifications, tags, .. } = &self.mesh.words;
         for table in self.tables {
-            for column in &table.columns {
+            let marks = table.columns.iter().flat_map(|column| {
                 let name = format!("{}.{}", table.name, column.name);
-                for word in undeclared(column.classification.iter(), classifications.as_deref()) {
+                let fields = column.nested.iter().map({
+                    let name = name.clone();
+                    move |field| {
+                        (nested::name(&name, &field.path), field.classification.iter(), field.tags.iter())
+                    }
+                });
+                std::iter::once((name, column.classification.iter(), column.tags.iter())).chain(fields)
+            });
+            for (name, classification, own_tags) in marks {
+                for word in undeclared(classification, classifications.as_deref()) {
                     self.problems.push(not_declared(
                         &name,
                         "classification",
@@ -72,7 +147,7 @@ impl Compiler<'_> {
                         classifications.as_deref(),
                     ));
                 }
-                for word in undeclared(column.tags.iter(), tags.as_deref()) {
+                for word in undeclared(own_tags, tags.as_deref()) {
                     let problem = not_declared(&name, "tag", word, tags.as_deref());
                     self.problems.extend(problem.hint.is_some().then_some(problem));
                 }
@@ -100,11 +175,20 @@ impl Compiler<'_> {
 
     pub(super) fn check_column(&mut self, selected: &Selected, pattern: &Pattern, at: &Where) {
         let tables = self.tables;
-        let names = || {
+        let columns = || {
             let tables = selected.tables.iter().filter_map(|position| tables.get(*position));
-            tables.flat_map(|table| table.columns.iter().map(|column| column.name.as_str()))
+            tables.flat_map(|table| &table.columns)
         };
-        if selected.tables.is_empty() || names().any(|name| pattern.matches(name)) {
+        let names: Vec<String> = if is_of_field(pattern) {
+            let fields = |column: &Column| -> Vec<String> {
+                let fields = nested::fields(&column.data_type);
+                fields.iter().map(|(path, _)| nested::name(&column.name, path)).collect()
+            };
+            columns().flat_map(fields).collect()
+        } else {
+            columns().map(|column| column.name.clone()).collect()
+        };
+        if selected.tables.is_empty() || names.iter().any(|name| pattern.matches(name)) {
             return;
         }
         let message = format!("no selected table has a column `{}`", pattern.text);
@@ -113,7 +197,7 @@ impl Compiler<'_> {
         } else {
             Problem::error(&at.file, pattern.line, message)
         };
-        problem.hint = nearest_hint(&pattern.text, names());
+        problem.hint = nearest_hint(&pattern.text, names.iter().map(String::as_str));
         self.problems.push(problem);
     }
 }

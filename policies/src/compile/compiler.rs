@@ -6,13 +6,11 @@ use std::{
 };
 
 use super::{
-    Compiled, Lookup, Mask, MaskId, Needs, PolicyColumn, TablePolicy,
-    mask::{MaskCompiler, redact},
-    spelling::Spellings,
+    Compiled, Lookup, Mask, MaskId, Needs, PolicyColumn, TablePolicy, mask::redact, spelling::Spellings,
 };
 use crate::{
-    DataType, Mesh, Table,
-    document::{Grant, LookupSpec, MaskSpec, Pattern, Restriction, Sql, Where},
+    Column, DataType, Mesh, Table,
+    document::{Grant, LookupSpec, Restriction, Sql},
     expression::{Expr, Scope, claims_of, lookups_of},
     principal::ClaimType,
     yaml::Problem,
@@ -96,7 +94,7 @@ pub(crate) fn compile(
 }
 
 fn empty(table: &Table) -> TablePolicy {
-    let column = |column: &crate::Column| PolicyColumn {
+    let column = |column: &Column| PolicyColumn {
         name: column.name.clone(),
         data_type: column.data_type.clone(),
         required: column.required,
@@ -125,7 +123,7 @@ impl Compiler<'_> {
     }
 
     /// The position of a mask in the list of its table.
-    fn mask_id(&mut self, table: usize, expr: Expr) -> Option<MaskId> {
+    pub(super) fn mask_id(&mut self, table: usize, expr: Expr) -> Option<MaskId> {
         let needs = self.needs_of([&expr]);
         let (policy, known) = (self.policies.get_mut(table)?, self.known_masks.get_mut(table)?);
         let next = MaskId(policy.masks.len());
@@ -134,47 +132,6 @@ impl Compiler<'_> {
             policy.masks.push(Mask { expr, needs });
         }
         Some(id)
-    }
-
-    /// Compiles a mask for a column; a problem gives `None`.
-    pub(super) fn mask(
-        &mut self,
-        table: usize,
-        column: usize,
-        (spec, line): (&MaskSpec, usize),
-        own: &BTreeMap<String, Sql>,
-        at: &Where,
-    ) -> Option<MaskId> {
-        let source = *self.tables.get(table)?;
-        let compiler = MaskCompiler { table: source, scope: self.scope(Some(source)), own, at, line };
-        match compiler.compile(spec, column) {
-            Ok(expr) => self.mask_id(table, expr),
-            Err(problem) => {
-                self.problem(problem);
-                None
-            }
-        }
-    }
-
-    /// The mask that is written for a column: by its name before by a glob.
-    pub(super) fn mask_for<'m>(
-        &mut self,
-        column: &str,
-        masks: &'m [(Pattern, MaskSpec)],
-        at: &Where,
-    ) -> Option<(&'m MaskSpec, usize)> {
-        if let Some((pattern, mask)) = masks.iter().find(|(pattern, _)| pattern.text == column) {
-            return Some((mask, pattern.line));
-        }
-        let mut matching = masks.iter().filter(|(pattern, _)| pattern.matches(column));
-        let (pattern, mask) = matching.next()?;
-        if let Some((other, _)) = matching.next() {
-            let message = format!("`{}` and `{}` both mask `{column}`", pattern.text, other.text);
-            self.problem(
-                Problem::error(&at.file, other.line, message).with_hint(format!("name `{column}` itself")),
-            );
-        }
-        Some((mask, pattern.line))
     }
 
     /// What expressions can name: the columns of a table, or no row.

@@ -1,10 +1,12 @@
 //! Documents and tables to rules of tables: names resolved, expressions typed,
 //! masks made for each column. What a decision needs and no more.
 
+mod column_mask;
 mod columns;
 mod compiler;
 mod lookups;
 mod mask;
+pub(crate) mod nested;
 mod rules;
 mod spelling;
 mod tables;

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    Condition, MaskId, Needs, TableAction, TableException, TableGrant, TableRestriction, Written, columns,
+    Condition, MaskId, Needs, TableAction, TableException, TableGrant, TableRestriction, Written,
+    column_mask::ColumnMask,
+    columns::{self, Part},
     compiler::Compiler,
     tables::{RuleOf, Selected},
 };
@@ -71,15 +73,15 @@ impl Compiler<'_> {
         own: &BTreeMap<String, Sql>,
     ) -> Option<GrantOnTable> {
         let source = *self.tables.get(table)?;
-        let lists = columns::select(source, &grant.columns, &self.mesh.words);
+        // A field alone is not granted: there is no column without the others.
+        let parts = columns::select(source, &grant.columns, &self.mesh.words);
+        let lists: Vec<bool> = parts.iter().map(|part| *part == Part::Whole).collect();
         let mut written = self.written(&grant.rows, source);
         let mut masks = Vec::with_capacity(lists.len());
         for (index, (column, listed)) in source.columns.iter().zip(&lists).enumerate() {
-            let mask = if *listed { self.mask_for(&column.name, &grant.masks, &grant.at) } else { None };
-            if let Some((mask, _)) = mask {
-                written.masks.insert(index, mask.for_type(&column.data_type).to_string());
-            }
-            masks.push(mask.and_then(|mask| self.mask(table, index, mask, own, &grant.at)));
+            let mask = if *listed { self.grant_mask(grant, column) } else { ColumnMask::Unmasked };
+            written.masks.extend(mask.text(column).map(|text| (index, text)));
+            masks.push(self.column_mask(table, index, &mask, own, &grant.at));
         }
         let rows = self.rows(&grant.rows, source, &grant.id, &grant.at);
         Some(GrantOnTable { table, lists, masks, rows, written })
@@ -140,7 +142,7 @@ impl Compiler<'_> {
             let Some((kind, action)) = self.action_on_table(restriction, table, own) else { continue };
             let rule = RuleRef { id: restriction.id.clone(), kind, operator, why: restriction.why.clone() };
             let digest = self.restriction_digest(&rule, table, (&to, when.as_ref(), &unless), &action);
-            let written = self.written_restriction(restriction, table, &action);
+            let written = self.written_restriction(restriction, table);
             let (to, unless, when) = (Arc::clone(&to), Arc::clone(&unless), when.clone());
             if let Some(policy) = self.policies.get_mut(table) {
                 policy.restrictions.push(TableRestriction {
@@ -156,23 +158,20 @@ impl Compiler<'_> {
         }
     }
 
-    fn written_restriction(
-        &self,
-        restriction: &Restriction,
-        table: usize,
-        compiled: &TableAction,
-    ) -> Written {
+    fn written_restriction(&self, restriction: &Restriction, table: usize) -> Written {
         let Some(source) = self.tables.get(table) else { return Written::default() };
-        match (&restriction.action, compiled) {
-            (Action::Rows(rows), _) => self.written(rows, source),
-            (Action::Mask(_, mask), TableAction::Mask(masked)) => {
-                let columns = source.columns.iter().zip(masked).enumerate();
-                let masks = columns
-                    .filter(|(_, (_, masked))| masked.is_some())
-                    .map(|(index, (column, _))| (index, mask.for_type(&column.data_type).to_string()));
+        match &restriction.action {
+            Action::Rows(rows) => self.written(rows, source),
+            Action::Mask(selection, mask) => {
+                let parts = columns::select(source, selection, &self.mesh.words);
+                let columns = source.columns.iter().zip(parts).enumerate();
+                let masks = columns.filter_map(|(index, (column, part))| {
+                    let mask = ColumnMask::of_part(part, (mask, restriction.at.line));
+                    mask.text(column).map(|text| (index, text))
+                });
                 Written { masks: masks.collect(), ..self.written(&RowsSpec::All, source) }
             }
-            _ => self.written(&RowsSpec::All, source),
+            Action::Hide(_) | Action::Deny => self.written(&RowsSpec::All, source),
         }
     }
 
@@ -192,19 +191,20 @@ impl Compiler<'_> {
                 Some((RuleKind::Rows, TableAction::Rows(Condition { expr, needs })))
             }
             Action::Hide(selection) => {
-                let hidden = columns::select(source, selection, &self.mesh.words);
+                // With a field that nobody may know of, the whole column goes: a type names its fields.
+                let parts = columns::select(source, selection, &self.mesh.words);
+                let hidden: Vec<bool> = parts.iter().map(|part| *part != Part::Nothing).collect();
                 hidden.contains(&true).then_some((RuleKind::Hide, TableAction::Hide(hidden)))
             }
             Action::Mask(selection, mask) => {
-                let selected = columns::select(source, selection, &self.mesh.words);
-                let mut masks = Vec::with_capacity(selected.len());
-                for (index, selected) in selected.iter().enumerate() {
-                    let mask = (mask, restriction.at.line);
-                    let id =
-                        if *selected { self.mask(table, index, mask, own, &restriction.at) } else { None };
-                    masks.push(id);
+                let parts = columns::select(source, selection, &self.mesh.words);
+                let any = parts.iter().any(|part| *part != Part::Nothing);
+                let mut masks = Vec::with_capacity(parts.len());
+                for (index, part) in parts.into_iter().enumerate() {
+                    let mask = ColumnMask::of_part(part, (mask, restriction.at.line));
+                    masks.push(self.column_mask(table, index, &mask, own, &restriction.at));
                 }
-                selected.contains(&true).then_some((RuleKind::Mask, TableAction::Mask(masks)))
+                any.then_some((RuleKind::Mask, TableAction::Mask(masks)))
             }
         }
     }

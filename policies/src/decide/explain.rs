@@ -165,7 +165,7 @@ impl<'a> Told<'a, '_> {
             let kind = match matched.grant.mask(index) {
                 None if self.is_partial(matched, index) => EffectKind::ShowsOnItsRows,
                 None => EffectKind::Shows,
-                Some(mask) if put.iter().all(|other| *other == mask) => EffectKind::Masks,
+                Some(mask) if put.iter().all(|other| self.policy.agree(*other, mask)) => EffectKind::Masks,
                 Some(_) => EffectKind::Redacts,
             };
             effects.push(self.of_grant(matched.grant, Some(index), kind));
@@ -186,10 +186,10 @@ impl<'a> Told<'a, '_> {
     }
 
     fn restriction_mask(&self, index: usize, mask: MaskId, put: &[MaskId]) -> EffectKind {
-        let alone = put.iter().all(|other| *other == mask);
+        let alone = put.iter().all(|other| self.policy.agree(*other, mask));
         let meets_no_other = self.grants.iter().any(|matched| {
             let own = matched.grant.mask(index);
-            matched.grant.lists(index) && own.is_none_or(|own| own == mask)
+            matched.grant.lists(index) && own.is_none_or(|own| self.policy.agree(own, mask))
         });
         if alone && meets_no_other { EffectKind::Masks } else { EffectKind::Redacts }
     }

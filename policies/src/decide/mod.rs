@@ -8,13 +8,17 @@ mod cell;
 mod explain;
 mod index;
 mod lookups;
+mod masks;
 #[cfg(test)]
 mod tests;
 
 pub use explain::{Effect, EffectKind, Explanation, VisibleRule};
 
-use self::cell::{Listing, Shown};
 pub(crate) use self::index::OpenTables;
+use self::{
+    cell::{Listing, Shown},
+    masks::ColumnMasks,
+};
 use crate::{
     Cell, DataType, DecidedColumn, Decision, POLICY_LANGUAGE, TableDecision,
     compile::{Compiled, MaskId, TableAction, TableException, TableGrant, TablePolicy, TableRestriction},
@@ -145,40 +149,26 @@ impl TablePolicy {
         // those list the column, its cell is never hidden.
         let always_listed =
             grants.iter().all(|matched| matched.rows == Rows::Never || matched.grant.lists(index));
+        let mut masks = ColumnMasks::new(self, index);
+        let put = masks.all(put);
         let shown = cell::branches(&listings, always_listed)
             .into_iter()
-            .map(|(condition, shown)| (condition, self.restricted(index, shown, put)))
+            .map(|(condition, shown)| (condition, masks.restricted(shown, put)))
             .collect();
         let branches = cell::merge(shown);
         match branches.as_slice() {
             [(None, Shown::Raw)] => Cell::Raw,
-            _ => Cell::Computed(self.computed(index, branches, caller)),
+            _ => Cell::Computed(self.computed(index, branches, &masks, caller)),
         }
     }
 
-    /// What restrictions leave of what grants show.
-    fn restricted(&self, index: usize, shown: Shown, put: &[MaskId]) -> Shown {
-        let result = match (shown, put) {
-            (Shown::Hidden, _) => Shown::Hidden,
-            (shown, []) => shown,
-            (Shown::Raw, [only]) => Shown::Masked(*only),
-            (Shown::Masked(mask), [only]) if mask == *only => Shown::Masked(mask),
-            _ => match self.redact.get(index) {
-                Some(redact) => Shown::Masked(*redact),
-                None => Shown::Hidden,
-            },
-        };
-        match result {
-            Shown::Masked(mask) if self.is_null(mask) => Shown::Hidden,
-            other => other,
-        }
-    }
-
-    fn is_null(&self, mask: MaskId) -> bool {
-        self.masks.get(mask.0).is_none_or(|mask| matches!(mask.expr, Expr::Null(_)))
-    }
-
-    fn computed(&self, index: usize, branches: Vec<(Option<Expr>, Shown)>, caller: &Caller<'_>) -> Expr {
+    fn computed(
+        &self,
+        index: usize,
+        branches: Vec<(Option<Expr>, Shown)>,
+        masks: &ColumnMasks<'_>,
+        caller: &Caller<'_>,
+    ) -> Expr {
         let data_type = self.columns.get(index).map_or(DataType::Boolean, |column| column.data_type.clone());
         let mut otherwise = Expr::Null(data_type.clone());
         let mut cases = Vec::new();
@@ -186,8 +176,8 @@ impl TablePolicy {
             let result = match shown {
                 Shown::Hidden => Expr::Null(data_type.clone()),
                 Shown::Raw => self.raw(index, &data_type),
-                Shown::Masked(mask) => match self.masks.get(mask.0) {
-                    Some(mask) => caller.bind(&mask.expr),
+                Shown::Masked(mask) => match masks.expr(mask) {
+                    Some(mask) => caller.bind(mask),
                     None => Expr::Null(data_type.clone()),
                 },
             };

@@ -5,6 +5,7 @@ mod explain;
 mod fixture;
 mod formula;
 mod lookups;
+mod nested;
 mod rules;
 
 use fixture::{Fixture, cells, visible};

@@ -142,6 +142,7 @@ impl Grant {
             Some(node) => read_columns(&mut reader, node, words, false),
             None => None,
         };
+        refuse_fields(&mut reader, columns.as_ref());
         let rows = read_rows(&mut reader);
         let masks = read_masks(&mut reader, words);
         reader.finish(UnknownKeys::Error);
@@ -364,6 +365,15 @@ fn read_columns(
         return Some(ColumnSelection::Unclassified);
     }
     Some(ColumnSelection::Marked { classification, tags, except_tags })
+}
+
+/// A column comes with all its fields, or there would be no column of its type.
+fn refuse_fields(reader: &mut Reader<'_, '_>, columns: Option<&ColumnSelection>) {
+    let Some(ColumnSelection::Names(patterns)) = columns else { return };
+    for pattern in patterns.iter().filter(|pattern| pattern.text.contains('.')) {
+        let hint = "list the column, and mask the fields that are not to be seen".to_owned();
+        reader.error(pattern.line, format!("`{}` is a field, not a column", pattern.text), Some(hint));
+    }
 }
 
 /// A restriction by a word that nobody uses restricts nothing: a typing mistake must not open.

@@ -101,7 +101,17 @@ pub enum Expr {
         args: Vec<Expr>,
         data_type: DataType,
     },
+    /// A column of structs, or of lists of them, with some of its fields
+    /// replaced. The expression of a field reads the field alone, as the
+    /// column [`FIELD_VALUE`]; no path leads into another one.
+    MaskFields {
+        column: Box<Expr>,
+        fields: Vec<(Vec<String>, Expr)>,
+    },
 }
+
+/// What the cell of a field is called in the expression of its mask.
+pub const FIELD_VALUE: &str = "value";
 
 impl Expr {
     /// The expressions directly below this one.
@@ -120,6 +130,9 @@ impl Expr {
             | Self::TryCast { expr, .. } => vec![expr],
             Self::And(exprs) | Self::Or(exprs) | Self::Call { args: exprs, .. } => exprs.iter().collect(),
             Self::Compare { left, right, .. } | Self::Arithmetic { left, right, .. } => vec![left, right],
+            Self::MaskFields { column, fields } => {
+                [column.as_ref()].into_iter().chain(fields.iter().map(|(_, expr)| expr)).collect()
+            }
             Self::Case { branches, otherwise, .. } => branches
                 .iter()
                 .flat_map(|(condition, result)| [condition, result])
@@ -143,7 +156,7 @@ impl Expr {
             | Self::Call { data_type, .. }
             | Self::Cast { to: data_type, .. }
             | Self::TryCast { to: data_type, .. } => data_type.clone(),
-            Self::Negate(expr) => expr.data_type(),
+            Self::Negate(expr) | Self::MaskFields { column: expr, .. } => expr.data_type(),
             Self::Literal(literal) => literal.data_type(),
             Self::Not(_)
             | Self::And(_)

@@ -53,6 +53,10 @@ impl Caller<'_> {
                 data_type: data_type.clone(),
             },
             Expr::Negate(inner) => Expr::Negate(self.boxed(inner)),
+            Expr::MaskFields { column, fields } => Expr::MaskFields {
+                column: self.boxed(column),
+                fields: fields.iter().map(|(path, expr)| (path.clone(), self.bind(expr))).collect(),
+            },
             Expr::Cast { expr, to } => Expr::Cast { expr: self.boxed(expr), to: to.clone() },
             Expr::TryCast { expr, to } => Expr::TryCast { expr: self.boxed(expr), to: to.clone() },
             Expr::Call { function, args, data_type } => {

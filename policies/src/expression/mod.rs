@@ -25,7 +25,8 @@ mod types;
 mod weight;
 
 pub use ast::{
-    ArithmeticOperator, ComparisonOperator, DateUnit, Expr, Function, Literal, Parameter, TypedExpr,
+    ArithmeticOperator, ComparisonOperator, DateUnit, Expr, FIELD_VALUE, Function, Literal, Parameter,
+    TypedExpr,
 };
 pub use error::ExpressionError;
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_TOKENS};

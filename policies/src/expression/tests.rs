@@ -36,6 +36,7 @@ fn columns() -> Vec<Column> {
             required: false,
             classification: None,
             tags: vec![],
+            nested: vec![],
         })
         .collect()
 }

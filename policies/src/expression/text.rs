@@ -55,6 +55,14 @@ impl Display for Expr {
             Self::Cast { expr, to } => write!(f, "cast({expr}, {to})"),
             Self::TryCast { expr, to } => write!(f, "try_cast({expr}, {to})"),
             Self::Call { function, args, .. } => call(f, function, args),
+            Self::MaskFields { column, fields } => {
+                write!(f, "mask_fields({column}")?;
+                for (path, expr) in fields {
+                    let path: Vec<String> = path.iter().map(|name| Quoted(name).to_string()).collect();
+                    write!(f, ", [{}] -> {expr}", path.join(", "))?;
+                }
+                f.write_str(")")
+            }
         }
     }
 }

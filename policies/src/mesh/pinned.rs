@@ -1,17 +1,18 @@
-//! Tags that the operator pins to columns: `pinned_tags: { pii: ["customers.profiles.email"] }`.
+//! Tags that the operator pins to columns and to fields inside them: `pinned_tags: { pii: ["customers.profiles.email"] }`.
 //! They are there whatever the contracts say, so no owner can lose one.
 
 use crate::{
-    Table,
+    Column, Table,
+    compile::nested,
     document::{Pattern, Vocabulary},
     yaml::{Problem, Reader, nearest_hint},
 };
 
-/// A tag and a column that has it.
+/// A tag and a column, or a field inside one, that has it.
 #[derive(Debug, Clone)]
 pub(crate) struct PinnedTag {
     tag: String,
-    /// Domain, table and column, each a name or a glob.
+    /// Domain, table and column or `column.field`, each a name or a glob.
     parts: [Pattern; 3],
 }
 
@@ -52,6 +53,12 @@ fn parts(text: &str, line: usize) -> Option<[Pattern; 3]> {
     parts.iter().all(|part| !part.text.is_empty()).then_some(parts)
 }
 
+/// The fields inside a column, with their names.
+fn paths(column: &Column) -> impl Iterator<Item = (String, Vec<String>)> {
+    let fields = nested::fields(&column.data_type).into_iter();
+    fields.map(|(path, _)| (nested::name(&column.name, &path), path))
+}
+
 impl PinnedTag {
     /// Puts the tag on those of the table's columns that it is pinned to.
     pub(super) fn put_on(&self, table: &mut Table) {
@@ -59,8 +66,12 @@ impl PinnedTag {
         if !domain.matches(&table.domain) || !name.matches(&table.name) {
             return;
         }
-        for pinned in table.columns.iter_mut().filter(|pinned| column.matches(&pinned.name)) {
-            if !pinned.tags.contains(&self.tag) {
+        for pinned in &mut table.columns {
+            if column.text.contains('.') {
+                let paths = paths(pinned).filter(|(name, _)| column.matches(name)).map(|(_, path)| path);
+                let paths: Vec<Vec<String>> = paths.collect();
+                paths.into_iter().for_each(|path| pinned.tag_field(path, &self.tag));
+            } else if column.matches(&pinned.name) && !pinned.tags.contains(&self.tag) {
                 pinned.tags.push(self.tag.clone());
             }
         }
@@ -72,8 +83,9 @@ impl PinnedTag {
         if of.text != domain || name.is_glob() || column.is_glob() {
             return None;
         }
-        let found = tables.iter().filter(|table| table.name == name.text).flat_map(|table| &table.columns);
-        if found.into_iter().any(|found| found.name == column.text) {
+        let mut found =
+            tables.iter().filter(|table| table.name == name.text).flat_map(|table| &table.columns);
+        if found.any(|found| found.name == column.text || paths(found).any(|(name, _)| name == column.text)) {
             return None;
         }
         let message = format!(

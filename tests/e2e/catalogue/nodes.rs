@@ -209,6 +209,7 @@ fn column(column: &meshgate_proto::v1::Column) -> meshgate_policies::Column {
         required: column.required,
         classification: column.classification.clone(),
         tags: column.tags.clone(),
+        nested: vec![],
     }
 }
 

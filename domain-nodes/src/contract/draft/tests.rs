@@ -13,6 +13,7 @@ use meshgate_policies::yaml::{self, Reader, UnknownKeys};
 
 use super::*;
 use crate::contract::load_folder;
+use crate::contract::table::{Inside, read_type};
 
 struct Folder(tempfile::TempDir);
 
@@ -205,7 +206,7 @@ fn every_type_is_spelled_so_that_it_is_read_as_itself() {
         let mut problems = Vec::new();
         let mut reader = Reader::new("c", &root, &mut problems);
         reader.has("name");
-        let read = crate::contract::table::read_type(&mut reader, 0);
+        let read = read_type(&mut reader, &mut Inside::default());
         reader.finish(UnknownKeys::Error);
         assert!(problems.is_empty() && read.as_ref() == Some(&data_type), "{problems:?} {read:?}\n{text}");
     }

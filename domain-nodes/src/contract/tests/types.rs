@@ -114,10 +114,13 @@ fn nested_types_are_read_and_promise_per_field() {
         ),
         ("{ name: A, logicalType: integer }", "`A` cannot be the name of a field"),
         (
-            "{ name: a, logicalType: string, classification: restricted }",
-            "`classification` of a nested field has no effect",
+            "{ name: a, logicalType: array, items: { logicalType: string, classification: restricted } }",
+            "`classification` of `items` has no effect",
         ),
-        ("{ name: a, logicalType: string, tags: [pii] }", "`tags` of a nested field has no effect"),
+        (
+            "{ name: a, logicalType: array, items: { logicalType: string, tags: [pii] } }",
+            "`tags` of `items` has no effect",
+        ),
         ("{ name: a, logicalType: string, physicalName: b }", "fields inside an object cannot be renamed"),
     ] {
         let error = type_of(&format!("logicalType: object, properties: [ {fields} ]")).unwrap_err();

@@ -80,6 +80,7 @@ pub(super) fn table(columns: &[(&str, DataType, bool)]) -> Table {
                 required: *required,
                 classification: None,
                 tags: Vec::new(),
+                nested: Vec::new(),
             })
             .collect(),
         primary_key: Vec::new(),

@@ -31,6 +31,7 @@ fn column(name: &str, data_type: DataType, required: bool, classification: &str,
         required,
         classification: (!classification.is_empty()).then(|| classification.to_owned()),
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        nested: vec![],
     }
 }
 

@@ -477,6 +477,7 @@ fn table() -> Table {
         required: ["id", "region"].contains(name),
         classification: None,
         tags: vec![],
+        nested: vec![],
     };
     Table {
         domain: "sales".into(),
