@@ -192,25 +192,36 @@ fn columns() -> Vec<(&'static str, &'static str, ArrayRef, &'static str)> {
         (
             "t_instant_s",
             "logicalType: timestamp, physicalType: timestamp_s, logicalTypeOptions: { timezone: true, defaultTimezone: UTC }",
-            Arc::new(TimestampSecondArray::from(vec![Some(1_700_000_000), Some(-1), None]).with_timezone("UTC")),
+            Arc::new(
+                TimestampSecondArray::from(vec![Some(1_700_000_000), Some(-1), None]).with_timezone("UTC"),
+            ),
             "TIMESTAMP_WITH_TIMEZONE|2023-11-14 22:13:20.0|1969-12-31 23:59:59.0|null",
         ),
         (
             "t_instant_ms",
             "logicalType: timestamp, physicalType: timestamp_ms, logicalTypeOptions: { timezone: true, defaultTimezone: UTC }",
-            Arc::new(TimestampMillisecondArray::from(vec![Some(1_700_000_000_123), Some(-1), None]).with_timezone("UTC")),
+            Arc::new(
+                TimestampMillisecondArray::from(vec![Some(1_700_000_000_123), Some(-1), None])
+                    .with_timezone("UTC"),
+            ),
             "TIMESTAMP_WITH_TIMEZONE|2023-11-14 22:13:20.123|1969-12-31 23:59:59.999|null",
         ),
         (
             "t_instant_ns",
             "logicalType: timestamp, physicalType: timestamp_ns, logicalTypeOptions: { timezone: true, defaultTimezone: UTC }",
-            Arc::new(TimestampNanosecondArray::from(vec![Some(1_700_000_000_123_456_789), Some(-1), None]).with_timezone("UTC")),
+            Arc::new(
+                TimestampNanosecondArray::from(vec![Some(1_700_000_000_123_456_789), Some(-1), None])
+                    .with_timezone("UTC"),
+            ),
             "TIMESTAMP_WITH_TIMEZONE|2023-11-14 22:13:20.123456789|1969-12-31 23:59:59.999999999|null",
         ),
         (
             "t_instant_berlin",
             "logicalType: timestamp, physicalType: timestamptz, logicalTypeOptions: { timezone: true, defaultTimezone: Europe/Berlin }",
-            Arc::new(TimestampMicrosecondArray::from(vec![Some(1_700_000_000_123_456), Some(-1), None]).with_timezone("Europe/Berlin")),
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![Some(1_700_000_000_123_456), Some(-1), None])
+                    .with_timezone("Europe/Berlin"),
+            ),
             "TIMESTAMP_WITH_TIMEZONE|2023-11-14 22:13:20.123456|1969-12-31 23:59:59.999999|null",
         ),
         (

@@ -83,7 +83,8 @@ fn the_python_and_the_url_of_the_page_about_clients_work() {
 
     let url = here(fenced(&page, "text").trim()).replace("/path/mesh-ca.crt", &ca);
     let url = url.replace("eyJ..", demo.token("anna"));
-    let printed = java::output("Query", &[&url, "", "", "select order_id from sales.orders where order_id = 1001"]);
+    let printed =
+        java::output("Query", &[&url, "", "", "select order_id from sales.orders where order_id = 1001"]);
     assert_eq!(printed.trim(), "order_id|BIGINT|1001");
 }
 

@@ -6,7 +6,7 @@ use arrow_flight::{FlightData, FlightInfo};
 use prost::Message;
 use tonic::Status;
 
-use super::unordered::unordered;
+use super::unordered::{Unordered, unordered};
 
 /// Everything that somebody was told, in order.
 #[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,17 +50,26 @@ impl Told {
 
     /// The same but for the order of rows?
     pub(crate) fn has_same_rows(&self, other: &Self) -> bool {
-        let is_message = |part: &&(&'static str, Vec<u8>)| part.0 == "message";
-        let others =
-            |told: &Self| -> Vec<_> { told.0.iter().filter(|part| !is_message(part)).cloned().collect() };
-        let rows = |told: &Self| {
-            let messages = told.0.iter().filter(is_message);
-            unordered(
-                messages.map(|(_, bytes)| FlightData::decode(bytes.as_slice()).expect("a message")).collect(),
-            )
-        };
-        others(self) == others(other)
-            && rows(self).is_some_and(|rows_of_self| Some(rows_of_self) == rows(other))
+        self.beside_messages() == other.beside_messages()
+            && self.rows().is_some_and(|rows| Some(rows) == other.rows())
+    }
+
+    /// The same but for which rows there are?
+    pub(crate) fn has_as_many_rows(&self, other: &Self) -> bool {
+        let count = |told: &Self| told.rows().map(|rows| rows.count());
+        self.beside_messages() == other.beside_messages() && count(self) == count(other)
+    }
+
+    fn beside_messages(&self) -> Vec<&(&'static str, Vec<u8>)> {
+        self.0.iter().filter(|(what, _)| *what != "message").collect()
+    }
+
+    /// `None` if it holds no whole result.
+    fn rows(&self) -> Option<Unordered> {
+        let messages = self.0.iter().filter(|(what, _)| *what == "message");
+        unordered(
+            messages.map(|(_, bytes)| FlightData::decode(bytes.as_slice()).expect("a message")).collect(),
+        )
     }
 
     /// Did it end in a status?

@@ -40,6 +40,10 @@ pub(crate) fn unordered(messages: Vec<FlightData>) -> Option<Unordered> {
 }
 
 impl Unordered {
+    pub(crate) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
     fn add(&mut self, path: &str, data: &ArrayData) {
         let of = |name: &str| format!("{path} {name}");
         let nulls = (0..data.len()).map(|row| vec![u8::from(data.is_null(row))]);
