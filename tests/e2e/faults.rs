@@ -4,29 +4,73 @@ use std::time::Duration;
 
 use meshgate_tests::client::answer;
 use meshgate_tests::demo::Demo;
-use meshgate_tests::mesh::http_status;
+use meshgate_tests::mesh::{MeshPlan, http_status};
 use meshgate_tests::process::signal;
-use meshgate_tests::{eventually_async, fixture};
+use meshgate_tests::{eventually_async, fixture, logs};
 use tonic::Code;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Tables of numbers that alice may see, each in one file of this format with this content.
+fn numbers(tables: &[(&str, &str, &str)]) -> MeshPlan {
+    const COLUMNS: &str = "
+      - { name: id, logicalType: integer, required: true, classification: internal }
+      - { name: amount, logicalType: integer, classification: internal }
+";
+    let names: Vec<&str> = tables.iter().map(|(name, ..)| *name).collect();
+    let policy = format!(
+        "domain: sales\nowner: sales@larkfield.example\ngrants:\n  \
+         - {{ id: all, why: Counts., to: {{ subjects: [alice] }}, tables: [{}], columns: all }}\n",
+        names.join(", ")
+    );
+    let plan = MeshPlan::new(fixture::MESH, &["sales"]).file("sales/policies/sales.yaml", policy);
+    tables.iter().fold(plan, |plan, (name, format, content)| {
+        let contract = fixture::contract("sales", name, fixture::Format::Csv, COLUMNS).replace("csv", format);
+        plan.file(&format!("sales/products/{name}.odcs.yaml"), contract)
+            .file(&format!("sales/data/{name}.{format}"), *content)
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_cell_ends_the_query_and_stays_with_the_owner() {
-    let mut plan = fixture::leaks();
-    let data = plan.files.iter_mut().find(|(path, _)| path == "sales/data/orders.csv").unwrap();
-    data.1.extend_from_slice(b"7,14,EU,not-a-number,c,n\n");
-    let mesh = plan.start().await;
+    const BAD: &str = "BAD-CELL";
+    let mesh = numbers(&[
+        ("listed", "csv", "id,amount\n1,100\n2,BAD-CELL\n"),
+        ("lined", "jsonl", "{\"id\":1,\"amount\":100}\n\n{\"id\":2,\"amount\":\"BAD-CELL\"}\n"),
+        ("whole", "csv", "id,amount\n1,100\n"),
+    ])
+    .start()
+    .await;
     let mut alice = mesh.client(&fixture::alice()).await;
-    let status = alice.refused("select id, amount from sales.orders").await;
-    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
-    let said = format!("{status:?}");
-    assert!(
-        said.contains("sales.orders") && !said.contains("not-a-number") && !said.contains(".csv"),
-        "{said}"
-    );
-    // Other tables go on.
-    assert_eq!(alice.rows("select id from hr.people").await.rows.len(), 2);
+    for (table, file, place) in
+        [("listed", "listed.csv", "row=3 line=3"), ("lined", "lined.jsonl", "row=2 line=3")]
+    {
+        let status = alice.refused(&format!("select id, amount from sales.{table}")).await;
+        assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+        let said = format!("{status:?}");
+        assert!(said.contains(&format!("sales.{table}")), "{said}");
+        for hidden in [BAD, "amount", "row 2", "row 3", file] {
+            assert!(!said.contains(hidden), "{hidden}: {said}");
+        }
+        // Columns that are not asked for are not looked at, other tables go on.
+        assert_eq!(alice.rows(&format!("select id from sales.{table}")).await.rows.len(), 2);
+
+        let (logged, cells) = (logs::captured(), logs::captured_cells());
+        let path = mesh.path(&format!("sales/data/{file}")).canonicalize().unwrap().display().to_string();
+        let told: Vec<&str> = logged.lines().filter(|line| line.contains(&path)).collect();
+        assert!(
+            told.iter().any(|line| line.contains("column=\"amount\"") && line.contains(place)),
+            "{told:#?}"
+        );
+        assert!(!logged.contains(BAD), "the log at its default level holds no cell");
+        let traced = cells.lines().find(|line| line.contains(&path) && line.contains(BAD));
+        assert!(traced.is_some_and(|line| line.contains("TRACE meshgate_cells")), "{cells}");
+    }
+    assert_eq!(alice.rows("select amount from sales.whole").await.rows.len(), 1);
+    let audits = ["audit.jsonl", "sales/audit.jsonl"].map(|file| mesh.path(file));
+    for audit in audits {
+        assert!(!std::fs::read_to_string(&audit).unwrap().contains(BAD), "{audit:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
