@@ -10,6 +10,9 @@ use crate::{
 pub(crate) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     let config = NodeConfig::load(&arguments.configuration, &serve::environment)
         .map_err(|problems| serve::configuration_failure(&problems))?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     if arguments.check {
         return Ok(());
     }

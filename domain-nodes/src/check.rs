@@ -18,10 +18,12 @@ use crate::source::{Access, Finding, check_online};
 /// What `meshgate mesh pull` writes, where no gateway has brought a document yet.
 const PULLED: &str = "mesh.lock.yaml";
 
-/// Everything that contracts, mesh.yaml and policies have wrong, as the node
+/// Everything that node.yaml should say in another way, and that contracts, mesh.yaml and policies have wrong, as the node
 /// finds it, and spaces of pseudonyms that node.yaml has no key for. Changes no file.
 pub fn check(config: &NodeConfig) -> Vec<Problem> {
-    let Contracts { products, mut problems } = contracts(config);
+    let Contracts { products, problems: of_contracts } = contracts(config);
+    let mut problems = config.warnings.clone();
+    problems.extend(of_contracts);
     let tables = products.iter().flat_map(|product| &product.tables);
     let tables: Vec<Table> = tables.map(|table| table.table.as_ref().clone()).collect();
     let documents = documents(&config.policies).map_err(|problem| problems.push(problem)).ok();

@@ -12,7 +12,8 @@ use meshgate_domain_node::config::{Secret, StoreCredentials, StoreKeys};
 use meshgate_domain_node::contract::{ProductTable, load_folder};
 use meshgate_domain_node::source::{Access, Source, SourceError, check_online};
 use meshgate_tests::client::Client;
-use meshgate_tests::mesh::MeshPlan;
+use meshgate_tests::logs;
+use meshgate_tests::mesh::{Mesh, MeshPlan, http_get};
 use meshgate_tests::object_store::ObjectStore;
 use prost::Message;
 use serde_json::{Value, json};
@@ -61,6 +62,18 @@ async fn holds_secret(client: &mut Client, sql: &str) -> bool {
     let messages = client.messages(info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
     let mut bytes = messages.iter().map(Message::encode_to_vec);
     bytes.any(|bytes| bytes.windows(6).any(|window| window == b"SECRET"))
+}
+
+/// Credentials stand neither in logs nor in audits, nor in what is told about the node's health.
+async fn assert_credentials_are_nowhere(mesh: &Mesh, store: &ObjectStore) {
+    let (_, health) = http_get(mesh.node_http("sales"), "/readyz").await;
+    let audits = ["audit.jsonl", "sales/audit.jsonl"].map(|file| mesh.path(file));
+    let audits = audits.map(|file| std::fs::read_to_string(file).unwrap());
+    for text in [logs::captured(), health].iter().chain(&audits) {
+        assert!(!text.is_empty());
+        let line = text.lines().find(|line| line.contains(&store.key_id) || line.contains(&store.secret));
+        assert!(line.is_none(), "{line:?}");
+    }
 }
 
 fn alice() -> Value {
@@ -144,6 +157,7 @@ async fn every_format_is_served_from_a_bucket_under_policy() {
     assert!(!format!("{status:?}").contains("SECRET"), "{status:?}");
     store.delete("curated/orders_csv/region=EU/2.csv").await;
     assert_eq!(client.rows("select id from sales.orders_csv").await.rows.len(), 3);
+    assert_credentials_are_nowhere(&mesh, &store).await;
     mesh.stop().await;
 }
 
@@ -178,6 +192,7 @@ async fn a_bucket_that_refuses_concerns_its_own_table_and_tells_callers_nothing(
         }
     }
     assert_eq!(client.rows("select id from sales.open").await.rows.len(), 1);
+    assert_credentials_are_nowhere(&mesh, &store).await;
     mesh.stop().await;
 }
 

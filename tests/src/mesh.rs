@@ -106,6 +106,8 @@ pub struct Mesh {
 struct Server {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    /// Where health is answered.
+    http: Option<SocketAddr>,
 }
 
 impl Server {
@@ -186,6 +188,12 @@ impl Mesh {
 
     pub fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
+    }
+
+    /// Where the node of a domain answers about its health.
+    pub fn node_http(&self, domain: &str) -> SocketAddr {
+        let node = self.nodes.iter().find(|(name, _)| name == domain);
+        node.and_then(|(_, server)| server.http).expect("a node with health")
     }
 
     /// Connects with a token that carries `claims`.
@@ -349,8 +357,9 @@ async fn start_node(root: &Path, domain: &str, listen: SocketAddr, lines: &str) 
     let config = NodeConfig::load(&root.join(&file), &|_| None)
         .unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
     let server = NodeServer::bind(config).await.expect("the node starts");
-    let address = server.flight_address();
-    (address, spawn(async move |stopped| report("node", server.run(stopped).await)))
+    let (address, http) = (server.flight_address(), server.http_address());
+    let server = spawn(async move |stopped| report("node", server.run(stopped).await));
+    (address, Server { http, ..server })
 }
 
 fn spawn<F: Future<Output = ()> + Send + 'static>(run: impl FnOnce(Stopped) -> F) -> Server {
@@ -358,7 +367,7 @@ fn spawn<F: Future<Output = ()> + Send + 'static>(run: impl FnOnce(Stopped) -> F
     let stopped: Stopped = Box::pin(async move {
         let _ = stopped.await;
     });
-    Server { stop: Some(stop), task: tokio::spawn(run(stopped)) }
+    Server { stop: Some(stop), task: tokio::spawn(run(stopped)), http: None }
 }
 
 /// A test that ends takes its servers' runtime away: no reason to fail.

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use meshgate_policies::yaml::{Reader, UnknownKeys};
+use meshgate_policies::yaml::{Node, Problem, Reader, UnknownKeys};
 
 use super::Secret;
+
+/// Keys whose values only the store's owner and the node may know.
+const SECRETS: [&str; 2] = ["secret_access_key", "session_token"];
 
 /// How one object store is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,22 @@ impl StoreCredentials {
             [&keys.access_key_id, &keys.secret_access_key].into_iter().chain(&keys.session_token)
         })
     }
+}
+
+/// Warnings of secrets that stand in the file itself. `root` is as written, references not replaced.
+pub(super) fn literal_secrets(file: &str, root: &Node) -> Vec<Problem> {
+    let servers = root.get("credentials").and_then(Node::as_mapping).unwrap_or_default();
+    let values = servers.iter().filter_map(|server| server.value.as_mapping()).flatten();
+    let secrets = values.filter(|value| SECRETS.contains(&value.key.as_str()) && is_literal(&value.value));
+    let warning = |key: &str, line| {
+        let hint = format!("write `{key}: \"${{file:path}}\"`, or `\"${{VARIABLE}}\"`");
+        Problem::warning(file, line, format!("`{key}` stands in this file itself")).with_hint(hint)
+    };
+    secrets.map(|value| warning(&value.key, value.key_line)).collect()
+}
+
+fn is_literal(node: &Node) -> bool {
+    node.as_scalar().is_some_and(|text| !text.replace("$${", "").contains("${"))
 }
 
 /// All entries that can be used; the others are problems.

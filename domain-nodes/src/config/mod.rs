@@ -55,6 +55,8 @@ pub struct NodeConfig {
     pub contract_variables: BTreeMap<String, String>,
     pub audit_file: PathBuf,
     pub limits: NodeLimits,
+    /// What the file should say in another way.
+    pub warnings: Vec<Problem>,
 }
 
 /// Addresses to listen at. Port 0 takes any free port.
@@ -134,13 +136,15 @@ impl NodeConfig {
 
     fn read(file: &str, text: &str, lookup: &Lookup<'_>) -> Result<Self, Vec<Problem>> {
         let mut root = yaml::parse(file, text).map_err(|problem| vec![problem])?;
-        let mut problems = Vec::new();
+        let mut problems = credentials::literal_secrets(file, &root);
         yaml::expand_all(file, &mut root, &|reference| lookup.resolve(reference), &mut problems);
         let mut reader = Reader::new(file, &root, &mut problems);
         let config = read_root(&mut reader, lookup);
         reader.finish(UnknownKeys::Error);
         match config {
-            Some(config) if !problems.iter().any(Problem::is_error) => Ok(config),
+            Some(config) if !problems.iter().any(Problem::is_error) => {
+                Ok(Self { warnings: problems, ..config })
+            }
             _ => Err(problems),
         }
     }
@@ -188,6 +192,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
         contract_variables,
         audit_file: audit_file?,
         limits,
+        warnings: Vec::new(),
     })
 }
 

@@ -140,6 +140,24 @@ fn credentials_are_complete_or_none_at_all() {
 }
 
 #[test]
+fn a_secret_that_stands_in_the_file_is_a_warning_that_does_not_repeat_it() {
+    assert!(load(COMPLETE).unwrap().warnings.is_empty());
+    let with = |secret: &str| load(&COMPLETE.replace("\"${file:lake.secret}\"", secret)).unwrap();
+    for secret in ["HUSH", "'$${HUSH'"] {
+        let warnings = with(secret).warnings;
+        let [warning] = warnings.as_slice() else { panic!("{warnings:#?}") };
+        let told = warning.to_string();
+        assert!(!warning.is_error() && told.contains("node.yaml:11: ") && told.contains("${file:"), "{told}");
+        assert!(!told.contains("HUSH"), "{told}");
+    }
+    for reference in ["'${ID}'", "'${OTHER:-x}'", "'${ID}', session_token: '${ID}'"] {
+        assert!(with(reference).warnings.is_empty(), "{reference}");
+    }
+    let both = with("'${ID}', session_token: HUSH").warnings;
+    assert!(both.len() == 1 && both[0].to_string().contains("`session_token`"), "{both:?}");
+}
+
+#[test]
 fn the_operator_has_two_keys_while_one_follows_the_other() {
     let both = "operator_key: [tls/operator.pub, /etc/new.pub]";
     let config = load(&COMPLETE.replace("operator_key: tls/operator.pub", both)).unwrap();

@@ -46,6 +46,10 @@ impl Server {
 /// Keys of the standard that every server may have and that mean nothing here.
 const SERVER_KEYS: [&str; 5] = ["id", "server", "description", "roles", "environment"];
 
+/// What keys of credentials are called, in small letters and without `_`, or a part of it.
+const CREDENTIALS: [&str; 8] =
+    ["accesskey", "apikey", "credential", "passphrase", "password", "privatekey", "secret", "token"];
+
 /// The one server of `environment`; anything else is an error with the list.
 pub(super) fn read_server(
     reader: &mut Reader<'_, '_>,
@@ -53,11 +57,16 @@ pub(super) fn read_server(
     variables: &BTreeMap<String, String>,
 ) -> Option<Server> {
     let servers = optional_list(reader, "servers");
+    refuse_credentials(reader, servers);
     let fitting: Vec<&Node> =
         servers.iter().filter(|server| environment_of(server) == Some(environment)).collect();
     if let [server] = fitting.as_slice() {
         let file = reader.file();
-        return read_one(Reader::new(file, server, reader.problems()), variables);
+        let mut reader = Reader::new(file, server, reader.problems());
+        for (key, _) in credentials_of(server) {
+            reader.has(key);
+        }
+        return read_one(reader, variables);
     }
     let line = reader.line_of("servers");
     let found = match fitting.len() {
@@ -77,6 +86,30 @@ pub(super) fn read_server(
         )),
     );
     None
+}
+
+/// Whoever reads data also reads its contract: what opens a store stands in none, of no environment.
+fn refuse_credentials(reader: &mut Reader<'_, '_>, servers: &[Node]) {
+    for (key, line) in servers.iter().flat_map(credentials_of) {
+        let hint = "take it away, and write it into the node's node.yaml, under `credentials` and the name of the server";
+        let message = format!("`{key}` is of credentials, which a contract must not hold");
+        reader.error(line, message, Some(hint.to_owned()));
+    }
+}
+
+/// Keys and custom properties of a server that are called like credentials, with their lines.
+fn credentials_of(server: &Node) -> impl Iterator<Item = (&str, usize)> {
+    let keys =
+        server.as_mapping().unwrap_or_default().iter().map(|entry| (entry.key.as_str(), entry.key_line));
+    let properties = server.get("customProperties").and_then(Node::as_sequence).unwrap_or_default();
+    let properties = properties.iter().filter_map(|property| property.get("property"));
+    let properties = properties.filter_map(|name| Some((name.as_scalar()?, name.line)));
+    keys.chain(properties).filter(|(key, _)| is_credential(key))
+}
+
+fn is_credential(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace(['_', '-'], "");
+    CREDENTIALS.iter().any(|part| key.contains(part))
 }
 
 fn environment_of(server: &Node) -> Option<&str> {

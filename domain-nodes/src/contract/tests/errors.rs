@@ -252,3 +252,38 @@ fn reserved_and_unfit_domains_are_refused() {
     let missing = load_in(&dir.path().join("missing"), "sales", "dev", &[]);
     assert!(missing.problems[0].to_string().contains("the folder of contracts cannot be read"));
 }
+
+#[test]
+fn credentials_in_a_contract_are_errors_that_do_not_repeat_them() {
+    const PLACE: &str = "type: local, path: 'data/{model}'";
+    let s3 = "type: s3, location: 's3://lake/{model}'";
+    for key in ["secret_access_key", "secretAccessKey", "access_key_id", "password", "token", "apiKey"] {
+        let contracts = load_one(&VALID.replace(PLACE, &format!("{s3}, {key}: HUSH")));
+        let [problem] = contracts.problems.as_slice() else { panic!("{:#?}", contracts.problems) };
+        assert!(contracts.products.is_empty() && problem.is_error(), "{problem}");
+        let told = problem.to_string();
+        assert!(told.contains(&format!("14: `{key}` is of credentials")), "{told}");
+        assert!(told.contains("node.yaml, under `credentials`") && !told.contains("HUSH"), "{told}");
+    }
+    let prod = "environment: prod, ";
+    let property = "customProperties: [ { property: password, value: HUSH } ]";
+    for (from, to, line) in [
+        (prod, format!("{prod}password: HUSH, "), "15: `password`"),
+        ("format: parquet }\n", format!("format: parquet, {property} }}\n"), "14: `password`"),
+    ] {
+        let problems = format!("{:#?}", load_one(&VALID.replacen(from, &to, 1)).problems);
+        let told: Vec<String> =
+            load_one(&VALID.replacen(from, &to, 1)).problems.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.contains(line)), "{told:#?}");
+        assert!(!problems.contains("HUSH"), "{problems}");
+    }
+    let address = format!("{s3}, endpointUrl: 'https://me:HUSH@lake'");
+    let key_in_location = "type: s3, location: 's3://me:HUSH@lake/{model}'".to_owned();
+    for place in [address, key_in_location] {
+        let contracts = load_one(&VALID.replace(PLACE, &place));
+        assert!(contracts.products.is_empty());
+        assert!(!format!("{:?}", contracts.problems).contains("HUSH"), "{:?}", contracts.problems);
+    }
+    let other = load_one(&VALID.replace(PLACE, &format!("{PLACE}, speed: fast")));
+    assert!(other.products.len() == 1 && !other.problems.iter().any(|problem| problem.is_error()));
+}
