@@ -15,6 +15,7 @@ use meshgate_tests::client::Client;
 use meshgate_tests::logs;
 use meshgate_tests::mesh::{Mesh, MeshPlan, http_get};
 use meshgate_tests::object_store::ObjectStore;
+use meshgate_tests::process::run;
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -192,7 +193,64 @@ async fn a_bucket_that_refuses_concerns_its_own_table_and_tells_callers_nothing(
         }
     }
     assert_eq!(client.rows("select id from sales.open").await.rows.len(), 1);
+
+    let (status, health) = http_get(mesh.node_http("sales"), "/readyz").await;
+    assert!(status == 503 && health.contains("\"sources\""), "{health}");
+    assert!(!health.contains("refused") && !health.contains("vault"), "{health}");
+    let logged = logs::captured();
+    for (table, remedy) in [
+        ("refused", "must be allowed `s3:ListBucket` and `s3:GetObject`"),
+        ("foreign", "node.yaml has no `credentials` for the server `pond`"),
+    ] {
+        let told = |line: &&str| {
+            (line.contains("ERROR") || line.contains("WARN")) && line.contains(&format!("`{table}`"))
+        };
+        let told: Vec<&str> = logged.lines().filter(told).collect();
+        assert!(told.iter().any(|line| line.contains(remedy)), "{table}: {told:#?}");
+    }
+    assert!(!logged.lines().any(|line| line.contains("ERROR") && line.contains("`open`")));
     assert_credentials_are_nowhere(&mesh, &store).await;
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_online_finds_what_is_wrong_in_a_bucket_and_what_is_refused() {
+    let store = ObjectStore::start();
+    store.put("good/1.csv", "id,region,note\n1,EU,x\n").await;
+    store.put("spoilt/1.csv", "id,region,note\n1,EU,x\nBAD-CELL,EU,x\n").await;
+    let mut plan = MeshPlan::new(MESH, &["sales"]);
+    plan.node_lines = store.credentials();
+    let places = [("good", "s3://lake/good/"), ("spoilt", "s3://lake/spoilt/"), ("locked", "s3://vault/t/")];
+    for (name, location) in places {
+        let contract = contract(name, location, "csv", &store.url);
+        plan = plan.file(&format!("sales/products/{name}.odcs.yaml"), contract);
+    }
+    let tables: Vec<String> = places.map(|(name, _)| name.to_owned()).into();
+    let mesh = plan.file("sales/policies/sales.yaml", policy(&tables)).start().await;
+    let folder = mesh.path("sales");
+    let check = |more: &[&str]| {
+        let output = run(&[&["check", folder.to_str().unwrap()], more].concat());
+        let told = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        (output.status.code(), told.concat())
+    };
+    let (code, told) = check(&["--online"]);
+    assert_eq!(code, Some(1), "{told}");
+    for expected in [
+        "sales.spoilt.id: ",
+        "row 3 (line 3), column `id`: \"BAD-CELL\" is no int64",
+        "sales.locked: the object store refuses access",
+        "must be allowed `s3:ListBucket` and `s3:GetObject`",
+        "`secret_access_key` stands in this file itself; write `secret_access_key: \"${file:path}\"`",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(!told.contains("sales.good"), "{told}");
+    // Without the data there is nothing to find.
+    let (code, offline) = check(&[]);
+    assert_eq!(code, Some(0), "{offline}");
+    for told in [told, offline] {
+        assert!(!told.contains(&store.key_id) && !told.contains(&store.secret), "{told}");
+    }
     mesh.stop().await;
 }
 

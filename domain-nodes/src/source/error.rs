@@ -30,7 +30,10 @@ pub enum SourceError {
     NoFiles { table: String },
     #[error("node.yaml has no `credentials` for the server `{server}` that `{table}` lies on")]
     NoCredentials { table: String, server: String },
-    #[error("the object store refuses access to what `{table}` is made of: {reason}")]
+    #[error(
+        "the object store refuses access to what `{table}` is made of: {reason}; \
+         the keys in node.yaml, under `credentials`, must be allowed `s3:ListBucket` and `s3:GetObject` there"
+    )]
     Refused { table: String, reason: String },
     #[error("the object store of `{table}` cannot be used: {reason}")]
     Store { table: String, reason: String },
