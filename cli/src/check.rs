@@ -117,9 +117,11 @@ async fn check_node(file: &Path, online: bool) -> Vec<Problem> {
     match NodeConfig::load(file, &serve::environment) {
         Ok(config) => {
             let mut problems = check::check(&config);
-            if online {
-                problems.extend(check::check_sources(&config).await);
-            }
+            problems.extend(if online {
+                check::check_sources(&config).await
+            } else {
+                check::check_places(&config)
+            });
             problems
         }
         Err(problems) => problems,

@@ -10,10 +10,10 @@ use meshgate_policies::yaml::{Problem, Severity};
 use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
 
 use crate::config::NodeConfig;
-use crate::contract::{Contracts, load_folder};
+use crate::contract::{Contracts, ProductTable, load_folder};
 use crate::pseudonyms::Pseudonyms;
 use crate::reload::read_documents;
-use crate::source::{Access, Finding, check_online};
+use crate::source::{Access, Finding, SourceError, check_online};
 
 /// What `meshgate mesh pull` writes, where no gateway has brought a document yet.
 const PULLED: &str = "mesh.lock.yaml";
@@ -46,6 +46,20 @@ pub fn check(config: &NodeConfig) -> Vec<Problem> {
         Err(found) => problems.extend(found),
     }
     problems
+}
+
+/// Tables whose paths leave the folders in which data may lie. Looks at folders only, and only at those
+/// that lie here.
+pub fn check_places(config: &NodeConfig) -> Vec<Problem> {
+    let (products, access) = (contracts(config).products, Access::of(config));
+    let tables = products.iter().flat_map(|product| &product.tables);
+    let outside = tables.filter(|table| access.is_outside(table));
+    let problem = |table: &ProductTable| {
+        let place = format!("{}.{}", config.domain, table.table.name);
+        let error = SourceError::OutsideRoots { table: table.table.name.clone() };
+        Problem::error(&place, 0, error.to_string()).with_hint("add the folder to `data_roots` of node.yaml")
+    };
+    outside.map(problem).collect()
 }
 
 /// What the sources have wrong: drift, cells that are not of their type, NULLs

@@ -238,7 +238,7 @@ pub(crate) fn orders_of(regions: &[&str]) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-fn write_parquet(path: &Path, batch: &RecordBatch) {
+pub(crate) fn write_parquet(path: &Path, batch: &RecordBatch) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let draft = path.with_extension("draft");
     let file = std::fs::File::create(&draft).unwrap();
@@ -310,6 +310,23 @@ impl Request {
             form: Some(Form::Scan(scan)),
         };
         Self { permit, query }
+    }
+
+    /// Asks for another table, whose decision is that of `state`.
+    pub(crate) fn aim_at(&mut self, state: &State, table: &str) {
+        let statement =
+            Statement { instant: self.query.instant, zone: state.zone().unwrap_or(chrono_tz::Tz::UTC) };
+        let decision = match state.policy().decide(table, &analyst(), &statement) {
+            Decision::Visible(decision) => decision.digest,
+            Decision::Absent { .. } => Digest::of(b"absent"),
+        };
+        let contract = state.table(table).map_or(Digest::of(b"none"), |table| table.version());
+        self.permit.tables = vec![PermittedTable {
+            table: table.into(),
+            contract_version: contract.as_bytes().to_vec(),
+            decision_digest: decision.as_bytes().to_vec(),
+        }];
+        self.scan().table = table.into();
     }
 
     pub(crate) fn scan(&mut self) -> &mut Scan {

@@ -74,3 +74,30 @@ async fn all_problems_are_told_at_once_and_count() {
         assert!(matches!(run(arguments(*format)).await, Err(Failure::Found(_))), "{format:?}");
     }
 }
+
+#[tokio::test]
+async fn a_path_that_leaves_the_data_roots_is_found_without_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    for folder_of_files in ["sales/products", "sales/policies", "sales/data", "other"] {
+        fs::create_dir_all(folder.path().join(folder_of_files)).unwrap();
+    }
+    let node = folder.path().join("sales/node.yaml");
+    fs::write(&node, include_str!("../init/node.yaml").replace("DOMAIN", "sales")).unwrap();
+    let found = async |path: &str| {
+        let contract = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: t\nname: t\nversion: 1.0.0\n\
+             servers: [ {{ server: files, environment: dev, type: local, path: '{path}', format: csv }} ]\n\
+             schema: [ {{ name: t, properties: [ {{ name: id, logicalType: integer }} ] }} ]\n"
+        );
+        fs::write(folder.path().join("sales/products/t.odcs.yaml"), contract).unwrap();
+        let problems = check_root(&node, false).await;
+        assert!(!problems.iter().any(|problem| problem.message.contains("environment")), "{problems:?}");
+        problems.iter().any(|problem| problem.file == "sales.t" && problem.message.contains("leaves"))
+    };
+    assert!(found("../../other/").await);
+    assert!(found("../../other/*.csv").await);
+    assert!(found("/etc/").await);
+    assert!(!found("../data/").await);
+    assert!(!found("../data/not-there.csv").await);
+    assert!(!found("/srv/not/on/this/machine/").await);
+}

@@ -11,6 +11,7 @@ use super::disk::{self, Roots};
 use super::error::SourceError;
 use super::files::FileSet;
 use crate::config::{NodeConfig, StoreCredentials};
+use crate::contract::ProductTable;
 
 /// Folders and object stores that sources may lie in.
 #[derive(Debug, Default)]
@@ -35,6 +36,15 @@ impl Access {
     /// What node.yaml allows.
     pub fn of(config: &NodeConfig) -> Self {
         Self::new(config.data_roots.clone(), config.credentials.clone())
+    }
+
+    /// Is the table's path certainly outside of the folders that may hold data? Where these
+    /// folders do not lie on this machine, nothing is certain.
+    pub(crate) fn is_outside(&self, table: &ProductTable) -> bool {
+        match (&table.source.location, Roots::new(&self.data_roots)) {
+            (Location::Disk(path), Ok(roots)) => disk::leaves(path, &roots),
+            _ => false,
+        }
     }
 
     pub(super) fn place(&self, table: &str, location: &Location) -> Result<Place, SourceError> {

@@ -1,6 +1,7 @@
 //! A real node on a free port, called as a gateway calls it.
 
 mod describing;
+mod logs;
 mod lookups;
 mod nested;
 mod operator;
@@ -52,6 +53,7 @@ impl Running {
     }
 
     async fn start_with(domain: Domain, config: NodeConfig) -> Self {
+        logs::start();
         let server = NodeServer::bind(config).await.unwrap();
         let (flight, http) = (server.flight_address(), server.http_address().unwrap());
         let (stop, stopped) = oneshot::channel();

@@ -202,3 +202,62 @@ async fn without_a_key_there_are_no_pseudonyms_and_no_table() {
     node.until_ready("\"ready\":true").await;
     assert_eq!(rows(&node.query(node.request(&["card"])).await.unwrap()), 4);
 }
+
+/// A place outside of the folders that data may lie in, with a file of orders.
+fn elsewhere() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().canonicalize().unwrap().join("orders.parquet");
+    let domain = Domain::new();
+    std::fs::copy(domain.path("data/orders.parquet"), &file).unwrap();
+    (folder, file)
+}
+
+#[tokio::test]
+async fn a_path_outside_of_the_roots_is_trouble_of_its_own_table_and_told_to_the_owner_alone() {
+    let (_folder, outside) = elsewhere();
+    let absolute = outside.display().to_string();
+    let up = format!("../../{}/orders.parquet", outside.parent().unwrap().file_name().unwrap().display());
+    for (table, path) in [
+        ("absolute", absolute.as_str()),
+        ("up", &up),
+        ("linked", "../data/link.parquet"),
+        ("linked_folder", "../data/out/*"),
+    ] {
+        let domain = Domain::new();
+        std::os::unix::fs::symlink(&outside, domain.path("data/link.parquet")).unwrap();
+        std::os::unix::fs::symlink(outside.parent().unwrap(), domain.path("data/out")).unwrap();
+        let contract = CONTRACT.replace("orders", table).replace(&format!("../data/{table}.parquet"), path);
+        domain.write("products/outside.odcs.yaml", &contract);
+        let policies = POLICIES.replace("tables: [orders]", &format!("tables: [orders, {table}]"));
+        domain.write("policies/sales.yaml", &policies);
+        let node = Running::start(domain).await;
+        node.until_ready("\"sources\"").await;
+        let (_, body) = node.http("/readyz").await;
+        assert!(!body.contains(table) && !body.contains("orders.parquet"), "{body}");
+        let told = logs::lines_with(&[
+            "lies outside the allowed folders",
+            &format!("table=\"{table}\""),
+            &outside.parent().unwrap().display().to_string(),
+        ]);
+        assert!(!told.is_empty(), "{table}");
+        assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 4, "{table}");
+        let mut request = node.request(&["id"]);
+        request.aim_at(&node.state(), table);
+        let status = node.query(request).await.unwrap_err();
+        assert_eq!(class(&status), Class::TableUnavailable, "{table}");
+        assert!(!format!("{status:?}").contains("parquet"), "{status:?}");
+
+        let config = node.domain.config();
+        let found = crate::check::check_places(&config);
+        let [problem] = found.as_slice() else { panic!("{table}: {found:#?}") };
+        let shown = problem.to_string();
+        assert!(shown.contains(&format!("sales.{table}")) && shown.contains("data_roots"), "{shown}");
+        let online = crate::check::check_sources(&config).await;
+        assert!(online.iter().any(|problem| problem.message.contains("leaves")), "{online:#?}");
+
+        // The owner may allow the place.
+        let root = outside.parent().unwrap().to_owned();
+        let wider = NodeConfig { data_roots: [config.data_roots.clone(), vec![root]].concat(), ..config };
+        assert!(crate::check::check_places(&wider).is_empty(), "{table}");
+    }
+}

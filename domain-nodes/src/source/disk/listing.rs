@@ -43,6 +43,14 @@ pub(in crate::source) fn list(
     Ok(FileSet { table: table.to_owned(), files })
 }
 
+/// Does the path, as far as it leads anywhere here, leave the roots?
+pub(in crate::source) fn leaves(path: &Path, roots: &Roots) -> bool {
+    match split(path, "") {
+        Ok((fixed, _)) => fs::canonicalize(fixed).is_ok_and(|base| roots.below(&base).is_none()),
+        Err(_) => true,
+    }
+}
+
 fn pin(table: &str, path: PathBuf, roots: &Roots) -> Result<Arc<PinnedFile>, SourceError> {
     let metadata = fs::symlink_metadata(&path).map_err(|cause| unreadable(table, &path, cause))?;
     if !metadata.is_file() {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::error::SourceError;
 
-pub(super) use listing::list;
+pub(super) use listing::{leaves, list};
 
 /// Folders that sources may lie in, resolved.
 #[derive(Debug, Clone)]
