@@ -19,8 +19,6 @@ use crate::source::Survey;
 use crate::state::{ServedTable, State};
 
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How often all sources are looked at, whether anything changed here or not.
-const SURVEY_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest look at the source of one table.
 const SURVEY_TIME: Duration = Duration::from_secs(30);
 const SURVEYS_AT_A_TIME: usize = 4;
@@ -69,7 +67,7 @@ impl Watcher {
                 _ = ticks.tick() => false,
                 () = operator.brought.notified() => true,
             };
-            if surveyed.elapsed() >= SURVEY_INTERVAL {
+            if surveyed.elapsed() >= self.config.survey_interval {
                 self.survey();
                 surveyed = Instant::now();
             }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::execution::SessionStateBuilder;
@@ -12,10 +13,10 @@ use meshgate_domain_node::config::{Secret, StoreCredentials, StoreKeys};
 use meshgate_domain_node::contract::{ProductTable, load_folder};
 use meshgate_domain_node::source::{Access, Source, SourceError, check_online};
 use meshgate_tests::client::Client;
-use meshgate_tests::logs;
 use meshgate_tests::mesh::{Mesh, MeshPlan, http_get};
 use meshgate_tests::object_store::ObjectStore;
 use meshgate_tests::process::run;
+use meshgate_tests::{eventually_async, logs};
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -79,6 +80,16 @@ async fn assert_credentials_are_nowhere(mesh: &Mesh, store: &ObjectStore) {
 
 fn alice() -> Value {
     json!({ "sub": "alice" })
+}
+
+/// A Parquet file of these columns.
+fn parquet_of(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
 }
 
 /// Rows with these numbers, as a file.
@@ -210,6 +221,49 @@ async fn a_bucket_that_refuses_concerns_its_own_table_and_tells_callers_nothing(
     }
     assert!(!logged.lines().any(|line| line.contains("ERROR") && line.contains("`open`")));
     assert_credentials_are_nowhere(&mesh, &store).await;
+    mesh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_a_bucket_no_longer_has_or_has_with_another_type_ends_what_asks_for_it() {
+    const KEY: &str = "drifting/region=EU/1.parquet";
+    let numbers = || -> ArrayRef { Arc::new(Int64Array::from(vec![1, 2])) };
+    let texts = || -> ArrayRef { Arc::new(StringArray::from(vec!["a", "b"])) };
+    let store = ObjectStore::start();
+    store.put(KEY, parquet_of(vec![("id", numbers()), ("note", texts())])).await;
+    let mut plan = MeshPlan::new(MESH, &["sales"]);
+    plan.node_lines = store.credentials();
+    let contract = contract("drifting", "s3://lake/drifting/", "parquet", &store.url);
+    let mut mesh = plan
+        .file("sales/products/drifting.odcs.yaml", contract)
+        .file("sales/policies/sales.yaml", policy(&["drifting".to_owned()]))
+        .start()
+        .await;
+    let mut client = mesh.client(&alice()).await;
+    for column in ["id", "note"] {
+        assert_eq!(client.rows(&format!("select {column} from sales.drifting")).await.rows.len(), 2);
+    }
+    for (file, lost, kept, drift) in [
+        (vec![("id", numbers())], "note", "id", "the files do not have it"),
+        (vec![("id", texts()), ("note", texts())], "id", "note", "the contract says Int64"),
+    ] {
+        store.put(KEY, parquet_of(file)).await;
+        let status = client.refused(&format!("select {lost} from sales.drifting")).await;
+        assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+        let said = format!("{status:?}");
+        assert!(!said.contains("lake") && !said.contains("parquet") && !said.contains("Int64"), "{said}");
+        assert_eq!(client.rows(&format!("select {kept} from sales.drifting")).await.rows.len(), 2);
+        let logged = logs::captured();
+        let column = format!("column=\"{lost}\"");
+        let is_told = |line: &str| ["\"drifting\"", &column, drift].iter().all(|text| line.contains(text));
+        assert!(logged.lines().any(is_told), "{lost}: {drift}");
+    }
+    mesh.start_node_again("sales").await;
+    eventually_async("the node says so", Duration::from_secs(20), async || {
+        let (status, health) = http_get(mesh.node_http("sales"), "/readyz").await;
+        (status == 503 && health.contains("\"sources\"") && !health.contains("drifting")).then_some(())
+    })
+    .await;
     mesh.stop().await;
 }
 

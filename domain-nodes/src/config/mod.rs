@@ -55,9 +55,13 @@ pub struct NodeConfig {
     pub contract_variables: BTreeMap<String, String>,
     pub audit_file: PathBuf,
     pub limits: NodeLimits,
+    /// How often sources are looked at whether anything changed or not.
+    pub survey_interval: Duration,
     /// What the file should say in another way.
     pub warnings: Vec<Problem>,
 }
+
+const SURVEY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Addresses to listen at. Port 0 takes any free port.
 #[derive(Debug, Clone, Copy)]
@@ -192,6 +196,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
         contract_variables,
         audit_file: audit_file?,
         limits,
+        survey_interval: SURVEY_INTERVAL,
         warnings: Vec::new(),
     })
 }

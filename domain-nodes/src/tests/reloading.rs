@@ -261,3 +261,42 @@ async fn a_path_outside_of_the_roots_is_trouble_of_its_own_table_and_told_to_the
         assert!(crate::check::check_places(&wider).is_empty(), "{table}");
     }
 }
+
+#[tokio::test]
+async fn files_that_change_or_vanish_while_the_node_runs_are_noticed_without_a_query() {
+    let domain = Domain::new();
+    let more = CONTRACT.replace("orders", "watched").replace("watched.parquet", "watched/*.parquet");
+    domain.write("products/watched.odcs.yaml", &more);
+    let watched = domain.path("data/watched/1.parquet");
+    std::fs::create_dir_all(watched.parent().unwrap()).unwrap();
+    std::fs::copy(domain.path("data/orders.parquet"), &watched).unwrap();
+    let config = NodeConfig { survey_interval: Duration::from_millis(200), ..domain.config() };
+    let node = Running::start_with(domain, config).await;
+    node.until_ready("\"ready\":true").await;
+    let intact = std::fs::read(&watched).unwrap();
+    let other = crate::testing::orders().project(&[0, 1, 2, 3]).unwrap();
+    let retyped = arrow::array::RecordBatch::try_from_iter([
+        ("id", other.column(1).clone()),
+        ("region", other.column(1).clone()),
+        ("amount", other.column(2).clone()),
+        ("card", other.column(3).clone()),
+        ("note", other.column(3).clone()),
+    ]);
+    for (change, logged) in [
+        (Some(other), ["column=\"note\"", "the files do not have it"]),
+        (Some(retyped.unwrap()), ["column=\"id\"", "the contract says Int64"]),
+        (None, ["there are no files", "path="]),
+    ] {
+        match change {
+            Some(batch) => crate::testing::write_parquet(&watched, &batch),
+            None => std::fs::remove_file(&watched).unwrap(),
+        }
+        node.until_ready("\"sources\"").await;
+        let told = logs::lines_with(&["table=\"watched\"", logged[0], logged[1]]);
+        assert!(!told.is_empty(), "{logged:?}");
+        // The other table goes on.
+        assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 4);
+        std::fs::write(&watched, &intact).unwrap();
+        node.until_ready("\"ready\":true").await;
+    }
+}
