@@ -36,7 +36,7 @@ pub(crate) struct DomainArguments {
 pub(crate) struct ProductArguments {
     /// The product, and its one table.
     name: String,
-    /// A file, a folder or a glob (in quotes): Parquet or CSV.
+    /// A file, a folder or a glob (in quotes): Parquet, CSV, JSON lines or Arrow IPC.
     #[arg(long, value_name = "FILES")]
     from: PathBuf,
     /// The domain's folder, which has node.yaml.

@@ -1,16 +1,20 @@
 //! What files hold, for somebody who is about to write a contract about them:
 //! columns with types that the sources here read, and what speaks for a key.
 
+mod json_type;
 mod text_type;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format as CsvFormat;
 use arrow::datatypes::{DataType as ArrowType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use meshgate_policies::DataType;
@@ -21,8 +25,13 @@ use super::definition::{CsvOptions, Format};
 use super::disk::{self, Roots};
 use super::error::SourceError;
 use super::files::Place;
+use super::glob::has_extension;
+use super::json;
+use json_type::JsonType;
 use text_type::TextType;
 
+/// How files of Arrow begin; streams do not.
+const ARROW_FILE: &[u8] = b"ARROW1";
 /// Rows that are looked at.
 const ROWS_MAX: usize = 100_000;
 
@@ -63,34 +72,53 @@ pub(crate) fn sample(from: &Path, data_roots: &[PathBuf]) -> Result<Sample, Sour
     for path in &paths {
         rows += match &format {
             Format::Parquet => looked.parquet(path, ROWS_MAX - rows)?,
-            _ => looked.csv(path, ROWS_MAX - rows)?,
+            Format::Csv(_) => looked.csv(path, ROWS_MAX - rows)?,
+            Format::JsonLines => looked.json_lines(path, ROWS_MAX - rows)?,
+            Format::Arrow => looked.arrow(path, ROWS_MAX - rows)?,
         };
     }
+    if format == Format::JsonLines {
+        looked.left_out_is_null(rows);
+    }
     looked.partitions(&paths);
-    let format = if format == Format::Parquet { "parquet" } else { "csv" };
+    let format = name_of(&format);
     let columns = looked.columns.into_iter().map(Column::sampled).collect();
     Ok(Sample { format, files: paths.len(), rows, complete: rows < ROWS_MAX, in_roots, columns })
 }
 
-/// The files, in the first format there are files of.
-fn list(from: &Path, roots: &Roots) -> Result<(Format, Vec<PathBuf>), SourceError> {
-    let csv = Format::Csv(CsvOptions::default());
-    let named = from.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let formats = if named { [csv, Format::Parquet] } else { [Format::Parquet, csv] };
-    let mut refused = None;
-    for format in formats {
-        match disk::list("", from, format.extensions(), roots) {
-            Ok(files) => {
-                let paths = files.files.iter().filter_map(|file| match &file.place {
-                    Place::Disk(file) => Some(file.path.clone()),
-                    Place::Bucket(_) => None,
-                });
-                return Ok((format, paths.collect()));
-            }
-            Err(error) => refused = refused.or(Some(error)),
-        }
+/// As contracts call it.
+fn name_of(format: &Format) -> &'static str {
+    match format {
+        Format::Parquet => "parquet",
+        Format::Csv(_) => "csv",
+        Format::JsonLines => "json",
+        Format::Arrow => "arrow",
     }
-    Err(refused.unwrap_or_else(|| SourceError::NoFiles { table: String::new() }))
+}
+
+/// The files of the first format that there are files of.
+fn list(from: &Path, roots: &Roots) -> Result<(Format, Vec<PathBuf>), SourceError> {
+    let formats = [Format::Parquet, Format::Csv(CsvOptions::default()), Format::JsonLines, Format::Arrow];
+    let extensions: Vec<&str> = formats.iter().flat_map(Format::extensions).copied().collect();
+    let files = disk::list("", from, &extensions, roots)?;
+    let paths = files.files.iter().filter_map(|file| match &file.place {
+        Place::Disk(file) => Some(file.path.clone()),
+        Place::Bucket(_) => None,
+    });
+    let paths: Vec<PathBuf> = paths.collect();
+    let is_of = |format: &Format, path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        has_extension(&name, format.extensions())
+    };
+    let format = formats.into_iter().find(|format| paths.iter().any(|path| is_of(format, path)));
+    Ok(match format {
+        Some(format) => {
+            let paths = paths.into_iter().filter(|path| is_of(&format, path)).collect();
+            (format, paths)
+        }
+        // One file that is called otherwise.
+        None => (Format::Parquet, paths),
+    })
 }
 
 #[derive(Default)]
@@ -103,6 +131,8 @@ struct Column {
     kind: Kind,
     partition: bool,
     has_null: bool,
+    /// Values in rows of JSON, which may leave them out.
+    values: usize,
     /// None once a value was there twice.
     distinct: Option<HashSet<String>>,
 }
@@ -110,6 +140,7 @@ struct Column {
 enum Kind {
     Typed(ArrowType),
     Text(TextType),
+    Json(JsonType),
 }
 
 impl Looked {
@@ -119,17 +150,9 @@ impl Looked {
         let file = File::open(path).map_err(|cause| unreadable(cause.into()))?;
         let builder =
             ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| unreadable(cause.into()))?;
-        for field in builder.schema().fields() {
-            self.column(field.name(), || Kind::Typed(field.data_type().clone()));
-        }
+        self.schema(&builder.schema().clone());
         let reader = builder.with_limit(rows_max).build().map_err(|cause| unreadable(cause.into()))?;
-        let mut rows = 0;
-        for batch in reader {
-            let batch = batch.map_err(|cause| unreadable(cause.into()))?;
-            rows += batch.num_rows();
-            self.look(&batch);
-        }
-        Ok(rows)
+        self.batches(path, rows_max, reader)
     }
 
     fn csv(&mut self, path: &Path, rows_max: usize) -> Result<usize, SourceError> {
@@ -145,13 +168,62 @@ impl Looked {
         }
         let reader = ReaderBuilder::new(schema.into()).with_header(true).with_bounds(0, rows_max);
         let reader = reader.build(open()?).map_err(|cause| unreadable(cause.into()))?;
+        self.batches(path, rows_max, reader)
+    }
+
+    fn json_lines(&mut self, path: &Path, rows_max: usize) -> Result<usize, SourceError> {
+        let file = File::open(path).map_err(|cause| SourceError::unreadable(&shown(path), cause))?;
+        let look = &mut |key: &str, value: &str| {
+            self.column(key, || Kind::Json(JsonType::default())).look_json(value);
+        };
+        json::each_row(file, rows_max, look).map_err(|cause| SourceError::unreadable(&shown(path), cause))
+    }
+
+    fn arrow(&mut self, path: &Path, rows_max: usize) -> Result<usize, SourceError> {
+        let unreadable =
+            |cause: Box<dyn std::error::Error + Send + Sync>| SourceError::unreadable(&shown(path), cause);
+        let mut file = BufReader::new(File::open(path).map_err(|cause| unreadable(cause.into()))?);
+        let begin = file.fill_buf().map_err(|cause| unreadable(cause.into()))?;
+        if begin.starts_with(ARROW_FILE) {
+            let reader = FileReader::try_new(file, None).map_err(|cause| unreadable(cause.into()))?;
+            self.schema(&reader.schema());
+            return self.batches(path, rows_max, reader);
+        }
+        let reader = StreamReader::try_new(file, None).map_err(|cause| unreadable(cause.into()))?;
+        self.schema(&reader.schema());
+        self.batches(path, rows_max, reader)
+    }
+
+    fn schema(&mut self, schema: &Schema) {
+        for field in schema.fields() {
+            self.column(field.name(), || Kind::Typed(field.data_type().clone()));
+        }
+    }
+
+    fn batches(
+        &mut self,
+        path: &Path,
+        rows_max: usize,
+        batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    ) -> Result<usize, SourceError> {
         let mut rows = 0;
-        for batch in reader {
-            let batch = batch.map_err(|cause| unreadable(cause.into()))?;
+        for batch in batches {
+            let batch = batch.map_err(|cause| SourceError::unreadable(&shown(path), cause))?;
+            let batch = batch.slice(0, batch.num_rows().min(rows_max - rows));
             rows += batch.num_rows();
             self.look(&batch);
+            if rows == rows_max {
+                break;
+            }
         }
         Ok(rows)
+    }
+
+    /// What a row of JSON leaves out is NULL.
+    fn left_out_is_null(&mut self, rows: usize) {
+        for column in &mut self.columns {
+            column.has_null |= column.values < rows;
+        }
     }
 
     /// Makes the column known.
@@ -164,6 +236,7 @@ impl Looked {
                 kind: kind(),
                 partition: false,
                 has_null: false,
+                values: 0,
                 distinct: Some(HashSet::new()),
             });
         }
@@ -216,8 +289,22 @@ impl Column {
         }
     }
 
+    fn look_json(&mut self, json: &str) {
+        if json == "null" {
+            return;
+        }
+        self.values += 1;
+        if let Kind::Json(json_type) = &mut self.kind {
+            json_type.look(json);
+        }
+        if self.distinct.as_mut().is_some_and(|distinct| !distinct.insert(json.to_owned())) {
+            self.distinct = None;
+        }
+    }
+
     fn sampled(self) -> SampledColumn {
         let data_type = match self.kind {
+            Kind::Json(json_type) => json_type.data_type(),
             Kind::Text(text_type) => Ok(text_type.data_type()),
             Kind::Typed(found) => {
                 let served = served_as(&found);

@@ -43,7 +43,7 @@ pub struct Draft {
 pub enum DraftError {
     #[error("`{name}` cannot be the name of a data product: write `{proposal}`")]
     Name { name: String, proposal: String },
-    #[error("`{from}` cannot be read as Parquet or CSV files: {cause}")]
+    #[error("`{from}` cannot be read as Parquet, CSV, JSON lines or Arrow files: {cause}")]
     Files { from: String, cause: SourceError },
     #[error("the files have no columns that can be served")]
     NoColumns,

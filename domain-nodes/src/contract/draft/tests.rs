@@ -142,6 +142,68 @@ fn a_draft_from_csv_files_guesses_types_keys_and_classes() {
 }
 
 #[test]
+fn a_draft_from_json_lines_takes_values_as_the_reader_does() {
+    let folder = Folder::new();
+    folder.write(
+        "data/visits/day=2026-01-31/1.jsonl",
+        b"{\"visit_id\":1,\"url\":\"/a\",\"seconds\":1.25,\"agent\":{\"name\":\"curl\",\"tags\":[\"x\"]},\"mixed\":1}\n\n",
+    );
+    folder.write(
+        "data/visits/day=2026-02-01/2.ndjson",
+        b"{\"visit_id\":2,\"url\":\"/b\",\"seconds\":7,\"at\":\"2026-02-01T10:00:00Z\",\"mixed\":\"1\"}\n",
+    );
+    let draft = folder.draft("visits", "data/visits").unwrap();
+    let table = folder.table(&draft);
+    let mut columns = described(&table);
+    columns.sort();
+    assert_eq!(columns.len(), 6, "{columns:?}");
+    for expected in
+        ["visit_id int64!", "url text", "seconds decimal(18,2)", "day date", "at timestamp(us,UTC)"]
+    {
+        assert!(columns.iter().any(|column| column == expected), "{expected}: {columns:?}");
+    }
+    assert_eq!(table.primary_key, ["visit_id"]);
+    assert!(draft.text.contains("format: json\n"), "{}", draft.text);
+    assert_eq!(
+        draft.notes,
+        ["the column `mixed` is left out: a mixture of kinds of values cannot be served"]
+    );
+
+    folder.write("data/broken.jsonl", b"{\"a\":1}\n[1]\n");
+    let error = folder.draft("t", "data/broken.jsonl").unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
+}
+
+#[test]
+fn a_draft_from_arrow_files_and_streams_has_their_types() {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("order_id", Arc::new(Int64Array::from(vec![1, 2]))),
+        ("total", Arc::new(Float64Array::from(vec![Some(1.5), None]))),
+        ("pause", Arc::new(arrow::array::DurationSecondArray::from(vec![1, 2]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let (mut file, mut stream) = (Vec::new(), Vec::new());
+    let mut writer = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut stream, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    for (name, bytes) in [("orders.arrow", &file), ("orders.arrows", &stream)] {
+        let folder = Folder::new();
+        folder.write(&format!("data/{name}"), bytes);
+        let draft = folder.draft("orders", &format!("data/{name}")).unwrap();
+        let table = folder.table(&draft);
+        assert_eq!(described(&table), ["order_id int64!", "total float64"], "{name}");
+        assert!(draft.text.contains("format: arrow\n"), "{}", draft.text);
+        assert!(draft.notes[0].contains("`pause` is left out"), "{:?}", draft.notes);
+        folder.write("data/cut.arrow", &bytes[..bytes.len() / 2]);
+        let error = folder.draft("orders", "data/cut.arrow").unwrap_err().to_string();
+        assert!(error.contains("cannot be read"), "{error}");
+    }
+}
+
+#[test]
 fn what_needs_a_decision_is_told() {
     let folder = Folder::new();
     folder.write("data/t.csv", b"a,b\n1,x\n1,x\n");

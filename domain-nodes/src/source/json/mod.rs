@@ -6,6 +6,8 @@ mod line;
 mod reader;
 
 use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::Read;
 
 use super::error::{Drift, SourceError};
 use super::files::{FileSet, PinnedFile};
@@ -36,6 +38,26 @@ pub(super) fn drift<'h>(heads: impl Iterator<Item = &'h Head>, name: &str) -> Op
         any_rows |= head.has_rows;
     }
     any_rows.then_some(Drift::InNoRow)
+}
+
+/// Gives `look` every key and its value, as it is written, of the first rows; says how many rows. Blocks.
+pub(super) fn each_row(
+    input: impl Read,
+    rows_max: usize,
+    look: &mut dyn FnMut(&str, &str),
+) -> Result<usize, Box<dyn Error + Send + Sync>> {
+    let mut lines = LineReader::new(input);
+    let mut rows = 0;
+    while rows < rows_max && lines.advance()? {
+        let row = Object::parse(lines.text()?).map_err(|error| format!("line {}: {error}", lines.at().1))?;
+        for key in row.keys() {
+            if let Some(value) = row.get(key) {
+                look(key, value);
+            }
+        }
+        rows += 1;
+    }
+    Ok(rows)
 }
 
 /// Reads the first rows of a file. Blocks.

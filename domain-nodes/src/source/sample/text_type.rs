@@ -1,4 +1,4 @@
-//! The narrowest type that all texts of a CSV column are values of, asked of
+//! The narrowest type that all texts of a column are values of, asked of
 //! the reader that will read them.
 
 use meshgate_policies::DataType;
