@@ -1,12 +1,12 @@
 //! Keeps one domain's description up to date: connects, listens, connects again.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arrow_flight::Action;
 use meshgate_policies::Digest;
 use meshgate_proto::{DESCRIBE_ACTION, v1};
 use prost::Message;
-use tonic::Streaming;
+use tonic::{Streaming, transport::Uri};
 
 use super::{
     Described, MeshState, NodeConnection,
@@ -30,7 +30,7 @@ pub(crate) async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, sta
     let (name, joining) = (config.domain.clone(), Arc::clone(&state));
     // Compiling what it said last is work of one processor. A mistake in it is as if nothing was known.
     let _ = tokio::task::spawn_blocking(move || joining.joins(&name)).await;
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, mut outage) = (FIRST_PAUSE, Outage::default());
     // Never empty, as the configuration checks; without a node there is nothing to do.
     for node in config.nodes.iter().cycle() {
         let connected = match NodeConnection::open(node, &config.certificate, &tls) {
@@ -39,10 +39,9 @@ pub(crate) async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, sta
         };
         state.unavailable(domain);
         match connected {
-            Ok(()) => pause = FIRST_PAUSE,
+            Ok(()) => (pause, outage) = (FIRST_PAUSE, Outage::default()),
             Err(error) => {
-                // Once for each time that a domain goes away, not for each attempt.
-                if pause == FIRST_PAUSE {
+                if outage.is_news(node, &error.to_string()) {
                     tracing::warn!(domain, node = %node, %error, "no description of the domain; trying again");
                 } else {
                     tracing::debug!(domain, node = %node, %error, "no description of the domain yet");
@@ -51,6 +50,20 @@ pub(crate) async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, sta
             }
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// What was told since the domain went away: each reason of a node once, not for each attempt.
+#[derive(Debug, Default)]
+struct Outage(HashMap<Uri, String>);
+
+impl Outage {
+    /// Is this another reason than the last one of this node?
+    fn is_news(&mut self, node: &Uri, reason: &str) -> bool {
+        // The reason of an expired certificate counts the seconds.
+        let lasting: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let before = self.0.insert(node.clone(), lasting.clone());
+        before != Some(lasting)
     }
 }
 

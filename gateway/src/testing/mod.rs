@@ -4,3 +4,4 @@
 pub(crate) mod bench;
 pub(crate) mod fake_node;
 pub(crate) mod larkfield;
+pub(crate) mod logs;

@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -10,14 +10,16 @@ use tonic::transport::{Certificate, Server};
 
 use super::*;
 
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A certificate authority, and a folder for what it issues.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         drop(aws_lc_rs::default_provider().install_default());
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -33,7 +35,7 @@ impl Authority {
     }
 
     /// Writes `<file>.crt` and `<file>.key` with these DNS names and URIs.
-    fn issue(&self, file: &str, names: &[&str], uris: &[&str]) -> (String, String) {
+    pub(crate) fn issue(&self, file: &str, names: &[&str], uris: &[&str]) -> (String, String) {
         self.issue_with(file, names, uris, |_| ())
     }
 
@@ -66,7 +68,7 @@ impl Authority {
         }
     }
 
-    fn nodes_tls(&self) -> NodesTls {
+    pub(crate) fn nodes_tls(&self) -> NodesTls {
         self.issue("client", &[], &["meshgate:role:gateway"]);
         let ServerTlsFiles { certificate, key } = self.server_files("client");
         NodesTls::load(&NodesTlsFiles { ca: self.file("ca.crt"), certificate, key }).unwrap()
@@ -79,15 +81,24 @@ pub(crate) fn nodes_tls() -> NodesTls {
 }
 
 /// A node with this certificate that demands one of `clients` of its callers.
-async fn node((certificate, key): (String, String), clients: &Authority) -> SocketAddr {
+async fn node(identity: (String, String), clients: &Authority) -> SocketAddr {
+    node_at(ANY_PORT, identity, clients).await
+}
+
+/// The same at this address.
+pub(crate) async fn node_at(
+    address: SocketAddr,
+    (certificate, key): (String, String),
+    clients: &Authority,
+) -> SocketAddr {
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(clients.issuer.pem()));
-    serve(tls).await
+    serve(address, tls).await
 }
 
-async fn serve(tls: ServerTlsConfig) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+async fn serve(address: SocketAddr, tls: ServerTlsConfig) -> SocketAddr {
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = tonic::service::Routes::default();
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
@@ -173,7 +184,7 @@ async fn a103_another_ca_or_an_expired_certificate() {
 async fn a085_plain_text_is_refused() {
     let mesh = Authority::new();
     mesh.issue("gateway", &["localhost"], &[]);
-    let address = serve(server(&mesh.server_files("gateway")).unwrap()).await;
+    let address = serve(ANY_PORT, server(&mesh.server_files("gateway")).unwrap()).await;
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();

@@ -1,9 +1,13 @@
 use meshgate_engine::operator::OperatorDocument;
 
 use super::*;
-use crate::testing::{
-    fake_node::FakeNode,
-    larkfield::{HR_POLICY, MESH, SALES_POLICY, descriptor, document, operator_keys, signed},
+use crate::{
+    testing::{
+        fake_node::FakeNode,
+        larkfield::{HR_POLICY, MESH, SALES_POLICY, descriptor, document, operator_keys, signed},
+        logs::Logs,
+    },
+    tls::tests::{Authority, node_at},
 };
 
 /// Waits until the present snapshot is as wanted.
@@ -101,4 +105,47 @@ async fn a_node_gets_the_operators_document_unless_it_enforces_it() {
     node.description.send_replace(Vec::new());
     assert!(task.await.unwrap().is_ok());
     assert_eq!(brought(&node).len(), 2);
+}
+
+/// How long a second and a third attempt take.
+const FURTHER_ATTEMPTS: Duration = Duration::from_millis(700);
+
+#[tokio::test]
+async fn a_node_that_comes_back_with_another_domains_certificate_is_told_with_what_to_do() {
+    let (logs, mesh) = (Logs::start(), Authority::new());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let config = DomainConfig {
+        domain: "sales".to_owned(),
+        owner: None,
+        nodes: vec![format!("grpc+tls://{address}").parse().unwrap()],
+        certificate: "sales.mesh.example".to_owned(),
+    };
+    let state = Arc::new(MeshState::new(Some(document())));
+    let task = tokio::spawn(keep_described(config, Arc::new(mesh.nodes_tls()), state));
+    logs.until("refused").await;
+    tokio::time::sleep(FURTHER_ATTEMPTS).await;
+    assert_eq!((logs.count("no description"), logs.count("`certificate`")), (1, 0));
+
+    let customers = mesh.issue("customers", &["customers.mesh.example"], &["meshgate:role:node"]);
+    node_at(address, customers, &mesh).await;
+    logs.until("carry the name that the domain's file has as `certificate`").await;
+    assert_eq!(logs.count("customers.mesh.example"), 1, "the name that it carries");
+    assert_eq!(logs.count("no description"), 2);
+    task.abort();
+}
+
+#[test]
+fn each_reason_of_each_node_is_news_once() {
+    let nodes: [Uri; 2] = ["grpc+tls://one:31400", "grpc+tls://two:31400"].map(|uri| uri.parse().unwrap());
+    let mut outage = Outage::default();
+    for node in &nodes {
+        assert!(outage.is_news(node, "refused"));
+        assert!(!outage.is_news(node, "refused"));
+    }
+    assert!(outage.is_news(&nodes[0], "certificate expired (7 seconds ago)"));
+    assert!(!outage.is_news(&nodes[0], "certificate expired (12 seconds ago)"));
+    assert!(!outage.is_news(&nodes[1], "refused"));
+    assert!(outage.is_news(&nodes[0], "refused"));
 }
