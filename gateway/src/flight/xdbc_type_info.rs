@@ -8,7 +8,7 @@ use arrow_flight::{
     },
 };
 
-/// Every type that a contract can name.
+/// Every type that a contract can name, under the name that metadata gives to its columns.
 pub(super) fn table() -> Result<XdbcTypeInfoData, FlightError> {
     let mut builder = XdbcTypeInfoDataBuilder::new();
     for (name, data_type, bits) in [
@@ -37,6 +37,14 @@ pub(super) fn table() -> Result<XdbcTypeInfoData, FlightError> {
     builder.append(other("DATE", XdbcDataType::XdbcDate, Some(10), Some("DATE '")));
     builder.append(other("TIME", XdbcDataType::XdbcTime, Some(15), Some("TIME '")));
     builder.append(other("TIMESTAMP", XdbcDataType::XdbcTimestamp, Some(29), Some("TIMESTAMP '")));
+    builder.append(other("TIMESTAMP WITH TIME ZONE", XdbcDataType::XdbcTimestamp, Some(35), None));
+    // XDBC has no numbers for what other types are made of.
+    for name in ["ARRAY", "STRUCT"] {
+        builder.append(XdbcTypeInfo {
+            searchable: Searchable::None,
+            ..other(name, XdbcDataType::XdbcUnknownType, None, None)
+        });
+    }
     builder.build()
 }
 

@@ -1,6 +1,6 @@
 //! Metadata shows what the caller sees, and nothing of the rest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow::{
     array::AsArray, datatypes::Schema, record_batch::RecordBatch, util::pretty::pretty_format_batches,
@@ -14,11 +14,19 @@ use arrow_flight::{
     },
 };
 use futures::TryStreamExt;
+use meshgate_engine::data_type;
+use meshgate_policies::{
+    DataType,
+    data_type::{Field, TimeUnit},
+};
 use prost::Message;
 
-use crate::testing::{
-    bench::{Bench, anna, auditor, otto, statement, with_token},
-    larkfield::SALES_POLICY,
+use crate::{
+    catalog::type_name,
+    testing::{
+        bench::{Bench, anna, auditor, otto, statement, with_token},
+        larkfield::SALES_POLICY,
+    },
 };
 
 async fn answer<C: ProstMessageExt>(bench: &Bench, token: &str, command: C) -> RecordBatch {
@@ -148,6 +156,75 @@ async fn catalogs_schemas_and_types() {
     assert!(answer(&bench, &anna(), CommandGetSqlInfo { info: vec![] }).await.num_rows() > 80);
     assert!(answer(&bench, &anna(), CommandGetXdbcTypeInfo { data_type: None }).await.num_rows() > 10);
     assert_eq!(answer(&bench, &anna(), CommandGetXdbcTypeInfo { data_type: Some(12) }).await.num_rows(), 1);
+}
+
+/// One type of each kind that contracts can name.
+fn contract_types() -> Vec<DataType> {
+    let timestamp = |zone: Option<&str>| DataType::Timestamp {
+        unit: TimeUnit::Microsecond,
+        zone: zone.map(str::to_owned),
+    };
+    let field = |name: &str| Field { name: name.to_owned(), data_type: DataType::Text, nullable: true };
+    let types = vec![
+        DataType::Boolean,
+        DataType::Int8,
+        DataType::Int16,
+        DataType::Int32,
+        DataType::Int64,
+        DataType::UInt8,
+        DataType::UInt16,
+        DataType::UInt32,
+        DataType::UInt64,
+        DataType::Float32,
+        DataType::Float64,
+        DataType::Decimal { precision: 12, scale: 2 },
+        DataType::Text,
+        DataType::Binary,
+        DataType::Date,
+        DataType::Time,
+        timestamp(None),
+        timestamp(Some("Europe/Berlin")),
+        DataType::List(Box::new(field("item"))),
+        DataType::Struct(vec![field("street")]),
+    ];
+    for data_type in &types {
+        // A kind that is added is missing here first, and belongs into the list.
+        match data_type {
+            DataType::Boolean
+            | DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32
+            | DataType::UInt64
+            | DataType::Float32
+            | DataType::Float64
+            | DataType::Decimal { .. }
+            | DataType::Text
+            | DataType::Binary
+            | DataType::Date
+            | DataType::Time
+            | DataType::Timestamp { .. }
+            | DataType::List(_)
+            | DataType::Struct(_) => {}
+        }
+    }
+    types
+}
+
+#[tokio::test]
+async fn the_types_are_those_of_columns_and_no_others() {
+    let bench = Bench::start().await;
+    let told = answer(&bench, &otto(), CommandGetXdbcTypeInfo { data_type: None }).await;
+    let names = told.column_by_name("type_name").unwrap().as_string::<i32>();
+    let told: BTreeSet<&str> = names.iter().map(Option::unwrap).collect();
+    assert_eq!(told.len(), names.iter().len(), "each once");
+    let arrow = contract_types().iter().map(data_type::to_arrow).collect::<Vec<_>>();
+    assert_eq!(told, arrow.iter().map(type_name).collect());
+    let timestamps = answer(&bench, &otto(), CommandGetXdbcTypeInfo { data_type: Some(93) }).await;
+    assert_eq!(timestamps.num_rows(), 2);
 }
 
 #[tokio::test]
