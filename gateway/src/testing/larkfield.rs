@@ -102,7 +102,7 @@ fn column(name: &str, data_type: DataType, required: bool) -> Column {
         data_type,
         required,
         classification: Some("internal".to_owned()),
-        tags: Vec::new(),
+        tags: if name == "card" || name == "margin" { vec![format!("{name}-tag")] } else { Vec::new() },
         nested: Vec::new(),
     }
 }
@@ -195,7 +195,10 @@ fn product(table: &Table) -> v1::Product {
         id: table.product.clone(),
         name: table.product.clone(),
         version: "1.0.0".to_owned(),
+        status: "active".to_owned(),
         owner: "owner@larkfield.example".to_owned(),
+        description: format!("All {}.", table.name),
+        tags: vec![format!("all-{}", table.name), "gold".to_owned()],
         tables: vec![v1::Table {
             name: table.name.clone(),
             description: format!("About {}.", table.name),
@@ -204,6 +207,5 @@ fn product(table: &Table) -> v1::Product {
             contract_version: table.version().as_bytes().to_vec(),
             ..v1::Table::default()
         }],
-        ..v1::Product::default()
     }
 }

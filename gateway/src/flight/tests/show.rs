@@ -134,6 +134,22 @@ async fn what_there_is_has_descriptions_owners_and_rules() {
             "orders,card,text,true,false,true,What card is.,internal",
         ]
     );
+    let of_products = "select product, status, description, tags from system.products where domain = 'sales'";
+    let orders = "orders-product,active,All orders.,[all-orders, gold]";
+    assert_eq!(lines(&bench, &anna(), of_products).await, [orders]);
+    let order_lines = "order_lines-product,active,All order_lines.,[all-order_lines, gold]";
+    assert_eq!(lines(&bench, &auditor(), of_products).await, [order_lines, orders]);
+    let of_columns =
+        "select column_name, owner, tags, status from system.columns where table_name = 'orders'";
+    let mut seen = vec![
+        "order_id,owner@larkfield.example,[],active",
+        "region,owner@larkfield.example,[],active",
+        "total,owner@larkfield.example,[],active",
+        "card,owner@larkfield.example,[card-tag],active",
+    ];
+    assert_eq!(lines(&bench, &anna(), of_columns).await, seen);
+    seen.push("margin,owner@larkfield.example,[margin-tag],active");
+    assert_eq!(lines(&bench, &auditor(), of_columns).await, seen);
     let rules = "select table_name, rule, kind, set_by, why, owner from system.policies";
     assert_eq!(
         lines(&bench, &anna(), rules).await,
