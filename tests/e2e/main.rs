@@ -33,4 +33,5 @@ mod refusals;
 mod subqueries;
 mod tidy;
 mod tpch;
+mod who_may_serve;
 mod whole_parts;

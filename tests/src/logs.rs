@@ -2,11 +2,14 @@
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt};
+
+use crate::eventually_async;
 
 static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static CELLS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -36,6 +39,16 @@ fn text(kept: &Mutex<Vec<u8>>) -> String {
 }
 
 struct Keeper(&'static Mutex<Vec<u8>>);
+
+/// Waits for a line that holds all of these.
+pub async fn until(parts: &[&str]) {
+    eventually_async(&format!("a line with {parts:?}"), Duration::from_secs(15), async || {
+        let holds_all = |line: &str| parts.iter().all(|part| line.contains(part));
+        captured().lines().any(holds_all).then_some(())
+    })
+    .await;
+}
+
 
 impl Write for Keeper {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -38,7 +38,8 @@ pub fn load_folder(folder: &Path) -> Result<Vec<DomainConfig>, Vec<Problem>> {
         let Some(domain) = load(&file, path, &mut problems) else { continue };
         if domains.iter().any(|other| other.domain == domain.domain) {
             let message = format!("domain `{}` is already defined in another file", domain.domain);
-            problems.push(Problem::error(&file, 0, message));
+            let hint = "a domain has one file: remove this one or the other";
+            problems.push(Problem::error(&file, 0, message).with_hint(hint));
         }
         domains.push(domain);
     }

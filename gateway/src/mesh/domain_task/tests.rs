@@ -46,6 +46,25 @@ async fn a_domain_is_as_its_node_said_last() {
 }
 
 #[tokio::test]
+async fn a106_a_node_of_another_domain_is_told_with_what_to_do() {
+    let logs = Logs::start();
+    let (node, channel) = FakeNode::start("sales").await;
+    node.description.send_replace(descriptor("sales", SALES_POLICY).encode_to_vec());
+    let state = Arc::new(MeshState::new(Some(document())));
+    let (listening, connection) = (Arc::clone(&state), Arc::new(NodeConnection::over(channel)));
+    let task = tokio::spawn(async move { listen("sales", connection, &listening).await });
+    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.table("orders").is_some())).await;
+    assert_eq!(logs.count("cannot be used"), 0);
+
+    node.description.send_replace(descriptor("hr", HR_POLICY).encode_to_vec());
+    let remedy = "correct `nodes` in this domain's file, or `domain` in the node's node.yaml";
+    logs.until(&format!("the node describes the domain `hr`: {remedy}")).await;
+    until(&state, |mesh| mesh.domain("sales").is_some_and(|sales| sales.table("orders").is_none())).await;
+    assert!(state.snapshot().domain("hr").is_none());
+    task.abort();
+}
+
+#[tokio::test]
 async fn a_node_that_says_nothing_is_an_error() {
     let (node, channel) = FakeNode::start("sales").await;
     node.description.send_replace(Vec::new());
