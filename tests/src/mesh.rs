@@ -99,6 +99,7 @@ pub struct Mesh {
     passed: Passed,
     late: Vec<(String, SocketAddr)>,
     node_lines: String,
+    operator_keys: Vec<String>,
     gateway_server: Server,
     mesh_version: AtomicU64,
 }
@@ -133,6 +134,7 @@ impl Mesh {
         for (path, content) in &plan.files {
             write(root, path, content);
         }
+        let operator_keys = vec!["operator.pub".to_owned()];
         let (mut nodes, mut late, mut taps) = (Vec::new(), Vec::new(), Vec::new());
         let passed = Passed::default();
         for domain in &plan.domains {
@@ -141,7 +143,8 @@ impl Mesh {
                 late.push((domain.clone(), address));
                 address
             } else {
-                let (address, server) = start_node(root, domain, ANY_PORT, &plan.node_lines).await;
+                let (address, server) =
+                    start_node(root, domain, ANY_PORT, &operator_keys, &plan.node_lines).await;
                 nodes.push((domain.clone(), server));
                 address
             };
@@ -166,7 +169,7 @@ impl Mesh {
             );
             write(root, &format!("domains/{domain}.yaml"), text.as_bytes());
         }
-        write(root, "gateway.yaml", gateway_yaml(&plan.jwks, &plan.gateway_lines).as_bytes());
+        write(root, "gateway.yaml", gateway_yaml(&plan.jwks, &operator_keys, &plan.gateway_lines).as_bytes());
         if let Some(change) = plan.before_gateway {
             change(root);
         }
@@ -180,6 +183,7 @@ impl Mesh {
             passed,
             late,
             node_lines: plan.node_lines,
+            operator_keys,
             gateway_server,
             mesh_version: AtomicU64::new(1),
             directory,
@@ -221,10 +225,41 @@ impl Mesh {
         sign_mesh(self.directory.path(), mesh_yaml, version);
     }
 
+    /// The operator has another key from now on: the one that signs what is published. Its public half lies
+    /// beside the old one of gateway and nodes, as `name`.
+    pub fn new_operator_key(&self, name: &str) {
+        let keys = self.path("keys");
+        let made = self.path(&format!("made-{name}"));
+        let output = process::run(&["dev", "ca", "--out", made.to_str().expect("a path")]);
+        assert!(output.status.success(), "{output:?}");
+        let nodes = self.nodes.iter().map(|(domain, _)| keys.join("nodes").join(domain));
+        for folder in nodes.chain([keys.join("gateway")]) {
+            std::fs::copy(made.join("operator/operator.pub"), folder.join(name)).expect("a copy");
+        }
+        std::fs::copy(made.join("operator/operator.key"), keys.join("operator/operator.key"))
+            .expect("a copy");
+    }
+
+    /// Nodes that are started from now on know these keys of the operator.
+    pub fn nodes_know(&mut self, operator_keys: &[&str]) {
+        self.operator_keys = operator_keys.iter().map(ToString::to_string).collect();
+    }
+
+    /// A gateway that is started from now on knows these keys of the operator.
+    pub fn gateway_knows(&self, operator_keys: &[&str]) {
+        let text = std::fs::read_to_string(self.path("gateway.yaml")).expect("gateway.yaml");
+        let is_other = |line: &&str| !line.starts_with("operator_key: ");
+        let others: Vec<&str> = text.lines().filter(is_other).collect();
+        let keys = key_files("keys/gateway", operator_keys);
+        let text = format!("{}\noperator_key: {keys}\n", others.join("\n"));
+        write(self.directory.path(), "gateway.yaml", text.as_bytes());
+    }
+
     /// Starts the node of a domain that is late.
     pub async fn start_node(&mut self, domain: &str) {
         let (_, address) = self.late.iter().find(|(name, _)| name == domain).expect("a late domain");
-        let (_, server) = start_node(self.directory.path(), domain, *address, &self.node_lines).await;
+        let (root, keys) = (self.directory.path(), &self.operator_keys);
+        let (_, server) = start_node(root, domain, *address, keys, &self.node_lines).await;
         self.nodes.push((domain.to_owned(), server));
     }
 
@@ -242,7 +277,8 @@ impl Mesh {
         let text = std::fs::read_to_string(self.path(&format!("domains/{domain}.yaml"))).expect("a file");
         let address = text.split("grpc+tls://").nth(1).and_then(|rest| rest.split('"').next());
         let address = address.and_then(|address| address.parse().ok()).expect("an address");
-        let (_, server) = start_node(self.directory.path(), domain, address, &self.node_lines).await;
+        let (root, keys) = (self.directory.path(), &self.operator_keys);
+        let (_, server) = start_node(root, domain, address, keys, &self.node_lines).await;
         self.nodes.push((domain.to_owned(), server));
     }
 
@@ -338,14 +374,21 @@ async fn start_gateway(root: &Path) -> (SocketAddr, SocketAddr, Server) {
     (gateway, http, spawn(async move |stopped| report("gateway", server.run(stopped).await)))
 }
 
-async fn start_node(root: &Path, domain: &str, listen: SocketAddr, lines: &str) -> (SocketAddr, Server) {
+async fn start_node(
+    root: &Path,
+    domain: &str,
+    listen: SocketAddr,
+    operator_keys: &[String],
+    lines: &str,
+) -> (SocketAddr, Server) {
+    let operator_keys = key_files(&format!("../keys/nodes/{domain}"), operator_keys);
     let text = format!(
         "version: 1\ndomain: {domain}\nenvironment: test\n\
          listen: {{ flight: \"{listen}\", http: \"127.0.0.1:0\" }}\n\
          tls: {{ cert: ../keys/nodes/{domain}/node.crt, key: ../keys/nodes/{domain}/node.key, \
          client_ca: ../keys/nodes/{domain}/mesh-ca.crt }}\n\
          gateway: {{ permit_keys: ../keys/nodes/{domain}/permit-keys.json, \
-         operator_key: ../keys/nodes/{domain}/operator.pub }}\n\
+         operator_key: {operator_keys} }}\n\
          mesh: mesh.yaml\nproducts: ./products/\npolicies: ./policies/\n\
          audit: {{ file: audit.jsonl }}\n{lines}"
     );
@@ -379,13 +422,20 @@ fn report<E: std::fmt::Display>(server: &str, ended: Result<(), E>) {
 
 type Stopped = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-fn gateway_yaml(jwks: &str, lines: &str) -> String {
+/// The value of `operator_key`: these files in `folder`.
+fn key_files(folder: &str, names: &[impl AsRef<str>]) -> String {
+    let files: Vec<String> = names.iter().map(|name| format!("\"{folder}/{}\"", name.as_ref())).collect();
+    format!("[{}]", files.join(", "))
+}
+
+fn gateway_yaml(jwks: &str, operator_keys: &[String], lines: &str) -> String {
+    let operator_keys = key_files("keys/gateway", operator_keys);
     format!(
         "version: 1\nlisten: {{ flight: \"127.0.0.1:0\", http: \"127.0.0.1:0\" }}\n\
          tls: {{ cert: keys/gateway/gateway.crt, key: keys/gateway/gateway.key }}\n\
          nodes_tls: {{ ca: keys/gateway/mesh-ca.crt, cert: keys/gateway/gateway-client.crt, \
          key: keys/gateway/gateway-client.key }}\n\
-         mesh: ./mesh.yaml\noperator_key: keys/gateway/operator.pub\ndomains: ./domains/\n\
+         mesh: ./mesh.yaml\noperator_key: {operator_keys}\ndomains: ./domains/\n\
          identity: {{ issuers: [ {{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks: {jwks} }} ] }}\n\
          permits: {{ key: \"${{file:keys/gateway/permit.key}}\" }}\n\
          sealing: {{ keys: [ {{ id: test, key: \"${{file:keys/gateway/sealing.key}}\" }} ] }}\n\
