@@ -100,3 +100,28 @@ async fn an_issuer_that_answers_garbage_is_told_to_the_operator_and_stops_nobody
         assert!(status == 503 && body.contains("key_set_broken") && !body.contains("localhost:"), "{body}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_goes_down_leaves_its_tokens_valid_and_may_come_back_with_a_new_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (Forge::generate("key-0"), Forge::generate("key-1"));
+    let mut issuer = Issuer::start(&folder.path().join("issuer"), &[old.jwk()]).await;
+    let mesh = mesh_of(&issuer).await;
+    until_accepted(&mesh, &old).await;
+    let broken = async || http_get(mesh.gateway_http, "/readyz").await.1.contains("key_set_broken");
+    assert!(!broken().await);
+
+    issuer.stop().await;
+    let token = new.token(&fixture::auditor());
+    // A key that is not known makes the gateway ask: there is no answer, and nobody is let in for that.
+    let refused = mesh.client_with(&token).await.plan("select 1").await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unauthenticated);
+    assert!(broken().await);
+    mesh.client_with(&old.token(&fixture::auditor())).await.plan("select 1").await.unwrap();
+
+    issuer.start_again(&[new.jwk()]).await;
+    until_accepted(&mesh, &new).await;
+    assert!(!broken().await);
+    let gone = mesh.client_with(&old.token(&fixture::auditor())).await.plan("select 1").await.unwrap_err();
+    assert_eq!(gone.code(), tonic::Code::Unauthenticated);
+}

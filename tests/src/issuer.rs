@@ -20,6 +20,7 @@ use crate::process;
 pub struct Issuer {
     address: SocketAddr,
     ca: PathBuf,
+    acceptor: TlsAcceptor,
     body: watch::Sender<String>,
     questions: Arc<AtomicUsize>,
     task: JoinHandle<()>,
@@ -37,8 +38,23 @@ impl Issuer {
         let address = listener.local_addr().expect("an address");
         let (body, served) = watch::channel(set(keys));
         let questions = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(serve(listener, acceptor, served, Arc::clone(&questions)));
-        Self { address, ca: folder.join("authority/mesh-ca.crt"), body, questions, task }
+        let task = tokio::spawn(serve(listener, acceptor.clone(), served, Arc::clone(&questions)));
+        Self { address, ca: folder.join("authority/mesh-ca.crt"), acceptor, body, questions, task }
+    }
+
+    /// Nobody listens any more.
+    pub async fn stop(&mut self) {
+        self.task.abort();
+        // Once it is over the port is free.
+        let _ = (&mut self.task).await;
+    }
+
+    /// Serves these keys at the address where it was.
+    pub async fn start_again(&mut self, keys: &[Value]) {
+        self.serve_keys(keys);
+        let listener = TcpListener::bind(self.address).await.expect("the port");
+        let (served, questions) = (self.body.subscribe(), Arc::clone(&self.questions));
+        self.task = tokio::spawn(serve(listener, self.acceptor.clone(), served, questions));
     }
 
     /// What gateway.yaml says of it, behind `jwks:` between braces.

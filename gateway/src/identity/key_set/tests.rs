@@ -26,6 +26,8 @@ enum Answer {
     Redirect,
     Endless,
     Silence,
+    /// A byte now and then, without end.
+    Drip,
 }
 
 /// An issuer, and the gateway's view of it.
@@ -51,6 +53,13 @@ async fn answer(State(Issuer(answer, questions)): State<Issuer>) -> Response {
         Answer::Endless => {
             let chunk = || Ok::<_, std::io::Error>(" ".repeat(64 << 10));
             response.body(Body::from_stream(futures::stream::repeat_with(chunk)))
+        }
+        Answer::Drip => {
+            let drop = |()| async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Some((Ok::<_, std::io::Error>(" "), ()))
+            };
+            response.body(Body::from_stream(futures::stream::unfold((), drop)))
         }
         Answer::Silence => {
             tokio::time::sleep(Duration::from_secs(60)).await;
@@ -209,9 +218,18 @@ async fn a_broken_issuer_leaves_the_last_good_keys_for_a_bounded_time() {
 
 #[tokio::test]
 async fn an_issuer_that_does_not_answer_stops_nobody_for_long() {
+    stops_nobody_for_long(Answer::Silence).await;
+}
+
+#[tokio::test]
+async fn an_issuer_whose_answer_drips_stops_nobody_for_long() {
+    stops_nobody_for_long(Answer::Drip).await;
+}
+
+async fn stops_nobody_for_long(slow: Answer) {
     let bench = Bench::start(set(&["old"]), pace(5, 10)).await;
     assert_eq!(bench.key("old").await, Ok(()));
-    bench.answer.send_replace(Answer::Silence);
+    bench.answer.send_replace(slow);
     let before = bench.questions();
     bench.asked(before + 1).await;
     let started = Instant::now();
@@ -220,6 +238,8 @@ async fn an_issuer_that_does_not_answer_stops_nobody_for_long() {
     assert_eq!(bench.key("new").await, Err(Reason::UnknownKey));
     assert!(started.elapsed() < Duration::from_secs(12));
     assert!(bench.keys.is_broken(0));
+    bench.answer.send_replace(set(&["old", "new"]));
+    assert_eq!(bench.key("new").await, Ok(()));
 }
 
 #[tokio::test]
