@@ -38,8 +38,6 @@ fn text(kept: &Mutex<Vec<u8>>) -> String {
     String::from_utf8_lossy(&kept.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
 }
 
-struct Keeper(&'static Mutex<Vec<u8>>);
-
 /// Waits for a line that holds all of these.
 pub async fn until(parts: &[&str]) {
     eventually_async(&format!("a line with {parts:?}"), Duration::from_secs(15), async || {
@@ -49,6 +47,7 @@ pub async fn until(parts: &[&str]) {
     .await;
 }
 
+struct Keeper(&'static Mutex<Vec<u8>>);
 
 impl Write for Keeper {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
