@@ -27,13 +27,17 @@ impl Failure {
     /// 0 done, 1 found something, 2 wrong usage or configuration, 3 refused or
     /// unreachable; 130 is what shells expect after Ctrl-C.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
             Self::OutputClosed => 0,
             Self::Found(_) => 1,
             Self::Usage(_) => 2,
             Self::Refused(_) => 3,
             Self::Cancelled => 130,
-        })
+        }
     }
 
     /// For errors of files: what was tried, and what the system says.
@@ -64,4 +68,26 @@ pub(crate) fn with_reasons(error: &dyn std::error::Error) -> String {
         current = source;
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_codes_are_those_of_the_documentation() {
+        let page = include_str!("../../docs/commands.md");
+        let (_, table) = page.split_once("| code | meaning |").unwrap();
+        let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| "));
+        let documented: Vec<u8> = rows.map(|row| row.split_once(' ').unwrap().0.parse().unwrap()).collect();
+        let text = String::new;
+        let failures = [
+            Failure::OutputClosed,
+            Failure::Found(text()),
+            Failure::Usage(text()),
+            Failure::Refused(text()),
+            Failure::Cancelled,
+        ];
+        assert_eq!(documented, failures.map(|failure| failure.code()));
+    }
 }

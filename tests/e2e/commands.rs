@@ -64,6 +64,13 @@ fn the_tour_holds_what_it_promises() {
 }
 
 #[test]
+fn ctrl_c_ends_with_its_own_code() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(&parent.path().join("demo"));
+    assert_eq!(demo.process.interrupt().code(), Some(130));
+}
+
+#[test]
 fn a_port_in_use_is_one_sentence_and_nothing_is_left() {
     let parent = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

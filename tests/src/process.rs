@@ -44,6 +44,12 @@ impl Running {
         self.child.try_wait().expect("a child")
     }
 
+    /// What Ctrl-C does to it; waits for its end.
+    pub fn interrupt(&mut self) -> ExitStatus {
+        signal(self.id(), "INT");
+        eventually("the process ends after SIGINT", Duration::from_secs(20), || self.ended())
+    }
+
     /// Asks it to end and waits for it.
     pub fn terminate(&mut self) -> ExitStatus {
         signal(self.id(), "TERM");
