@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use meshgate_tests::demo::Demo;
-use meshgate_tests::process::{meshgate, run};
+use meshgate_tests::process::{Running, meshgate, run};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -64,10 +64,26 @@ fn the_tour_holds_what_it_promises() {
 }
 
 #[test]
-fn ctrl_c_ends_with_its_own_code() {
+fn ctrl_c_has_its_own_code_for_what_was_not_done() {
     let parent = tempfile::tempdir().unwrap();
+    // A demo that serves has done what it was asked for.
     let mut demo = Demo::start(&parent.path().join("demo"));
-    assert_eq!(demo.process.interrupt().code(), Some(130));
+    assert_eq!(demo.process.interrupt().code(), Some(0));
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (gateway, token) =
+        (format!("grpc+tls://{}", silent.local_addr().unwrap()), parent.path().join("token"));
+    std::fs::write(&token, demo.token("anna")).unwrap();
+    let mut asking = Running::spawn(
+        Command::new(meshgate())
+            .args(["sql", "--gateway", &gateway, "-c", "select 1", "--ca"])
+            .arg(demo.ca())
+            .arg("--token-file")
+            .arg(&token)
+            .stdin(Stdio::null()),
+    );
+    // It waits for an answer now.
+    let _connection = silent.accept().unwrap();
+    assert_eq!(asking.interrupt().code(), Some(130));
 }
 
 #[test]
