@@ -126,7 +126,6 @@ pub fn classify(error: &DataFusionError) -> EngineFailure {
             Interruption::Panic => EngineFailure::Internal,
         };
     }
-    // A pattern can be a value.
     if external::<regex::Error>(error).is_some() {
         return EngineFailure::Expression;
     }
@@ -145,6 +144,11 @@ pub fn classify(error: &DataFusionError) -> EngineFailure {
         DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_) => EngineFailure::Internal,
         _ => EngineFailure::External,
     }
+}
+
+/// Is it about a regular expression that is none? A pattern can be a value: that is an expression's failure.
+pub fn is_failed_pattern(error: &(dyn Error + 'static)) -> bool {
+    error.is::<regex::Error>()
 }
 
 /// The first error of type `T` among an error and its causes.

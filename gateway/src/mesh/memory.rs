@@ -8,10 +8,11 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Write},
     path::PathBuf,
 };
 
+use meshgate_engine::bounded_file;
 use meshgate_proto::v1;
 use prost::Message;
 
@@ -38,10 +39,13 @@ impl Memory {
     /// How a domain described itself last.
     pub(super) fn last(&self, domain: &str) -> Option<Described> {
         let file = self.file(domain)?;
-        let described = read(&file).map_err(|error| error.to_string()).and_then(|bytes| {
-            let descriptor = v1::Descriptor::decode(bytes.as_slice()).map_err(|error| error.to_string())?;
-            Described::read(domain, descriptor).map_err(|error| error.to_string())
-        });
+        let described = bounded_file::read(&file, DESCRIPTION_BYTES_MAX as u64)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| {
+                let descriptor =
+                    v1::Descriptor::decode(bytes.as_slice()).map_err(|error| error.to_string())?;
+                Described::read(domain, descriptor).map_err(|error| error.to_string())
+            });
         let unusable = |error: &String| {
             tracing::info!(domain, file = %file.display(), error, "nothing is known of the domain yet");
         };
@@ -59,12 +63,6 @@ impl Memory {
     fn file(&self, domain: &str) -> Option<PathBuf> {
         self.0.as_ref().map(|folder| folder.join(format!("{domain}.description")))
     }
-}
-
-fn read(file: &PathBuf) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(file)?.take(DESCRIPTION_BYTES_MAX as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Whoever reads it finds the old description or the new one.

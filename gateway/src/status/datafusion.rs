@@ -10,7 +10,7 @@ use datafusion::{
 };
 use meshgate_engine::{
     EngineFailure, classify,
-    failure::{ExpressionFault as EngineFault, Interruption, Limit as EngineLimit},
+    failure::{ExpressionFault as EngineFault, Interruption, Limit as EngineLimit, is_failed_pattern},
 };
 
 use super::{GatewayError, Limit, PlanningFault, ShownName};
@@ -67,8 +67,7 @@ fn from_external(source: &ExternalError, phase: Phase, depth: usize) -> GatewayE
         from_datafusion(error, phase, depth)
     } else if let Some(error) = source.downcast_ref::<ArrowError>() {
         from_arrow(error, phase, depth)
-    } else if source.is::<regex::Error>() {
-        // A pattern can be a value.
+    } else if is_failed_pattern(source) {
         GatewayError::Expression(EngineFault::Other.into())
     } else {
         GatewayError::Engine(source.to_string())

@@ -8,14 +8,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
+use meshgate_engine::bounded_file;
 
 use super::{
     super::{
         Reason,
         jwks::{self, VerifyingKey},
     },
-    LastGood, ReadError,
+    KEY_SET_BYTES_MAX, LastGood, ReadError,
 };
 use crate::config::SignatureAlgorithm;
 
@@ -115,6 +115,6 @@ fn read(
 ) -> Result<(FileVersion, BTreeMap<String, VerifyingKey>), ReadError> {
     let file = File::open(file)?;
     let version = FileVersion::of(&file.metadata()?);
-    let bytes = bounded_file::read_opened(&file, DOCUMENT_BYTES)?;
+    let bytes = bounded_file::read_opened(&file, KEY_SET_BYTES_MAX as u64)?;
     Ok((version, jwks::parse(&bytes, algorithms)?))
 }
