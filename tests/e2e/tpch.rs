@@ -1,201 +1,30 @@
 //! TPC-H at scale 0.1, eight tables over three domains: all 22 queries give what one engine
 //! gives over the same files.
 
-use std::fs::File;
-use std::path::Path;
-
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
-use meshgate_tests::mesh::MeshPlan;
+use datafusion::prelude::SessionContext;
 use meshgate_tests::render::Rendered;
-use parquet::arrow::ArrowWriter;
+use meshgate_tests::tpch;
 use serde_json::json;
-use tpchgen::generators as rows;
-use tpchgen::q_and_a::queries;
-use tpchgen_arrow as tables;
 
 const SCALE: f64 = 0.1;
-
-/// Where each table lives.
-const DOMAINS: &[(&str, &[&str])] = &[
-    ("sales", &["customer", "orders"]),
-    ("supply", &["part", "partsupp", "supplier"]),
-    ("logistics", &["lineitem", "nation", "region"]),
-];
-
-/// The validation parameters of the TPC-H specification, section 2.4, by query.
-const PARAMETERS: [&[&str]; 22] = [
-    &["90"],
-    &["15", "BRASS", "EUROPE"],
-    &["BUILDING", "1995-03-15"],
-    &["1993-07-01"],
-    &["ASIA", "1994-01-01"],
-    &["1994-01-01", "0.06", "24"],
-    &["FRANCE", "GERMANY"],
-    &["BRAZIL", "AMERICA", "ECONOMY ANODIZED STEEL"],
-    &["green"],
-    &["1993-10-01"],
-    // 0.0001 / scale.
-    &["GERMANY", "0.001"],
-    &["MAIL", "SHIP", "1994-01-01"],
-    &["special", "requests"],
-    &["1995-09-01"],
-    &["1996-01-01"],
-    &["Brand#45", "MEDIUM POLISHED", "49", "14", "23", "45", "19", "3", "36", "9"],
-    &["Brand#23", "MED BOX"],
-    &["300"],
-    &["Brand#12", "Brand#23", "Brand#34", "1", "10", "20"],
-    &["forest", "1994-01-01", "CANADA"],
-    &["SAUDI ARABIA"],
-    &["13", "31", "23", "29", "30", "18", "17"],
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_22_queries_equal_one_engine_over_the_same_files() {
     let data = tempfile::tempdir().unwrap();
-    write_data(data.path());
-    let mut plan = MeshPlan::new(MESH, &["sales", "supply", "logistics"]);
-    plan.node_lines = format!("data_roots: [\"{}\"]\n", data.path().display());
-    for (domain, names) in DOMAINS {
-        plan = plan
-            .file(&format!("{domain}/products/{domain}.odcs.yaml"), contract(domain, names, data.path()))
-            .file(&format!("{domain}/policies/{domain}.yaml"), policy(domain));
-    }
-    let mesh = plan.start().await;
+    tpch::write_data(data.path(), SCALE);
+    let mesh = tpch::plan(data.path()).start().await;
     let mut client = mesh.client(&json!({ "sub": "analyst" })).await;
-    let single = single_engine(data.path()).await;
+    let single = tpch::single_engine(data.path()).await;
     let mut rows = 0;
     for number in 1..=22 {
-        let query = query(number);
+        let query = tpch::query(number, SCALE);
         let expected = run_single(&single, &query).await;
-        let actual = client.rows(&over_the_mesh(&query)).await;
+        let actual = client.rows(&tpch::over_the_mesh(&query)).await;
         assert_eq!(actual.columns, expected.columns, "q{number}");
         rows += expected.rows.len();
         assert_eq!(actual.sorted().rows, expected.sorted().rows, "q{number}");
     }
     assert!(rows > 1000, "{rows} rows: the queries compare something");
-}
-
-const MESH: &str = "mesh: tpch\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
-                    classifications: [internal]\n";
-
-fn policy(domain: &str) -> String {
-    format!(
-        "domain: {domain}\nowner: {domain}@larkfield.example\ngrants:\n  - {{ id: all, why: A benchmark., \
-         to: {{ everyone: true }}, tables: [\"*\"], columns: all }}\n"
-    )
-}
-
-/// A contract of the tables, with the types that the generator writes.
-fn contract(domain: &str, names: &[&str], data: &Path) -> String {
-    let mut text = format!(
-        "apiVersion: v3.1.0\nkind: DataContract\nid: {domain}\nname: {domain}\nversion: 1.0.0\nstatus: active\n\
-         servers: [ {{ server: files, environment: test, type: local, path: \"{}/{{model}}.parquet\", format: parquet }} ]\n\
-         schema:\n",
-        data.display()
-    );
-    for name in names {
-        text += &format!("  - name: {name}\n    properties:\n");
-        for field in schema(name).fields() {
-            let types = match field.data_type() {
-                DataType::Int64 => "logicalType: integer, physicalType: bigint".to_owned(),
-                DataType::Int32 => "logicalType: integer, physicalType: int".to_owned(),
-                DataType::Date32 => "logicalType: date".to_owned(),
-                DataType::Decimal128(precision, scale) => {
-                    format!("logicalType: number, physicalType: \"decimal({precision},{scale})\"")
-                }
-                DataType::Utf8View => "logicalType: string".to_owned(),
-                other => panic!("{name}.{} is {other}", field.name()),
-            };
-            text += &format!(
-                "      - {{ name: {}, {types}, required: true, classification: internal }}\n",
-                field.name()
-            );
-        }
-    }
-    text
-}
-
-fn schema(table: &str) -> SchemaRef {
-    match table {
-        "customer" => tables::CustomerArrow::schema_ref(),
-        "lineitem" => tables::LineItemArrow::schema_ref(),
-        "nation" => tables::NationArrow::schema_ref(),
-        "orders" => tables::OrderArrow::schema_ref(),
-        "part" => tables::PartArrow::schema_ref(),
-        "partsupp" => tables::PartSuppArrow::schema_ref(),
-        "region" => tables::RegionArrow::schema_ref(),
-        "supplier" => tables::SupplierArrow::schema_ref(),
-        other => panic!("{other} is no table of TPC-H"),
-    }
-}
-
-fn write_data(folder: &Path) {
-    macro_rules! write {
-        ($name:literal, $arrow:ident, $generator:ident) => {
-            let batches = tables::$arrow::new(rows::$generator::new(SCALE, 1, 1)).map(|batch| batch.unwrap());
-            write_table(&folder.join(concat!($name, ".parquet")), schema($name), batches);
-        };
-    }
-    write!("customer", CustomerArrow, CustomerGenerator);
-    write!("lineitem", LineItemArrow, LineItemGenerator);
-    write!("nation", NationArrow, NationGenerator);
-    write!("orders", OrderArrow, OrderGenerator);
-    write!("part", PartArrow, PartGenerator);
-    write!("partsupp", PartSuppArrow, PartSuppGenerator);
-    write!("region", RegionArrow, RegionGenerator);
-    write!("supplier", SupplierArrow, SupplierGenerator);
-}
-
-fn write_table(path: &Path, schema: SchemaRef, batches: impl Iterator<Item = RecordBatch>) {
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), schema, None).unwrap();
-    batches.for_each(|batch| writer.write(&batch).unwrap());
-    writer.close().unwrap();
-}
-
-/// Text of a query with its parameters, as one statement that the engine parses.
-fn query(number: usize) -> String {
-    let mut text = queries::query(i32::try_from(number).unwrap()).unwrap().to_owned();
-    // The longest first: `:10` holds `:1`.
-    for (position, value) in PARAMETERS[number - 1].iter().enumerate().rev() {
-        text = text.replace(&format!(":{}", position + 1), value);
-    }
-    // The view of query 15 as a common table expression; precisions of intervals are not SQL's business here.
-    text = text
-        .replace(":s", "0")
-        .replace(
-            "create view revenue0 (supplier_no, total_revenue) as",
-            "with revenue0 (supplier_no, total_revenue) as (",
-        )
-        .replace(" day (3)", " day");
-    let mut parts: Vec<&str> = text.split(';').map(str::trim).filter(|part| !part.is_empty()).collect();
-    parts.retain(|part| !part.starts_with("drop view"));
-    parts.join(")\n")
-}
-
-/// The same query, with the tables' names bound to those of the mesh.
-fn over_the_mesh(query: &str) -> String {
-    let names: Vec<String> = DOMAINS
-        .iter()
-        .flat_map(|(domain, names)| {
-            names.iter().map(move |name| format!("{name} as (select * from {domain}.{name})"))
-        })
-        .filter(|part| query.contains(part.split(' ').next().unwrap()))
-        .collect();
-    let rest = query.strip_prefix("with ").map_or_else(|| format!("\n{query}"), |rest| format!(", {rest}"));
-    format!("with {}{rest}", names.join(", "))
-}
-
-async fn single_engine(data: &Path) -> SessionContext {
-    let config = SessionConfig::new().set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    let context = SessionContext::new_with_config(config);
-    for name in DOMAINS.iter().flat_map(|(_, names)| *names) {
-        let path = data.join(format!("{name}.parquet"));
-        let options = ParquetReadOptions::default();
-        context.register_parquet(*name, path.to_str().unwrap(), options).await.unwrap();
-    }
-    context
 }
 
 async fn run_single(context: &SessionContext, query: &str) -> Rendered {

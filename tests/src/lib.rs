@@ -25,6 +25,7 @@ pub mod python;
 pub mod render;
 pub mod tap;
 pub mod token;
+pub mod tpch;
 
 use std::time::{Duration, Instant};
 

@@ -13,6 +13,12 @@ pub(crate) fn features(world: &World) -> BTreeSet<&'static str> {
     for table in &world.tables {
         found.insert(table.format.source());
         found.extend(table.fields.iter().map(type_of));
+        if table.fields.iter().any(|field| !field.inside.1.is_empty()) {
+            found.insert("a field with a tag of its own");
+        }
+        if table.fields.iter().any(|field| field.inside.0.is_some()) {
+            found.insert("a field with a classification of its own");
+        }
         if table.files.iter().flatten().flatten().any(|cell| *cell == meshgate_oracle::Value::Null) {
             found.insert("cells: NULL");
         }
@@ -31,6 +37,10 @@ pub(crate) fn features(world: &World) -> BTreeSet<&'static str> {
             let as_caller = lookup["as"].as_str() == Some("caller");
             found.insert(if as_caller { "lookup as caller" } else { "lookup as policy" });
         }
+    }
+    for (_, places) in world.mesh["pinned_tags"].as_object().into_iter().flatten() {
+        let is_of_field = places[0].as_str().is_some_and(|place| place.matches('.').count() == 3);
+        found.insert(if is_of_field { "tag pinned to a field" } else { "tag pinned to a column" });
     }
     for restriction in items(&world.mesh["restrictions"]) {
         found.insert("restriction of the operator");
@@ -108,8 +118,11 @@ fn grant_features(grant: &Json, found: &mut BTreeSet<&'static str>) {
             found.insert("columns: classification")
         }
     };
-    for (_, mask) in grant["masks"].as_object().into_iter().flatten() {
+    for (column, mask) in grant["masks"].as_object().into_iter().flatten() {
         found.insert(mask_of(mask));
+        if column.contains('.') {
+            found.insert("grant with a mask inside a column");
+        }
     }
 }
 
@@ -129,6 +142,13 @@ fn restriction_features(rule: &Json, found: &mut BTreeSet<&'static str>) {
     }
     if !rule["mask"].is_null() {
         found.insert(mask_of(&rule["mask"]));
+    }
+    if items(&rule["columns"]).iter().any(|name| name.as_str().is_some_and(|name| name.contains('.'))) {
+        found.insert(if rule["hide"].is_null() {
+            "restriction: mask inside a column"
+        } else {
+            "restriction: hide inside a column"
+        });
     }
     for excuse in items(&rule["unless"]) {
         if !excuse["purpose"].is_null() {

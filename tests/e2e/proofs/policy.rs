@@ -25,6 +25,25 @@ pub(crate) fn owner(random: &mut Random, domain: &str, tables: &[&Table]) -> Jso
     })
 }
 
+/// Tags that the operator pins to columns and fields, whatever their contracts say.
+pub(crate) fn pinned(random: &mut Random, tables: &[&Table]) -> Json {
+    let mut places = Map::new();
+    for tag in ["pii", "pci"] {
+        if random.chance(35) {
+            let table = random.pick(tables);
+            let field = random.pick(&table.fields);
+            let inside = if field.kind.has_fields() && random.chance(60) { ".a" } else { "" };
+            let place = random.pick(&[
+                format!("{}.{}.{}{inside}", table.domain, table.name, field.name),
+                format!("*.*.{}{inside}", field.name),
+                format!("{}.*.area", table.domain),
+            ]);
+            places.insert(tag.to_owned(), json!([place]));
+        }
+    }
+    Json::Object(places)
+}
+
 /// The operator's restrictions, over the tables of all domains.
 pub(crate) fn operator(random: &mut Random, tables: &[&Table]) -> Vec<Json> {
     let mut restrictions = Vec::new();
@@ -94,7 +113,10 @@ fn grant(random: &mut Random, tables: &[&Table], number: usize) -> Json {
     }
     let mut masks = Map::new();
     for field in &maskable {
-        if random.chance(35) {
+        if field.kind.has_fields() && random.chance(60) {
+            let (fields, mask) = field_mask(random, &field.name);
+            masks.insert(fields, mask);
+        } else if random.chance(35) {
             masks.insert(field.name.clone(), mask(random, field.kind));
         }
     }
@@ -161,6 +183,24 @@ fn mask(random: &mut Random, kind: Kind) -> Json {
     }
 }
 
+/// A mask for fields inside a column: it reads nothing else.
+fn field_mask(random: &mut Random, column: &str) -> (String, Json) {
+    let any = [json!("redact"), json!("nullify"), by_type()];
+    match random.below(5) {
+        0 => (format!("{column}.*"), random.pick(&any)),
+        1 | 2 => {
+            let condition = json!({ "sql": "case when value > 3 then value end" });
+            let masks = [json!("constant(0)"), json!("bucket(3)"), json!("round(-1)"), condition];
+            (format!("{column}.a"), random.pick(&[&masks[..], &any].concat()))
+        }
+        _ => {
+            let masks =
+                [json!("last(2)"), json!("first(1)"), json!("email_domain"), json!("short"), json!("loud")];
+            (format!("{column}.b"), random.pick(&[&masks[..], &any].concat()))
+        }
+    }
+}
+
 fn text_mask(random: &mut Random) -> Json {
     random.pick(&[
         json!("last(2)"),
@@ -184,7 +224,17 @@ fn restriction(random: &mut Random, tables: &[&Table], number: usize) -> Json {
     let table = random.pick(tables);
     let field = random.pick(&table.fields);
     let mut rule = json!({ "id": format!("r{number}"), "why": "It must be so.", "tables": [table.name] });
+    let is_about_fields = field.kind.has_fields() && random.chance(60);
     match random.below(8) {
+        3..=5 if is_about_fields => {
+            let (fields, mask) = field_mask(random, &field.name);
+            rule["columns"] = json!([fields]);
+            rule["mask"] = mask;
+        }
+        6 if is_about_fields => {
+            rule["columns"] = json!([format!("{}.b", field.name)]);
+            rule["hide"] = json!(true);
+        }
         0..=2 => rule["rows"] = json!(on_row(random, &table.fields, 1)),
         3..=5 => {
             rule["columns"] = json!([field.name]);

@@ -59,6 +59,9 @@ fn simple(random: &mut Random, fields: &[Field]) -> String {
             _ => format!("coalesce({name}, {})", random.pick(&["true", "false"])),
         },
         Kind::Date => on_date(random, name),
+        Kind::Timestamp if random.chance(30) => {
+            format!("{name} {} now()", random.pick(&["<", ">", "<="]))
+        }
         Kind::Timestamp => {
             let day = day(random);
             format!("cast({name} as date) {} {day}", random.pick(&["=", "<", ">="]))

@@ -43,7 +43,7 @@ impl<'a> Writer<'a> {
         let sql = if self.tables.is_empty() || self.random.chance(5) {
             self.missing()
         } else {
-            match self.random.below(22) {
+            match self.random.below(24) {
                 0 => self.whole_table(),
                 1 | 2 => {
                     is_ordered = true;
@@ -54,8 +54,8 @@ impl<'a> Writer<'a> {
                 5 => shapes::windows(&mut self),
                 6 | 7 => shapes::set_operation(&mut self),
                 8 => shapes::common_table(&mut self),
-                9 => shapes::failing(&mut self),
-                10 => shapes::grouped_join(&mut self),
+                9 | 22 => shapes::failing(&mut self),
+                10 | 23 => shapes::grouped_join(&mut self),
                 11 | 12 => shapes::grouping_sets(&mut self),
                 13 => shapes::subquery_as_value(&mut self),
                 14 => shapes::subquery_in_having(&mut self),

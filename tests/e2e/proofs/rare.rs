@@ -36,11 +36,13 @@ pub(crate) enum Rare {
     Object,
     Texts,
     Numbers,
+    /// Lists of `{ a: int64, b: text }`
+    Objects,
 }
 
 const IN_CSV: [Rare; 7] =
     [Rare::Int8, Rare::Int16, Rare::UInt8, Rare::UInt16, Rare::UInt32, Rare::UInt64, Rare::Float32];
-const IN_BINARY: [Rare; 9] = [
+const IN_BINARY: [Rare; 11] = [
     Rare::Binary,
     Rare::Time,
     Rare::Seconds,
@@ -48,8 +50,11 @@ const IN_BINARY: [Rare; 9] = [
     Rare::Nanos,
     Rare::Instant,
     Rare::Object,
+    // Twice: much can be said of their fields.
+    Rare::Object,
     Rare::Texts,
     Rare::Numbers,
+    Rare::Objects,
 ];
 
 impl Rare {
@@ -76,11 +81,12 @@ impl Rare {
             Self::Object => "type struct",
             Self::Texts => "type list of texts",
             Self::Numbers => "type list of numbers",
+            Self::Objects => "type list of structs",
         }
     }
 
     pub(crate) fn is_nested(self) -> bool {
-        matches!(self, Self::Object | Self::Texts | Self::Numbers)
+        matches!(self, Self::Object | Self::Texts | Self::Numbers | Self::Objects)
     }
 
     pub(crate) fn is_number(self) -> bool {
@@ -105,8 +111,8 @@ impl Rare {
             Self::Millis => simple("timestamp", "timestamp_ms"),
             Self::Nanos => simple("timestamp", "timestamp_ns"),
             Self::Instant => simple("timestamp", "timestamptz"),
-            Self::Object => json!({ "logicalType": "object", "properties": [
-                { "name": "a", "logicalType": "integer" }, { "name": "b", "logicalType": "string" }] }),
+            Self::Object => object(),
+            Self::Objects => json!({ "logicalType": "array", "items": object() }),
             Self::Texts => json!({ "logicalType": "array", "items": { "logicalType": "string" } }),
             Self::Numbers => json!({ "logicalType": "array", "items": { "logicalType": "integer" } }),
         }
@@ -131,6 +137,7 @@ impl Rare {
             Self::Object => DataType::Struct(object_fields()),
             Self::Texts => list(DataType::Utf8),
             Self::Numbers => list(DataType::Int64),
+            Self::Objects => list(DataType::Struct(object_fields())),
         }
     }
 
@@ -155,10 +162,8 @@ impl Rare {
             Self::Binary => Value::Binary(text(random).into_bytes()),
             Self::Time => Value::Time(random.between(0, 23) * 3_600_000_000 + random.between(0, 3)),
             Self::Seconds | Self::Millis | Self::Nanos | Self::Instant => moment(random),
-            Self::Object => Value::Struct(vec![
-                ("a".to_owned(), maybe(random, |random| Value::Integer(random.between(-2, 9).into()))),
-                ("b".to_owned(), maybe(random, |random| Value::Text(text(random)))),
-            ]),
+            Self::Object => struct_value(random),
+            Self::Objects => list(random, struct_value),
             Self::Texts => list(random, |random| Value::Text(text(random))),
             Self::Numbers => list(random, |random| Value::Integer(random.between(-2, 9).into())),
         }
@@ -173,7 +178,7 @@ impl Rare {
             Self::Seconds | Self::Millis | Self::Nanos | Self::Instant => {
                 format!("timestamp '2023-12-{:02} 00:00:00'", random.between(10, 31))
             }
-            Self::Object | Self::Texts | Self::Numbers => "null".to_owned(),
+            Self::Object | Self::Texts | Self::Numbers | Self::Objects => "null".to_owned(),
             _ => random.between(0, 9).to_string(),
         }
     }
@@ -211,8 +216,21 @@ impl Rare {
             Self::Object => objects(cells),
             Self::Texts => lists(cells, |items| Arc::new(StringArray::from(texts(items)))),
             Self::Numbers => lists(cells, |items| Arc::new(Int64Array::from(integers(items)))),
+            Self::Objects => lists(cells, objects),
         }
     }
+}
+
+fn object() -> Json {
+    json!({ "logicalType": "object", "properties": [
+        { "name": "a", "logicalType": "integer" }, { "name": "b", "logicalType": "string" }] })
+}
+
+fn struct_value(random: &mut Random) -> Value {
+    Value::Struct(vec![
+        ("a".to_owned(), maybe(random, |random| Value::Integer(random.between(-2, 9).into()))),
+        ("b".to_owned(), maybe(random, |random| Value::Text(text(random)))),
+    ])
 }
 
 fn object_fields() -> Fields {

@@ -2,6 +2,7 @@
 
 use super::predicate::quoted;
 use super::random::Random;
+use super::rare::Rare;
 use super::tables::{Kind, TEXTS};
 
 /// A table as a caller sees it.
@@ -20,7 +21,14 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub(crate) fn of(table: &Visible, alias: &str) -> Self {
-        let columns = table.columns.iter().map(|(name, kind)| (format!("{alias}.{name}"), *kind)).collect();
+        let mut columns: Vec<(String, Kind)> =
+            table.columns.iter().map(|(name, kind)| (format!("{alias}.{name}"), *kind)).collect();
+        for (name, kind) in &table.columns {
+            if *kind == Kind::Rare(Rare::Object) {
+                columns.push((format!("{alias}.{name}['a']"), Kind::Integer));
+                columns.push((format!("{alias}.{name}['b']"), Kind::Text));
+            }
+        }
         Self { from: format!("{} as {alias}", table.name), columns }
     }
 

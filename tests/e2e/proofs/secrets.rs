@@ -87,6 +87,9 @@ fn unusual(status: &Status) -> Option<String> {
 fn words(cell: &Value) -> Vec<Vec<u8>> {
     match cell {
         Value::Text(text) => words_in(text.to_lowercase().as_bytes()).collect(),
+        Value::Binary(bytes) => words_in(bytes).collect(),
+        Value::List(items) => items.iter().flat_map(words).collect(),
+        Value::Struct(fields) => fields.iter().flat_map(|(_, field)| words(field)).collect(),
         _ => Vec::new(),
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Field {
     pub(crate) required: bool,
     pub(crate) classification: Option<&'static str>,
     pub(crate) tags: Vec<&'static str>,
+    /// Of what is inside a column of structs: the classification of `a`, and the tags of `b`.
+    pub(crate) inside: (Option<&'static str>, Vec<&'static str>),
 }
 
 #[derive(Clone)]
@@ -74,6 +76,11 @@ impl Kind {
     /// Can it be compared, sorted and grouped?
     pub(crate) fn is_comparable(self) -> bool {
         !matches!(self, Self::Rare(rare) if rare.is_nested())
+    }
+
+    /// Has it fields `a`, an integer, and `b`, a text?
+    pub(crate) fn has_fields(self) -> bool {
+        matches!(self, Self::Rare(Rare::Object | Rare::Objects))
     }
 
     fn is_float(self) -> bool {
@@ -296,7 +303,13 @@ fn field(random: &mut Random, name: String, kind: Kind) -> Field {
     let tags = random.pick(&[&[][..], &[], &["pii"], &["pci"], &["pii", "pci"]]).to_vec();
     let classification =
         random.pick(&[None, Some("public"), Some("public"), Some("internal"), Some("restricted")]);
-    Field { name, kind, required: random.chance(20), classification, tags }
+    let inside = if kind.has_fields() {
+        let class = random.pick(&[None, None, Some("public"), Some("restricted"), Some("unheard-of")]);
+        (class, random.pick(&[&[][..], &[], &["pii"], &["pci"]]).to_vec())
+    } else {
+        (None, Vec::new())
+    };
+    Field { name, kind, required: random.chance(20), classification, tags, inside }
 }
 
 impl Field {
@@ -316,6 +329,16 @@ impl Field {
         if !self.tags.is_empty() {
             property["tags"] = Json::from(self.tags.clone());
         }
+        let inside = match self.kind {
+            Kind::Rare(Rare::Object) => &mut property,
+            Kind::Rare(Rare::Objects) => &mut property["items"],
+            _ => return property,
+        };
+        let (class, tags) = &self.inside;
+        if let Some(class) = class {
+            inside["properties"][0]["classification"] = Json::from(*class);
+        }
+        inside["properties"][1]["tags"] = Json::from(tags.clone());
         property
     }
 }

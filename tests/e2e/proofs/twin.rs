@@ -102,6 +102,15 @@ fn other(random: &mut Random, field: &Field, old: &Value) -> Value {
         (Value::Timestamp(micros), _) if random.chance(60) => {
             Value::Timestamp(micros + i64::from(within(random, 20)) * 3_600_000_000)
         }
+        // One field of a struct, as where only that one is masked.
+        (Value::Struct(fields), Kind::Rare(rare)) if random.chance(70) => {
+            let mut fields = fields.clone();
+            let at = random.below(fields.len());
+            if let Value::Struct(others) = rare.value(random) {
+                fields[at] = others[at].clone();
+            }
+            Value::Struct(fields)
+        }
         _ => field.cell(random),
     }
 }

@@ -75,7 +75,9 @@ impl World {
                 policy::owner(&mut random, domain, &own)
             })
             .collect();
-        let restrictions = policy::operator(&mut random, &tables.iter().collect::<Vec<_>>());
+        let all: Vec<&Table> = tables.iter().collect();
+        let restrictions = policy::operator(&mut random, &all);
+        let pinned = policy::pinned(&mut random, &all);
         let zone = random.pick(&["UTC", "Europe/Berlin", "America/New_York"]);
         let callers = ["ada", "ben", "cid", "dee"].map(|name| caller(&mut random, name)).to_vec();
         let mut damage = Damage::random(&mut random, &tables);
@@ -92,7 +94,7 @@ impl World {
             };
             damage = damage.filter(|damage| !is_looked_up(&tables[damage.table]));
         }
-        Self { seed, zone, tables, mesh: mesh(zone, restrictions), policies, callers, damage }
+        Self { seed, zone, tables, mesh: mesh(zone, restrictions, pinned), policies, callers, damage }
     }
 
     /// Damages the files of the world's mesh in `root`, if the world has a damage: the oracle reads them before.
@@ -185,7 +187,7 @@ fn lines(document: &Json) -> String {
     keys.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
 }
 
-fn mesh(zone: &str, restrictions: Vec<Json>) -> Json {
+fn mesh(zone: &str, restrictions: Vec<Json>, pinned: Json) -> Json {
     json!({
         "mesh": "random", "timezone": zone,
         "roles": { "path": "$.roles" }, "groups": { "path": "$.groups" },
@@ -202,6 +204,7 @@ fn mesh(zone: &str, restrictions: Vec<Json>) -> Json {
         "purposes": { "audit": { "title": "Audit." }, "fraud": { "title": "Fraud." } },
         "classifications": ["public", "internal", "restricted"],
         "tags": { "pii": "Identifies a person.", "pci": "Payment data." },
+        "pinned_tags": pinned,
         "restrictions": restrictions,
     })
 }

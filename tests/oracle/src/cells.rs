@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use crate::caller::Caller;
 use crate::documents::{Column, Documents, Table, list};
 use crate::evaluate::{evaluate, truncate, truncate_instant};
+use crate::fields::{self, Masks};
 use crate::lookups::named;
 use crate::numbers::{bucket, round};
 use crate::value::{Row, Value, parse_date};
@@ -62,7 +63,8 @@ impl<'a> Rule<'a> {
     }
 
     fn shows(&self, column: &Column) -> bool {
-        let hides = |rule: &&Json| rule["hide"] == Json::Bool(true) && selects(&rule["columns"], column);
+        // The type of a column names its fields: where one is hidden, so is the column.
+        let hides = |rule: &&Json| rule["hide"] == Json::Bool(true) && touches(&rule["columns"], column);
         self.grants.iter().any(|grant| selects(&grant["columns"], column))
             && !self.restrictions.iter().any(hides)
     }
@@ -93,33 +95,30 @@ impl<'a> Rule<'a> {
             .filter(|grant| selects(&grant["columns"], column) && self.admits(grant, row))
             .collect();
         let Some(first) = grants.first() else { return Value::Null };
-        let masks: Vec<Option<&Json>> = grants.iter().map(|grant| grant_mask(grant, column)).collect();
-        let base = if masks.contains(&None) { None } else { grant_mask(first, column) };
+        let is_raw = grants.iter().any(|grant| fields::of_grant(grant, column).is_raw());
+        let base =
+            if is_raw { Masks::default() } else { self.resolved(fields::of_grant(first, column), column) };
+        let put = self.restrictions.iter().filter(|rule| !rule["mask"].is_null()).map(|rule| {
+            let masks = self.resolved(fields::of_restriction(rule, column), column);
+            masks.map(|mask, _| match claims_are_there(self.documents, &mask, self.caller) {
+                true => mask,
+                false => Json::from("redact"),
+            })
+        });
+        let masks = put.fold(base, Masks::and);
+        let raw = &row[&column.name];
+        match &masks.whole {
+            Some(mask) => self.masked(mask, row, column, raw),
+            None => fields::masked(raw, column, &masks.fields, &|mask, field, raw| {
+                // What a field shows depends on nothing else in its row.
+                self.masked(mask, &Row::new(), field, raw)
+            }),
+        }
+    }
 
-        let base = base.map(|mask| self.resolve(mask, column));
-        let mut restricting: Vec<Json> = Vec::new();
-        let on_column = self
-            .restrictions
-            .iter()
-            .filter(|rule| !rule["mask"].is_null() && selects(&rule["columns"], column));
-        for rule in on_column {
-            let mask = self.resolve(&rule["mask"], column);
-            let mask = if claims_are_there(self.documents, &mask, self.caller) {
-                mask
-            } else {
-                Json::from("redact")
-            };
-            if !restricting.contains(&mask) {
-                restricting.push(mask);
-            }
-        }
-        match (base, restricting.as_slice()) {
-            (None, []) => row[&column.name].clone(),
-            (Some(mask), []) => self.masked(&mask, row, column),
-            (None, [mask]) => self.masked(mask, row, column),
-            (Some(base), [mask]) if base == *mask => self.masked(mask, row, column),
-            _ => redacted(column),
-        }
+    /// The masks themselves, as those of one type.
+    fn resolved(&self, masks: Masks, column: &Column) -> Masks {
+        masks.map(|mask, field| self.resolve(&mask, field.map_or(column, |name| fields::named(column, name))))
     }
 
     /// The mask itself: picked by the column's type, own masks by name looked up.
@@ -140,9 +139,8 @@ impl<'a> Rule<'a> {
         }
     }
 
-    /// What a resolved mask shows.
-    fn masked(&self, mask: &Json, row: &Row, column: &Column) -> Value {
-        let raw = &row[&column.name];
+    /// What a resolved mask shows of `raw`.
+    fn masked(&self, mask: &Json, row: &Row, column: &Column, raw: &Value) -> Value {
         if let Some(sql) = mask["sql"].as_str() {
             return evaluate(sql, row, self.caller, Some(raw));
         }
@@ -252,13 +250,6 @@ fn type_group(column: &Column) -> &'static str {
     }
 }
 
-fn grant_mask<'a>(grant: &'a Json, column: &Column) -> Option<&'a Json> {
-    let masks = grant["masks"].as_object()?;
-    // A name goes before a glob.
-    let by_glob = || masks.iter().find(|(pattern, _)| glob(pattern, &column.name)).map(|(_, mask)| mask);
-    masks.get(&column.name).or_else(by_glob)
-}
-
 fn applies(documents: &Documents, grant: &Json, table: &Table, caller: &Caller) -> bool {
     matches_caller(&grant["to"], caller)
         && chooses(grant, table, false)
@@ -279,7 +270,12 @@ fn restricts(documents: &Documents, rule: &Json, table: &Table, caller: &Caller)
         && chooses(rule, table, true)
         && !lifted
         && !excused
-        && (rule["columns"].is_null() || table.columns.iter().any(|column| selects(&rule["columns"], column)))
+        && (rule["columns"].is_null() || table.columns.iter().any(|column| touches(&rule["columns"], column)))
+}
+
+/// Does it select the column, or a field inside?
+fn touches(columns: &Json, column: &Column) -> bool {
+    selects(columns, column) || column.fields.iter().any(|field| fields::selects(columns, column, field))
 }
 
 fn names_callers(excuse: &Json) -> bool {
@@ -307,7 +303,7 @@ pub(crate) fn chooses(rule: &Json, table: &Table, default: bool) -> bool {
         .any(|pattern| glob(pattern.as_str().expect("a name"), &table.product))
 }
 
-fn selects(columns: &Json, column: &Column) -> bool {
+pub(crate) fn selects(columns: &Json, column: &Column) -> bool {
     let tagged = |key: &str| list(&columns[key]).iter().any(|tag| column.tags.iter().any(|own| tag == own));
     match columns {
         Json::String(all) => all == "all",

@@ -48,6 +48,8 @@ pub struct Column {
     pub classification: Option<String>,
     pub tags: Vec<String>,
     pub partitioned: bool,
+    /// Those inside a column of structs, or of lists of structs.
+    pub fields: Vec<Column>,
 }
 
 impl Documents {
@@ -87,21 +89,28 @@ impl Documents {
     fn mark_columns(&mut self) {
         let known = self.mesh["classifications"].as_array();
         let pinned = self.mesh["pinned_tags"].as_object();
+        let is_known = |class: &str| known.is_none_or(|known| known.iter().any(|own| own == class));
         for table in &mut self.tables {
+            let (domain, name) = (table.domain.clone(), table.name.clone());
+            let pin = |column: &mut Column, called: &str| {
+                let pins = pinned.into_iter().flatten().filter(|(_, places)| {
+                    list(places).iter().any(|place| is_place(place, [&domain, &name, called]))
+                });
+                column.tags.extend(pins.map(|(tag, _)| tag.clone()));
+            };
             for column in &mut table.columns {
-                let of = column.classification.as_deref();
-                if known.is_some_and(|known| !known.iter().any(|class| class.as_str() == of)) {
-                    column.classification = None;
-                }
-                let full = [&table.domain, &table.name, &column.name];
-                for (tag, places) in pinned.into_iter().flatten() {
-                    let is_pinned = |place: &Json| {
-                        let parts: Vec<&str> = place.as_str().expect("a column").splitn(3, '.').collect();
-                        parts.iter().zip(full).all(|(pattern, name)| glob(pattern, name))
+                column.classification.take_if(|class| !is_known(class));
+                let called = column.name.clone();
+                pin(column, &called);
+                let (around, tags) = (column.classification.clone(), column.tags.clone());
+                for field in &mut column.fields {
+                    // One that mesh.yaml does not know is none, and not that of what is around.
+                    field.classification = match field.classification.take() {
+                        None => around.clone(),
+                        Some(own) => Some(own).filter(|own| is_known(own)),
                     };
-                    if list(places).iter().any(is_pinned) && !column.tags.contains(tag) {
-                        column.tags.push(tag.clone());
-                    }
+                    field.tags.extend(tags.clone());
+                    pin(field, &format!("{called}.{}", field.name.clone()));
                 }
             }
         }
@@ -110,6 +119,13 @@ impl Documents {
     pub fn table(&self, name: &str) -> &Table {
         self.tables.iter().find(|table| table.name == name).unwrap_or_else(|| panic!("no contract of {name}"))
     }
+}
+
+/// Does `domain.table.column` name this column, or `domain.table.column.field` this field?
+fn is_place(place: &Json, of: [&str; 3]) -> bool {
+    let parts: Vec<&str> = place.as_str().expect("a column").splitn(3, '.').collect();
+    let is_as_deep = parts.last().is_some_and(|last| last.contains('.') == of[2].contains('.'));
+    is_as_deep && parts.iter().zip(of).all(|(pattern, name)| glob(pattern, name))
 }
 
 fn pseudonym_keys(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -160,6 +176,11 @@ fn column(property: &Json) -> Column {
         classification: property["classification"].as_str().map(str::to_owned),
         tags: list(&property["tags"]).iter().map(text).collect(),
         partitioned: property["partitioned"] == Json::Bool(true),
+        fields: list(&property["properties"])
+            .iter()
+            .chain(&list(&property["items"]["properties"]))
+            .map(column)
+            .collect(),
         name,
     }
 }

@@ -18,6 +18,7 @@ mod caller;
 mod cells;
 mod documents;
 mod evaluate;
+mod fields;
 mod lookups;
 mod numbers;
 mod raw;
