@@ -21,7 +21,7 @@ use meshgate_policies::expression::{Expr as PolicyExpr, Literal};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::secured::{ReadError, SecureError, SecuredTable};
+use crate::secured::{ReadError, SecureError, SecuredTable, TableError};
 use crate::source::SourceError;
 use crate::state::State;
 
@@ -198,14 +198,15 @@ impl LookupError {
     pub(crate) fn seen_above(&self, id: Uuid) -> ReadError {
         match &self.fault {
             LookupFault::Source(SourceError::Changed { .. }) => ReadError::Changed { id },
-            LookupFault::Engine(error) => match (ReadError::find(error), error.find_root()) {
-                (Some(ReadError::Changed { .. }), _) => ReadError::Changed { id },
-                (Some(ReadError::Cancelled { .. }), _) => ReadError::Cancelled { id },
-                (Some(ReadError::LimitReached { .. }), _) | (_, DataFusionError::ResourcesExhausted(_)) => {
-                    ReadError::LimitReached { id }
+            LookupFault::Engine(error) => {
+                match (TableError::find(error).map(|found| found.error), error.find_root()) {
+                    (Some(ReadError::Changed { .. }), _) => ReadError::Changed { id },
+                    (Some(ReadError::Cancelled { .. }), _) => ReadError::Cancelled { id },
+                    (Some(ReadError::LimitReached { .. }), _)
+                    | (_, DataFusionError::ResourcesExhausted(_)) => ReadError::LimitReached { id },
+                    _ => ReadError::Unavailable { id },
                 }
-                _ => ReadError::Unavailable { id },
-            },
+            }
             LookupFault::Unknown
             | LookupFault::TooManyKeys { .. }
             | LookupFault::NoSource
@@ -227,7 +228,7 @@ mod tests {
             error(LookupFault::TooManyKeys { most: 7 }).to_string(),
             "the lookup \"vip\" of the table \"people\": it has more than 7 different keys (limits.lookup_keys)"
         );
-        let read = |error: ReadError| LookupFault::Engine(error.into());
+        let read = |error| LookupFault::Engine(TableError { table: "people".into(), error }.into());
         let full = DataFusionError::ResourcesExhausted("people".into());
         for (fault, seen) in [
             (LookupFault::TooManyKeys { most: 7 }, ReadError::Unavailable { id }),

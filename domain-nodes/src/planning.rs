@@ -38,20 +38,23 @@ pub(crate) async fn plan(
     for table in &checked.tables {
         tables.push((table.table.name().to_owned(), secured(session, table, lookups, pseudonyms).await?));
     }
-    let engine = |error| QueryError::engine(checked.table_name(), error);
     let logical = match &checked.form {
-        CheckedForm::Scan(scan) => scan_plan(tables, scan).map_err(engine)?,
+        CheckedForm::Scan(scan) => scan_plan(tables, scan).map_err(QueryError::engine)?,
         CheckedForm::Plan(plan) => decoded(session, plan, tables)?,
     };
     if !same_promise(logical.schema().as_arrow(), &checked.schema) {
         return Err(Refusal::Schema.into());
     }
-    let logical = pushed_down(session, logical).map_err(engine)?;
+    let logical = pushed_down(session, logical).map_err(QueryError::engine)?;
     #[expect(clippy::disallowed_methods, reason = "over secured tables, after all checks of the permit")]
-    let physical =
-        DefaultPhysicalPlanner::default().create_physical_plan(&logical, session).await.map_err(engine)?;
+    let physical = DefaultPhysicalPlanner::default()
+        .create_physical_plan(&logical, session)
+        .await
+        .map_err(QueryError::engine)?;
     #[cfg(debug_assertions)]
-    if let Err(error) = crate::secured::check_beside_values(&physical, values_of(&logical).map_err(engine)?) {
+    if let Err(error) =
+        crate::secured::check_beside_values(&physical, values_of(&logical).map_err(QueryError::engine)?)
+    {
         tracing::error!(%error, "a plan went around its barrier");
         return Err(QueryError::Internal("a plan went around its barrier"));
     }

@@ -85,7 +85,6 @@ async fn begin(
     let slot = slot.map_err(|_| QueryError::TooMany("concurrent_queries"))?;
     let deadline = Instant::now() + node.limits.query_time;
     let checked = Arc::new(checked);
-    let engine = |error| QueryError::engine(checked.table_name(), error);
     let settings = QuerySettings {
         query_id: permit.query_id.clone(),
         instant: checked.statement.instant,
@@ -93,15 +92,15 @@ async fn begin(
     };
     // No catalog: the tables are parts of the plan, and no name is ever looked up.
     let catalogs = Arc::new(MemoryCatalogProviderList::new());
-    let session = node.engine.session(settings, catalogs).map_err(engine)?;
+    let session = node.engine.session(settings, catalogs).map_err(QueryError::engine)?;
     let context = session.task_ctx();
     let lookups =
         Lookups::new(Arc::clone(state), session.clone(), &checked.lookups(), node.limits.lookup_keys);
     let (planned, pseudonyms) = (checked.clone(), Arc::clone(state.pseudonyms()));
     let planning = async move { Ok(plan(&session, &planned, &lookups, &pseudonyms).await) };
     let planned = node.engine.run(planning, deadline.into_std()).await;
-    let physical = planned.map_err(engine)??;
-    let batches = node.engine.execute(physical, context, deadline.into_std()).map_err(engine)?;
+    let physical = planned.map_err(QueryError::engine)??;
+    let batches = node.engine.execute(physical, context, deadline.into_std()).map_err(QueryError::engine)?;
     let schema = checked.schema.clone();
     Ok(Begun { batches: checked_batches(batches, checked), schema, slot, deadline })
 }
@@ -115,7 +114,7 @@ where
     S: Stream<Item = datafusion::error::Result<RecordBatch>> + Send + 'static,
 {
     batches.map(move |batch| {
-        let batch = batch.map_err(|error| QueryError::engine(checked.table_name(), error))?;
+        let batch = batch.map_err(QueryError::engine)?;
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let (schema, columns) = (Arc::clone(&checked.schema), batch.columns().to_vec());
         // Refuses other types, and a NULL where none was promised.

@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 
 use crate::audit::Outcome;
 use crate::request::{Moved, Refusal};
-use crate::secured::{ReadError, SecureError};
+use crate::secured::{ReadError, SecureError, TableError};
 use crate::source::SourceError;
 
 /// Why a domain query gave no complete result.
@@ -76,9 +76,9 @@ impl QueryError {
     }
 
     /// An error of planning or executing, which may have come up through the barrier.
-    pub(crate) fn engine(table: &str, error: DataFusionError) -> Self {
-        match ReadError::find(&error) {
-            Some(read) => Self::unavailable(table, read),
+    pub(crate) fn engine(error: DataFusionError) -> Self {
+        match TableError::find(&error) {
+            Some(found) => Self::unavailable(&found.table, found.error),
             None => Self::Engine(error),
         }
     }
@@ -262,7 +262,8 @@ mod tests {
     fn every_class_has_its_code_and_no_text_of_the_cause() {
         let read = |error| QueryError::unavailable("orders", error);
         let id = Uuid::nil();
-        let engine = |error| QueryError::engine("orders", error);
+        let engine = QueryError::engine;
+        let table = || "orders".to_owned();
         let text = || "SECRET-1".to_owned();
         let none = String::new();
         let limit = |name: &str| (Code::ResourceExhausted, Class::Limit, name.to_owned(), false);
@@ -279,7 +280,10 @@ mod tests {
             (read(ReadError::Unavailable { id }), unavailable(false)),
             (read(ReadError::Changed { id }), unavailable(true)),
             (read(ReadError::LimitReached { id }), limit("query_memory")),
-            (engine(ReadError::Changed { id }.into()), unavailable(true)),
+            (
+                engine(TableError { table: table(), error: ReadError::Changed { id } }.into()),
+                unavailable(true),
+            ),
             (engine(DataFusionError::ResourcesExhausted(text())), limit("spill")),
             (engine(DataFusionError::Execution(text())), expression),
             (engine(DataFusionError::Plan(text())), internal.clone()),

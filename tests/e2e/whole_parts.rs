@@ -159,3 +159,24 @@ async fn each_domain_answers_the_largest_parts_that_it_can() {
     same.stop().await;
     other.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_over_two_tables_says_which_of_them_cannot_be_read() {
+    for broken in ["orders", "parts"] {
+        let mut plan = plan(Taps::Keep);
+        let (_, content) =
+            plan.files.iter_mut().find(|(path, _)| *path == format!("a/data/{broken}.csv")).unwrap();
+        content.extend_from_slice(b"no number,1,2,3\n");
+        let mesh = plan.start().await;
+        let mut client = mesh.client(&json!({ "sub": "u", "roles": ["r"] })).await;
+        let sql =
+            "select count(*), sum(pieces), sum(total) from a.orders o join a.parts p on p.order_id = o.id";
+        let status = client.refused(sql).await;
+        assert_eq!(mesh.exchanges().len(), 1, "one part for both tables");
+        assert!(
+            status.message().starts_with(&format!("table `a.{broken}` cannot be read now")),
+            "{status:?}"
+        );
+        mesh.stop().await;
+    }
+}

@@ -73,14 +73,6 @@ impl CheckedQuery {
         }
         found
     }
-
-    /// Whose failure an error is if nothing tells which table it was: the only one's, or nobody's.
-    pub(crate) fn table_name(&self) -> &str {
-        match self.tables.as_slice() {
-            [only] => only.table.name(),
-            _ => "",
-        }
-    }
 }
 
 /// Checks the query against the permit and against what this node itself decides.

@@ -1,5 +1,7 @@
 //! What can go wrong with a secured table, and how little of it gets out.
 
+use std::fmt;
+
 use datafusion::error::DataFusionError;
 use uuid::Uuid;
 
@@ -40,10 +42,26 @@ pub enum ReadError {
     Cancelled { id: Uuid },
 }
 
-impl ReadError {
+/// A [`ReadError`] as it comes out of a barrier, with the table that was read.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct TableError {
+    /// Without its domain.
+    pub table: String,
+    pub error: ReadError,
+}
+
+impl fmt::Debug for TableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No name: between barriers it may be that of a lookup's table, which callers do not know.
+        self.error.fmt(f)
+    }
+}
+
+impl TableError {
     /// The error of this kind that `error` is or wraps.
     #[must_use]
-    pub fn find(error: &DataFusionError) -> Option<Self> {
+    pub fn find(error: &DataFusionError) -> Option<&Self> {
         match error {
             DataFusionError::External(external) => Self::find_in(external.as_ref()),
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Self::find(inner),
@@ -57,16 +75,15 @@ impl ReadError {
         }
     }
 
-    fn find_in(external: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Self> {
+    fn find_in<'e>(external: &'e (dyn std::error::Error + Send + Sync + 'static)) -> Option<&'e Self> {
         external
             .downcast_ref::<Self>()
-            .copied()
             .or_else(|| external.downcast_ref::<DataFusionError>().and_then(Self::find))
     }
 }
 
-impl From<ReadError> for DataFusionError {
-    fn from(error: ReadError) -> Self {
+impl From<TableError> for DataFusionError {
+    fn from(error: TableError) -> Self {
         Self::External(Box::new(error))
     }
 }
@@ -87,16 +104,18 @@ pub(super) enum Failure {
 }
 
 /// Writes the cause to the log and gives what may be said about it.
-pub(super) fn withhold(table: &str, failure: &Failure) -> ReadError {
+pub(super) fn withhold(table: &str, failure: &Failure) -> TableError {
+    let name = table.split_once('.').map_or(table, |(_, name)| name);
+    let of_table = |error| TableError { table: name.to_owned(), error };
     if let Failure::Below(below) = failure
-        && let Some(known) = ReadError::find(below)
+        && let Some(known) = TableError::find(below)
     {
-        return known;
+        return of_table(known.error);
     }
     let id = Uuid::now_v7();
     let (error, class) = classify(failure, id);
     tracing::warn!(%id, table, class, cause = %failure, "reading a table failed");
-    error
+    of_table(error)
 }
 
 fn classify(failure: &Failure, id: Uuid) -> (ReadError, &'static str) {

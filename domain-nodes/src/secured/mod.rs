@@ -20,6 +20,6 @@ mod walker;
 mod tests;
 
 pub use barrier::BarrierExec;
-pub use error::{ReadError, SecureError};
+pub use error::{ReadError, SecureError, TableError};
 pub use table::SecuredTable;
 pub use walker::{WalkerError, check, check_beside_values};

@@ -17,7 +17,7 @@ use super::fixture::{
     MARKER, Source, column, decision, equals, raw_schema, raw_table, run_checked, secured, session, table,
     text,
 };
-use crate::secured::{ReadError, SecureError, SecuredTable};
+use crate::secured::{ReadError, SecureError, SecuredTable, TableError};
 
 const MEMORY: Source = Source::Memory { partitions: 1 };
 
@@ -44,7 +44,7 @@ fn registered(contract: &Table, decision: &TableDecision, raw: Arc<dyn TableProv
 }
 
 fn assert_unavailable(error: &DataFusionError) {
-    assert!(matches!(ReadError::find(error), Some(ReadError::Unavailable { .. })), "{error:?}");
+    assert!(matches!(TableError::find(error).unwrap().error, ReadError::Unavailable { .. }), "{error:?}");
     assert!(!error.to_string().contains(MARKER), "{error}");
     assert!(!format!("{error:?}").contains(MARKER), "{error:?}");
     assert!(!error.to_string().contains("name"), "{error}");
@@ -186,12 +186,13 @@ async fn a_mask_of_another_type_does_not_run() {
 fn memory_limits_are_told_apart() {
     let error = DataFusionError::ResourcesExhausted(format!("{MARKER} for consumer")).context("above");
     let told = crate::secured::error::withhold("t", &crate::secured::error::Failure::Below(error));
-    assert!(matches!(told, ReadError::LimitReached { .. }));
+    assert!(matches!(told.error, ReadError::LimitReached { .. }));
+    assert_eq!(told.table, "t");
     assert!(!told.to_string().contains(MARKER));
     // An error that is already said in these words keeps its id.
     let again = crate::secured::error::withhold(
         "t",
-        &crate::secured::error::Failure::Below(DataFusionError::from(told).context("outer")),
+        &crate::secured::error::Failure::Below(DataFusionError::from(told.clone()).context("outer")),
     );
     assert_eq!(again, told);
 }

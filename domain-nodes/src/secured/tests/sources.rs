@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     contract::{ProductTable, load_folder},
-    secured::{ReadError, SecuredTable},
+    secured::{ReadError, SecuredTable, TableError},
     source::{Access, Source},
 };
 
@@ -151,6 +151,9 @@ async fn files_that_change_between_planning_and_reading_are_told_apart() {
             fs::write(file, content).unwrap();
         });
         let error = error.await;
-        assert!(matches!(ReadError::find(&error), Some(ReadError::Changed { .. })), "{format}: {error:?}");
+        assert!(
+            matches!(TableError::find(&error).unwrap().error, ReadError::Changed { .. }),
+            "{format}: {error:?}"
+        );
     }
 }
