@@ -69,9 +69,7 @@ async fn in_this_process() {
 async fn stream(mesh: &Mesh, sql: &str) -> FlightRecordBatchStream {
     let mut client = mesh.client(&json!({ "sub": "reader" })).await;
     let info = client.plan(sql).await.unwrap();
-    let ticket = info.endpoint[0].ticket.clone().unwrap();
-    let messages = client.flight().do_get(ticket).await.unwrap().into_inner();
-    FlightRecordBatchStream::new_from_flight_data(messages.map_err(Into::into))
+    client.stream(&info).await.unwrap()
 }
 
 /// The most memory that this process ever had.

@@ -132,16 +132,18 @@ impl Client {
         self.flight.do_get(ticket).await?.into_inner().try_collect().await
     }
 
+    /// The batches of a planned result while they arrive.
+    pub async fn stream(&mut self, info: &FlightInfo) -> Result<FlightRecordBatchStream, Status> {
+        let messages = self.flight.do_get(ticket(info)).await?.into_inner();
+        Ok(FlightRecordBatchStream::new_from_flight_data(messages.map_err(Into::into)))
+    }
+
     /// The batches of a planned result.
     pub async fn batches(&mut self, info: &FlightInfo) -> Result<Vec<RecordBatch>, Status> {
-        let ticket = info.endpoint[0].ticket.clone().expect("a ticket");
-        let stream = self.flight.do_get(ticket).await?.into_inner();
-        FlightRecordBatchStream::new_from_flight_data(stream.map_err(Into::into)).try_collect().await.map_err(
-            |error| match error {
-                arrow_flight::error::FlightError::Tonic(status) => *status,
-                other => Status::data_loss(other.to_string()),
-            },
-        )
+        self.stream(info).await?.try_collect().await.map_err(|error| match error {
+            arrow_flight::error::FlightError::Tonic(status) => *status,
+            other => Status::data_loss(other.to_string()),
+        })
     }
 
     /// Runs `sql` to its end.

@@ -13,6 +13,7 @@
 
 pub mod client;
 pub mod demo;
+pub mod documents;
 pub mod fixture;
 pub mod issuer;
 pub mod java;

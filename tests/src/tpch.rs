@@ -15,7 +15,7 @@ use tpchgen_arrow as tables;
 use crate::mesh::MeshPlan;
 
 /// Where each table lives.
-pub const DOMAINS: &[(&str, &[&str])] = &[
+const DOMAINS: &[(&str, &[&str])] = &[
     ("sales", &["customer", "orders"]),
     ("supply", &["part", "partsupp", "supplier"]),
     ("logistics", &["lineitem", "nation", "region"]),
@@ -50,10 +50,10 @@ const PARAMETERS: [&[&str]; 22] = [
     &["13", "31", "23", "29", "30", "18", "17"],
 ];
 
-pub const MESH: &str = "mesh: tpch\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
+const MESH: &str = "mesh: tpch\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
                     classifications: [internal]\n";
 
-pub fn policy(domain: &str) -> String {
+fn policy(domain: &str) -> String {
     format!(
         "domain: {domain}\nowner: {domain}@larkfield.example\ngrants:\n  - {{ id: all, why: A benchmark., \
          to: {{ everyone: true }}, tables: [\"*\"], columns: all }}\n"

@@ -10,11 +10,12 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
-use meshgate_domain_node::contract::{self, ProductTable};
+use meshgate_domain_node::contract::ProductTable;
 use meshgate_domain_node::secured::SecuredTable;
 use meshgate_domain_node::source::{Access, Source};
 use meshgate_engine::{Engine, EngineLimits, QuerySettings};
-use meshgate_policies::{Decision, Document, DomainPolicy, Mesh, Principal, Statement, Table};
+use meshgate_policies::{Decision, DomainPolicy, Principal, Statement};
+use meshgate_tests::documents::load;
 
 const INSTANT: i64 = 1_795_390_200_000_000;
 
@@ -27,17 +28,9 @@ pub(crate) struct Domain {
 }
 
 impl Domain {
-    pub(crate) fn read(root: &Path, domain: &str, mesh: &str, data: &Path) -> Self {
-        let folder = root.join(domain);
-        let contracts = contract::load_folder(&folder.join("products"), domain, "test", &BTreeMap::new());
-        let tables: Vec<ProductTable> =
-            contracts.products.into_iter().flat_map(|product| product.tables).collect();
-        let owned: Vec<Table> = tables.iter().map(|table| (*table.table).clone()).collect();
-        let (mesh, _) = Mesh::load("mesh.yaml", mesh).expect("the mesh");
-        let name = format!("{domain}.yaml");
-        let text = std::fs::read_to_string(folder.join("policies").join(&name)).expect("a policy");
-        let policy = DomainPolicy::load(domain, &[Document { name, text }], &mesh, &owned);
-        let (policy, _) = policy.unwrap_or_else(|problems| panic!("{problems:?}"));
+    /// `root`: the mesh's folder. `data`: where its files lie.
+    pub(crate) fn read(root: &Path, domain: &str, data: &Path) -> Self {
+        let (policy, tables) = load(root, domain).unwrap_or_else(|problem| panic!("{problem}"));
         let access = Access::new(vec![data.to_owned()], BTreeMap::new());
         let engine = Engine::new(EngineLimits::default()).expect("an engine");
         Self { engine, policy, tables, access }

@@ -21,6 +21,7 @@ mod engine;
 mod points;
 mod policies;
 mod rounds;
+mod rows;
 mod tpch;
 
 use meshgate_tests::tpch::write_data;

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use meshgate_tests::mesh::Mesh;
 use meshgate_tests::tpch::{plan, single_engine};
 use serde_json::json;
 
-use crate::policies::rows_of;
 use crate::rounds::{Spread, median};
+use crate::rows::rows_of;
 
 const QUERIES: usize = 100;
 const CLIENTS: usize = 64;
@@ -53,7 +54,7 @@ pub(crate) async fn measure(data: &Path, rounds: usize) {
 }
 
 /// Clients that ask one after the other, each as soon as it has its answer.
-async fn concurrent(mesh: &meshgate_tests::mesh::Mesh, rounds: usize, queries: usize) {
+async fn concurrent(mesh: &Mesh, rounds: usize, queries: usize) {
     println!("\n## {CLIENTS} clients at once\n\n| | per second | p99 / mean |\n|---|---|---|");
     let (mut alone, mut together, mut ratios, mut tails) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -71,12 +72,7 @@ async fn concurrent(mesh: &meshgate_tests::mesh::Mesh, rounds: usize, queries: u
 }
 
 /// Queries a second, and how long each took.
-async fn clients(
-    mesh: &meshgate_tests::mesh::Mesh,
-    clients: usize,
-    queries: usize,
-    round: usize,
-) -> (f64, Vec<Duration>) {
+async fn clients(mesh: &Mesh, clients: usize, queries: usize, round: usize) -> (f64, Vec<Duration>) {
     let mut connected = Vec::new();
     for at in 0..clients {
         // What one caller may ask at the same time is bounded.

@@ -6,9 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
-use arrow_flight::decode::FlightRecordBatchStream;
-use futures::TryStreamExt;
-use meshgate_tests::client::{Client, ticket};
 use meshgate_tests::mesh::MeshPlan;
 use meshgate_tests::tpch::contract;
 use parquet::arrow::ArrowWriter;
@@ -16,6 +13,7 @@ use serde_json::json;
 
 use crate::engine::Domain;
 use crate::rounds::Times;
+use crate::rows::rows_of;
 
 const KEYS: i64 = 100_000;
 const MESH: &str = "mesh: bench\ntimezone: UTC\nroles: { path: $.roles }\nclassifications: [internal]\n";
@@ -42,7 +40,7 @@ pub(crate) async fn measure(data: &Path, rounds: usize) {
         .file("logistics/policies/logistics.yaml", POLICY);
     plan.node_lines = format!("data_roots: [\"{}\"]\n", data.display());
     let mesh = plan.start().await;
-    let domain = Domain::read(mesh.directory.path(), "logistics", MESH, data);
+    let domain = Domain::read(mesh.directory.path(), "logistics", data);
 
     println!(
         "\n## Policy: all columns of lineitem, in the node's engine\n\n| scan | time | ratio |\n|---|---|---|"
@@ -85,16 +83,6 @@ pub(crate) async fn measure(data: &Path, rounds: usize) {
     }
     times.iter().for_each(|own| println!("{}", own.line(&times[0])));
     mesh.stop().await;
-}
-
-/// Rows of a statement's result, all of it received and none of it kept.
-pub(crate) async fn rows_of(client: &mut Client, sql: &str) -> usize {
-    let info = client.plan(sql).await.unwrap_or_else(|status| panic!("{sql}: {status}"));
-    let messages =
-        client.flight().do_get(ticket(&info)).await.unwrap_or_else(|status| panic!("{sql}: {status}"));
-    let batches = FlightRecordBatchStream::new_from_flight_data(messages.into_inner().map_err(Into::into));
-    let counted = batches.try_fold(0, async |rows, batch| Ok(rows + batch.num_rows())).await;
-    counted.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 fn write_keys(path: &Path) {

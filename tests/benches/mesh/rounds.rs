@@ -29,17 +29,15 @@ impl Times {
         self.rounds.iter().map(Duration::as_secs_f64).collect()
     }
 
-    /// A line of a table: the times, and the ratios to those of `base` in the same rounds.
+    /// The ratios to the times of `base` in the same rounds.
+    pub(crate) fn ratio(&self, base: &Self) -> Spread {
+        Spread::of(self.seconds().iter().zip(base.seconds()).map(|(own, base)| own / base).collect())
+    }
+
+    /// A line of a table: the times, and the ratio to those of `base`.
     pub(crate) fn line(&self, base: &Self) -> String {
-        let ratios = self.seconds().iter().zip(base.seconds()).map(|(own, base)| own / base).collect();
-        let seconds = Spread::of(self.seconds());
-        format!(
-            "| {} | {} s | {} of {} |",
-            self.name,
-            seconds.shown(3),
-            Spread::of(ratios).shown(2),
-            base.name
-        )
+        let seconds = Spread::of(self.seconds()).shown(3);
+        format!("| {} | {seconds} s | {} of {} |", self.name, self.ratio(base).shown(2), base.name)
     }
 }
 

@@ -279,6 +279,14 @@ fn assert_covered(counters: &Counters) {
         ("mask: bucket", 1),
         ("mask: round", 1),
         ("mask: email_domain", 1),
+        ("now()", 1),
+        ("tag pinned to a column", 1),
+        ("type struct", 1),
+        ("type list of structs", 1),
+        ("a field with a tag of its own", 1),
+        ("a field with a classification of its own", 1),
+        ("grant with a mask inside a column", 1),
+        ("restriction: mask inside a column", 1),
     ] {
         let count = counters.get(construct);
         assert!(count >= least, "{construct}: {count}, at least {least} are expected");

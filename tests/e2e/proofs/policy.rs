@@ -16,8 +16,15 @@ pub(crate) fn owner(random: &mut Random, domain: &str, tables: &[&Table]) -> Jso
     if random.chance(50) {
         grants.rotate_left(1);
     }
-    let restrictions: Vec<Json> =
+    let mut restrictions: Vec<Json> =
         (0..random.below(3)).map(|number| restriction(random, tables, number)).collect();
+    for table in tables {
+        for field in table.fields.iter().filter(|field| field.kind.has_fields()) {
+            if random.chance(60) {
+                restrictions.push(inside(random, table, field));
+            }
+        }
+    }
     json!({
         "domain": domain, "owner": format!("{domain}@larkfield.example"),
         "masks": { "short": "left(value, 2) || '..'", "loud": "upper(value)" },
@@ -224,17 +231,7 @@ fn restriction(random: &mut Random, tables: &[&Table], number: usize) -> Json {
     let table = random.pick(tables);
     let field = random.pick(&table.fields);
     let mut rule = json!({ "id": format!("r{number}"), "why": "It must be so.", "tables": [table.name] });
-    let is_about_fields = field.kind.has_fields() && random.chance(60);
     match random.below(8) {
-        3..=5 if is_about_fields => {
-            let (fields, mask) = field_mask(random, &field.name);
-            rule["columns"] = json!([fields]);
-            rule["mask"] = mask;
-        }
-        6 if is_about_fields => {
-            rule["columns"] = json!([format!("{}.b", field.name)]);
-            rule["hide"] = json!(true);
-        }
         0..=2 => rule["rows"] = json!(on_row(random, &table.fields, 1)),
         3..=5 => {
             rule["columns"] = json!([field.name]);
@@ -250,6 +247,19 @@ fn restriction(random: &mut Random, tables: &[&Table], number: usize) -> Json {
             rule["hide"] = json!(true);
         }
         _ => rule["deny"] = json!(true),
+    }
+    excused(random, rule)
+}
+
+/// A restriction of what is inside a column.
+fn inside(random: &mut Random, table: &Table, field: &Field) -> Json {
+    let (columns, mask) = field_mask(random, &field.name);
+    let id = format!("{}-{}", table.name, field.name);
+    let mut rule = json!({ "id": id, "why": "It must be so.", "tables": [table.name], "columns": [columns] });
+    if random.chance(15) {
+        rule["hide"] = json!(true);
+    } else {
+        rule["mask"] = mask;
     }
     excused(random, rule)
 }

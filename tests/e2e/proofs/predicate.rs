@@ -30,6 +30,8 @@ fn simple(random: &mut Random, fields: &[Field]) -> String {
         0 => return format!("{name} is null"),
         1 => return format!("{name} is not null"),
         2 => return on_caller(random),
+        // Data lie in the past, and so does this day.
+        11 => return format!("cast(now() as date) {} date '2024-06-30'", random.pick(&[">", "<"])),
         3 if field.kind.is_comparable() => {
             let same: Vec<&Field> = fields.iter().filter(|other| other.kind == field.kind).collect();
             let other = &random.pick(&same).name;

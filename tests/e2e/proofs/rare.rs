@@ -42,7 +42,7 @@ pub(crate) enum Rare {
 
 const IN_CSV: [Rare; 7] =
     [Rare::Int8, Rare::Int16, Rare::UInt8, Rare::UInt16, Rare::UInt32, Rare::UInt64, Rare::Float32];
-const IN_BINARY: [Rare; 11] = [
+const IN_BINARY: [Rare; 9] = [
     Rare::Binary,
     Rare::Time,
     Rare::Seconds,
@@ -50,16 +50,19 @@ const IN_BINARY: [Rare; 11] = [
     Rare::Nanos,
     Rare::Instant,
     Rare::Object,
-    // Twice: much can be said of their fields.
-    Rare::Object,
     Rare::Texts,
     Rare::Numbers,
-    Rare::Objects,
 ];
+/// Much can be said of their fields.
+const WITH_FIELDS: [Rare; 2] = [Rare::Object, Rare::Objects];
 
 impl Rare {
     pub(crate) fn any(random: &mut Random, is_binary: bool) -> Self {
-        if is_binary && random.chance(60) { random.pick(&IN_BINARY) } else { random.pick(&IN_CSV) }
+        match random.below(10) {
+            0..3 if is_binary => random.pick(&WITH_FIELDS),
+            3..7 if is_binary => random.pick(&IN_BINARY),
+            _ => random.pick(&IN_CSV),
+        }
     }
 
     /// For the counters.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use meshgate_tests::client::Client;
+use meshgate_tests::documents::load;
 use meshgate_tests::mesh::{Mesh, MeshPlan};
 use serde_json::{Value as Json, json};
 
 use super::extras::{self, PURPOSES};
-use super::planted::load;
 use super::policy;
 use super::random::Random;
 use super::tables::{DOMAINS, Format, Kind, Table};

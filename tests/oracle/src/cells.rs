@@ -89,20 +89,20 @@ impl<'a> Rule<'a> {
     }
 
     fn cell(&self, row: &Row, column: &Column) -> Value {
-        let grants: Vec<&&Json> = self
+        let granted: Vec<Masks> = self
             .grants
             .iter()
             .filter(|grant| selects(&grant["columns"], column) && self.admits(grant, row))
+            .map(|grant| fields::of_grant(grant, column))
             .collect();
-        let Some(first) = grants.first() else { return Value::Null };
-        let is_raw = grants.iter().any(|grant| fields::of_grant(grant, column).is_raw());
-        let base =
-            if is_raw { Masks::default() } else { self.resolved(fields::of_grant(first, column), column) };
+        let Some(first) = granted.first() else { return Value::Null };
+        let is_raw = granted.iter().any(Masks::is_raw);
+        let base = if is_raw { Masks::default() } else { self.resolved(first.clone(), column) };
         let put = self.restrictions.iter().filter(|rule| !rule["mask"].is_null()).map(|rule| {
             let masks = self.resolved(fields::of_restriction(rule, column), column);
-            masks.map(|mask, _| match claims_are_there(self.documents, &mask, self.caller) {
-                true => mask,
-                false => Json::from("redact"),
+            masks.map(|mask, _| {
+                let is_asked = claims_are_there(self.documents, &mask, self.caller);
+                if is_asked { mask } else { Json::from("redact") }
             })
         });
         let masks = put.fold(base, Masks::and);

@@ -110,7 +110,7 @@ impl Documents {
                         Some(own) => Some(own).filter(|own| is_known(own)),
                     };
                     field.tags.extend(tags.clone());
-                    pin(field, &format!("{called}.{}", field.name.clone()));
+                    pin(field, &format!("{called}.{}", field.name));
                 }
             }
         }
