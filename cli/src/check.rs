@@ -1,7 +1,7 @@
 //! `meshgate check`: everything that the files of a folder have wrong, found
 //! by the readers of the servers, at once.
 
-mod report;
+pub(crate) mod report;
 #[cfg(test)]
 mod tests;
 

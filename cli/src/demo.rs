@@ -4,7 +4,6 @@ pub(crate) mod data;
 mod folder;
 mod operator;
 mod part;
-mod personas;
 mod ready;
 mod servers;
 pub(crate) mod state;
@@ -30,8 +29,6 @@ use crate::{
     sql::{self, target::Target},
 };
 use folder::{DOMAINS, DemoFolder};
-#[cfg(test)]
-pub(crate) use personas::read as read_personas;
 use servers::{Ended, Servers};
 use state::{DemoState, GatewayState, NodeState};
 

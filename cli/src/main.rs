@@ -8,6 +8,8 @@ mod gateway;
 mod init;
 mod mesh;
 mod node;
+mod policy;
+mod problems;
 mod schema;
 mod serve;
 mod sql;
@@ -48,6 +50,9 @@ enum Command {
     Init(init::InitCommand),
     /// Find everything that is wrong in the files of a domain or a mesh, without a server.
     Check(check::CheckArguments),
+    /// Test, explain and compare the policies of a domain, without a server.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Print the JSON schema of one of the YAML files.
     Schema(schema::SchemaArguments),
     /// Keys, certificates and tokens for development.
@@ -85,6 +90,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Mesh(command) => mesh::run(&command),
             Command::Init(command) => init::run(&command),
             Command::Check(arguments) => Box::pin(check::run(arguments)).await,
+            Command::Policy(command) => Box::pin(policy::run(command)).await,
             Command::Schema(arguments) => schema::run(&arguments),
             Command::Dev(command) => dev::run(command),
         }
@@ -134,6 +140,14 @@ mod tests {
             "meshgate init product orders --from data/*.parquet --domain d",
             "meshgate check",
             "meshgate check d --online --format junit",
+            "meshgate policy test",
+            "meshgate policy explain --as anna --table orders",
+            "meshgate policy explain d --as anna --sql select --format json --today 2026-11-23",
+            "meshgate policy diff HEAD",
+            "meshgate policy diff ../before d --fail-on loosening --format json",
+            "meshgate policy matrix --out matrix.md --today 2026-11-23",
+            "meshgate policy matrix d --check matrix.md",
+            "meshgate policy test d --test a.test.yaml --test b.test.yaml --format json --min-coverage 80",
             "meshgate schema node",
             "meshgate dev ca --out d --domain sales --domain web",
             "meshgate dev token --key k --sub anna --hours 1",
@@ -156,6 +170,12 @@ mod tests {
             "meshgate init domain",
             "meshgate init product orders",
             "meshgate check --format xml",
+            "meshgate policy",
+            "meshgate policy test --min-coverage 101",
+            "meshgate policy explain --as anna",
+            "meshgate policy explain --as anna --table a --sql b",
+            "meshgate policy diff",
+            "meshgate policy matrix --out a --check b",
             "meshgate schema contract",
             "meshgate dev token --key k",
             "meshgate mesh sign mesh.yaml",

@@ -11,7 +11,7 @@ use std::{
 use clap::{Args, Subcommand};
 use meshgate_engine::{
     bounded_file::{self, DOCUMENT_BYTES},
-    operator::{OperatorDocument, OperatorKeyError, OperatorKeys, OperatorSigner},
+    operator::{self, OperatorDocument, OperatorKeyError, OperatorKeys, OperatorSigner},
 };
 use meshgate_policies::{Mesh, yaml::Problem};
 
@@ -123,7 +123,8 @@ fn pull(arguments: &PullArguments) -> Result<(), Failure> {
             Failure::Found(format!("{} stays as it is: {reason}", arguments.out.display()))
         })?;
     }
-    replace(&arguments.out, document.text())?;
+    let day = chrono::Utc::now().date_naive().to_string();
+    replace(&arguments.out, &operator::pulled(document.text(), &day))?;
     let version = document.version();
     sql::print(&format!("{}: mesh {}, version {}\n", arguments.out.display(), version.mesh, version.version))
 }

@@ -28,6 +28,8 @@ pub(crate) enum FileKind {
     Policies,
     /// personas.yaml.
     Personas,
+    /// Tests of policies, tests/*.test.yaml.
+    Tests,
 }
 
 impl FileKind {
@@ -39,6 +41,7 @@ impl FileKind {
             Self::Domain => include_str!("../../docs/schemas/domain.schema.json"),
             Self::Policies => include_str!("../../docs/schemas/policies.schema.json"),
             Self::Personas => include_str!("../../docs/schemas/personas.schema.json"),
+            Self::Tests => include_str!("../../docs/schemas/tests.schema.json"),
         }
     }
 }

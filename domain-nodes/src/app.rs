@@ -118,6 +118,7 @@ impl NodeServer {
             slots: Arc::new(Semaphore::new(limits.concurrent_queries)),
             limits: limits.clone(),
             phase: phase.subscribe(),
+            clock: node::Clock::System,
         };
         let router = add_service(server, node);
         Ok(Self { flight, flight_address, http, router, watcher, phase, readiness, limits })

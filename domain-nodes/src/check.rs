@@ -75,7 +75,7 @@ pub async fn check_sources(config: &NodeConfig) -> Vec<Problem> {
 }
 
 /// The owner's documents under the paths that problems name.
-fn documents(folder: &Path) -> Result<Vec<Document>, Problem> {
+pub(crate) fn documents(folder: &Path) -> Result<Vec<Document>, Problem> {
     let named = |Document { name, text }| Document { name: folder.join(name).display().to_string(), text };
     Ok(read_documents(folder)?.into_iter().map(named).collect())
 }

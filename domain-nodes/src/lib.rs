@@ -18,6 +18,7 @@ mod http;
 mod keys;
 mod lookups;
 mod node;
+pub mod offline;
 mod operator;
 mod planning;
 mod pseudonyms;

@@ -22,6 +22,25 @@ pub(crate) struct Node {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) limits: NodeLimits,
     pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) clock: Clock,
+}
+
+/// What time it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Clock {
+    System,
+    /// Always this one, in microseconds since the epoch.
+    Stopped(i64),
+}
+
+impl Clock {
+    /// Microseconds since the epoch.
+    pub(crate) fn now(self) -> i64 {
+        match self {
+            Self::System => now(),
+            Self::Stopped(instant) => instant,
+        }
+    }
 }
 
 /// How far a node is from its end.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use crate::lookups::Lookups;
-use crate::node::{self, Node, Phase};
+use crate::node::{Node, Phase};
 use crate::planning::plan;
 use crate::record::OpenRecord;
 use crate::request::{CheckedQuery, Refusal, TICKET_BYTES, check_query};
@@ -30,7 +30,7 @@ pub(crate) struct Answer {
 
 /// Answers the ticket of a peer that is a gateway.
 pub(crate) async fn answer(node: &Node, ticket: &[u8]) -> Result<Answer, Status> {
-    let now = node::now();
+    let now = node.clock.now();
     let (permit, query) = permitted(node, ticket, now).map_err(|error| error.report(""))?;
     // From here to its end the query knows this one state only.
     let state = node.states.borrow().clone();

@@ -15,6 +15,7 @@ mod http;
 mod identity;
 mod mesh;
 mod message;
+pub mod offline;
 mod parameters;
 mod planner;
 mod query;
@@ -23,6 +24,7 @@ mod ticket;
 mod tls;
 
 pub use app::{GatewayServer, StartError};
+pub use mesh::{DomainNode, NodeMessages};
 
 #[cfg(test)]
 mod testing;

@@ -62,6 +62,33 @@ pub struct DecidedColumn {
     pub cell: Cell,
 }
 
+/// How much of its raw values a visible column can show, as far as rules tell without data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shows {
+    /// In no row.
+    Masked,
+    /// In some rows; in others it is masked or NULL.
+    Partly,
+    /// In every row.
+    Clear,
+}
+
+impl DecidedColumn {
+    /// How much of the raw values the column can show.
+    pub fn shows(&self) -> Shows {
+        let is_raw = |expr: &Expr| matches!(expr, Expr::Column { index, .. } if *index == self.index);
+        match &self.cell {
+            Cell::Raw => Shows::Clear,
+            Cell::Computed(Expr::Case { branches, otherwise, .. }) => {
+                let mut results = branches.iter().map(|(_, result)| result).chain(otherwise.as_deref());
+                if results.any(is_raw) { Shows::Partly } else { Shows::Masked }
+            }
+            Cell::Computed(expr) if is_raw(expr) => Shows::Clear,
+            Cell::Computed(_) => Shows::Masked,
+        }
+    }
+}
+
 /// What a visible column shows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Decision, Digest, Explanation, Mesh, Principal, PseudonymSpace, Statement, Table, VisibleRule,
+    Account, Decision, Digest, Explanation, Mesh, Principal, PseudonymSpace, Statement, Table, VisibleRule,
     compile::{Compiled, Rules, compile},
     decide::{OpenTables, decide},
     decision_cache::DecisionCache,
     digest::DigestBuilder,
-    document::{Matcher, OwnerDocument},
+    document::{Matcher, OwnerDocument, Where},
     expression::{Caller, Expr, Function},
     names,
     yaml::Problem,
@@ -27,6 +27,16 @@ pub struct Document {
     pub text: String,
 }
 
+/// A rule of the owner and where it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenRule {
+    pub id: String,
+    /// A grant, or else a restriction.
+    pub is_grant: bool,
+    pub file: String,
+    pub line: usize,
+}
+
 /// The owner's documents and the operator's restrictions, compiled for the
 /// tables of one domain.
 #[derive(Debug, Clone)]
@@ -39,6 +49,7 @@ pub struct DomainPolicy {
     /// Who may read the rules' expressions.
     readers: Vec<Matcher>,
     no_claims: BTreeSet<String>,
+    written: Vec<WrittenRule>,
 }
 
 impl DomainPolicy {
@@ -69,6 +80,7 @@ impl DomainPolicy {
             })
             .collect();
         check_ids(&owner, &mut problems);
+        let written = owner.iter().flat_map(written_rules).collect();
         let (tables, unpinned) = mesh.with_pinned_tags(domain, tables);
         problems.extend(unpinned);
         let tables: Vec<&Table> = tables.iter().collect();
@@ -90,6 +102,7 @@ impl DomainPolicy {
                 .chain(mesh.readers.clone())
                 .collect(),
             no_claims: BTreeSet::new(),
+            written,
         };
         Ok((policy, problems))
     }
@@ -105,7 +118,13 @@ impl DomainPolicy {
             decisions: DecisionCache::default(),
             readers: Vec::new(),
             no_claims: BTreeSet::new(),
+            written: Vec::new(),
         }
+    }
+
+    /// The owner's rules, as they stand in the documents.
+    pub fn written_rules(&self) -> &[WrittenRule] {
+        &self.written
     }
 
     /// Digest of the owner's documents.
@@ -147,6 +166,24 @@ impl DomainPolicy {
     ) -> Option<Explanation<'_>> {
         let may_read = self.readers.iter().any(|readers| readers.matches(principal));
         self.rules.tables.get(table)?.explain(&Caller { principal, statement }, may_read, reads, most)
+    }
+
+    /// The same for the owner: all columns, and every expression.
+    pub fn explain_to_owner(
+        &self,
+        table: &str,
+        principal: &Principal,
+        statement: &Statement,
+    ) -> Option<Explanation<'_>> {
+        let caller = Caller { principal, statement };
+        self.rules.tables.get(table)?.explain(&caller, true, &|_| true, usize::MAX)
+    }
+
+    /// Every rule of a table and what it has to do with one principal, for the owner alone.
+    /// `None` if there is no such table.
+    pub fn account(&self, table: &str, principal: &Principal, statement: &Statement) -> Option<Account<'_>> {
+        let caller = Caller { principal, statement };
+        Some(self.rules.tables.get(table)?.account(&caller))
     }
 
     /// The rules with an effect on what one principal sees of a table; none if that is nothing.
@@ -194,6 +231,18 @@ fn rules_of(document: &OwnerDocument) -> Rules<'_> {
         grants: &document.grants,
         restrictions: &document.restrictions,
     }
+}
+
+fn written_rules(document: &OwnerDocument) -> impl Iterator<Item = WrittenRule> + '_ {
+    let rule = |id: &str, is_grant, at: &Where| WrittenRule {
+        id: id.to_owned(),
+        is_grant,
+        file: at.file.clone(),
+        line: at.line,
+    };
+    let grants = document.grants.iter().map(move |grant| rule(&grant.id, true, &grant.at));
+    let restrictions = document.restrictions.iter();
+    grants.chain(restrictions.map(move |restriction| rule(&restriction.id, false, &restriction.at)))
 }
 
 /// Ids are unique in the domain: audit and tests name rules by them.

@@ -24,6 +24,7 @@ mod own_data;
 mod own_mesh;
 mod pages;
 mod plain_engine;
+mod policy_commands;
 mod proofs;
 mod pseudonyms;
 mod purposes;

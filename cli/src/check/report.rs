@@ -3,18 +3,16 @@
 use std::fmt::Write as _;
 
 use meshgate_policies::yaml::{Problem, Severity};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Checked;
-use crate::failure::Failure;
+use crate::{failure::Failure, problems::ProblemWriter};
 
 /// A line for each problem, and one for each file.
 pub(super) fn text(checked: &[Checked]) -> String {
-    let mut text = String::new();
+    let (mut text, mut writer) = (String::new(), ProblemWriter::default());
     for checked in checked {
-        for problem in &checked.problems {
-            let _ = writeln!(text, "{problem}");
-        }
+        text.push_str(&writer.all(&checked.problems));
         let (errors, warnings) = (checked.count(Severity::Error), checked.count(Severity::Warning));
         let outcome = match (errors, warnings) {
             (0, 0) => "good".to_owned(),
@@ -33,26 +31,32 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 pub(super) fn json(checked: &[Checked]) -> Result<String, Failure> {
-    let problem = |problem: &Problem| {
-        json!({
-            "file": problem.file,
-            // 0 means the whole file.
-            "line": problem.line,
-            "severity": severity(problem),
-            "message": problem.message,
-            "hint": problem.hint,
-        })
-    };
     let files = checked.iter().map(|checked| {
         json!({
             "file": checked.file.display().to_string(),
             "errors": checked.count(Severity::Error),
             "warnings": checked.count(Severity::Warning),
-            "problems": checked.problems.iter().map(problem).collect::<Vec<_>>(),
+            "problems": checked.problems.iter().map(problem_json).collect::<Vec<_>>(),
         })
     });
     let whole = json!({ "checked": files.collect::<Vec<_>>() });
-    serde_json::to_string_pretty(&whole)
+    pretty(&whole)
+}
+
+pub(crate) fn problem_json(problem: &Problem) -> Value {
+    json!({
+        "file": problem.file,
+        // 0 means the whole file.
+        "line": problem.line,
+        "severity": severity(problem),
+        "message": problem.message,
+        "hint": problem.hint,
+    })
+}
+
+/// A report as JSON.
+pub(crate) fn pretty(report: &Value) -> Result<String, Failure> {
+    serde_json::to_string_pretty(report)
         .map(|text| text + "\n")
         .map_err(|error| Failure::Found(format!("the report cannot be written: {error}")))
 }
@@ -91,7 +95,7 @@ pub(super) fn junit(checked: &[Checked]) -> String {
 }
 
 /// XML has no way to write most control characters.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

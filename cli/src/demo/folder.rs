@@ -9,6 +9,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
+use meshgate_policies::Persona;
 
 use super::{
     data::{self, Extent},
@@ -201,8 +202,10 @@ pub(crate) fn personas(
 ) -> Result<BTreeMap<String, serde_json::Map<String, serde_json::Value>>, Failure> {
     let path = mesh.join("personas.yaml");
     let text = fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
-    super::personas::read(&path.display().to_string(), &text)
-        .map_err(|problem| Failure::Usage(problem.to_string()))
+    let personas = Persona::read_file(&path.display().to_string(), &text).map_err(|problems| {
+        Failure::Usage(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
+    Ok(personas.into_iter().map(|persona| (persona.name, persona.claims)).collect())
 }
 
 #[cfg(test)]

@@ -62,7 +62,17 @@ fn what_is_signed_passes_the_check_and_is_pulled() {
     folder.check(&["other.pub", "operator.pub"]).unwrap();
     assert!(matches!(folder.check(&["other.pub"]), Err(Failure::Found(_))));
     folder.pull("operator.pub").unwrap();
-    assert_eq!(folder.read("mesh.lock.yaml"), folder.read("mesh.yaml"));
+    let copy = folder.read("mesh.lock.yaml");
+    let (day, document) = meshgate_engine::operator::split_pulled(&copy);
+    assert!(day.is_some_and(|day| day.parse::<chrono::NaiveDate>().is_ok()), "{day:?}");
+    assert_eq!(document, folder.read("mesh.yaml"));
+    // What was pulled can be pulled again, with the operator's key and no other.
+    let again = |key: &str| {
+        let (from, out) = (folder.path("mesh.lock.yaml"), folder.path("again.yaml"));
+        run(&MeshCommand::Pull(PullArguments { from, operator_keys: vec![folder.path(key)], out }))
+    };
+    again("operator.pub").unwrap();
+    assert!(again("other.pub").is_err());
     assert!(folder.pull("other.pub").is_err());
 }
 

@@ -238,8 +238,15 @@ fn personas_yaml() {
     // Claims are free: there is no key that could be unknown, only the two that mean something here.
     let schema: Value = serde_json::from_str(FileKind::Personas.schema()).unwrap();
     let written = write(&schema, 0);
-    let read = crate::demo::read_personas("personas.yaml", &written.text.replace("zzz_unknown: 1\n", ""));
-    assert!(read.is_ok_and(|personas| personas["anna"]["sub"] == "anna"), "{}", written.text);
+    let text = written.text.replace("zzz_unknown: 1\n", "");
+    let personas = meshgate_policies::Persona::read_file("personas.yaml", &text).unwrap();
+    assert_eq!(personas[0].claims["sub"], "anna", "{}", written.text);
+    assert_eq!(personas[0].purpose.as_deref(), Some("fraud"), "{}", written.text);
+}
+
+#[test]
+fn tests_of_policies() {
+    compare(FileKind::Tests, crate::policy::problems_of_a_test);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod credentials;
 mod limits;
 mod pseudonyms;
 mod references;
+mod repository;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use credentials::{StoreCredentials, StoreKeys};
 use references::Lookup;
 
 pub use pseudonyms::PseudonymSecret;
+pub use repository::Repository;
 
 /// Everything a node needs to know to start.
 #[derive(Debug, Clone)]

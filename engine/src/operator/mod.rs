@@ -7,6 +7,7 @@
 //! bring it is not known here.
 
 mod keys;
+mod pulled;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use meshgate_policies::{Digest, Mesh, yaml::Problem};
 use crate::bounded_file::DOCUMENT_BYTES;
 
 pub use keys::{OperatorKeyError, OperatorKeys};
+pub use pulled::{pulled, split_pulled};
 pub use sign::{OperatorSigner, SignError, sign};
 
 /// The document's kind in what is signed.
@@ -63,6 +65,7 @@ pub enum CannotFollow {
 impl OperatorDocument {
     /// Verifies and reads the text of `file`. Warnings beside the document, or all problems.
     pub fn open(file: &str, text: &str, keys: &OperatorKeys) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let (_, text) = split_pulled(text);
         let line = text.lines().count();
         let refused = |message: &str, hint: &str| vec![Problem::error(file, line, message).with_hint(hint)];
         if text.len() as u64 > DOCUMENT_BYTES {

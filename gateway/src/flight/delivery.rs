@@ -193,7 +193,7 @@ fn unconvertible(error: &ArrowError) -> GatewayError {
 }
 
 /// A domain's failure is told as such, however the operators above wrapped it.
-pub(super) fn execution_error(context: &QueryContext, error: &DataFusionError) -> GatewayError {
+pub(crate) fn execution_error(context: &QueryContext, error: &DataFusionError) -> GatewayError {
     context.failure().unwrap_or_else(|| match failure::classify(error) {
         EngineFailure::Deadline => GatewayError::Limit(Limit::QueryTime),
         EngineFailure::Cancelled => GatewayError::Cancelled,

@@ -43,6 +43,7 @@ use asked::Asked;
 use authenticate::{Authenticated, Caller};
 use command::{MetadataCommand, Update, WRITING, Wanted};
 
+pub(crate) use delivery::execution_error;
 pub(crate) use sql_info::SqlInfoTable;
 
 /// Longest request message. Statements and handles are far shorter.

@@ -5,6 +5,7 @@
 
 mod descriptor;
 mod domain_files;
+mod domain_node;
 mod domain_task;
 mod memory;
 mod mesh_file;
@@ -16,6 +17,7 @@ mod state;
 
 pub(crate) use descriptor::{Described, DescribedProduct, DescribedTable};
 pub(crate) use domain_files::DomainFiles;
+pub use domain_node::{DomainNode, NodeMessages};
 pub(crate) use domain_task::keep_described;
 pub(crate) use memory::Memory;
 pub(crate) use mesh_file::MeshFile;

@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use arrow_flight::flight_service_client::FlightServiceClient;
-use tonic::transport::{Channel, Uri};
+use arrow_flight::{Ticket, flight_service_client::FlightServiceClient};
+use async_trait::async_trait;
+use futures::StreamExt;
+use tonic::{
+    Request, Status,
+    transport::{Channel, Uri},
+};
 
+use super::{DomainNode, domain_node::NodeMessages};
 use crate::tls::{NodesTls, TlsError};
 
 /// Longest message of a result. Nodes send about 2 MiB; one wide row can be larger.
@@ -45,12 +51,16 @@ impl NodeConnection {
         Self { channel }
     }
 
-    /// For domain queries.
-    pub(crate) fn client(&self) -> FlightServiceClient<Channel> {
-        FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(RESULT_MESSAGE_BYTES_MAX)
-    }
-
     pub(super) fn describing_client(&self) -> FlightServiceClient<Channel> {
         FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(DESCRIPTION_BYTES_MAX)
+    }
+}
+
+#[async_trait]
+impl DomainNode for NodeConnection {
+    async fn answer(&self, request: Request<Ticket>) -> Result<NodeMessages, Status> {
+        let client = FlightServiceClient::new(self.channel.clone());
+        let mut client = client.max_decoding_message_size(RESULT_MESSAGE_BYTES_MAX);
+        Ok(client.do_get(request).await?.into_inner().boxed())
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use meshgate_engine::operator::OperatorDocument;
 use meshgate_policies::{Decision, DomainPolicy, Mesh, Principal, Statement, TableDecision};
 
-use super::{Described, DescribedTable, NodeConnection};
+use super::{Described, DescribedTable, DomainNode};
 
 /// The mesh at one moment.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub(crate) struct DomainView {
     /// The documents cannot be read: the policy denies everything.
     pub policy_unreadable: bool,
     /// `None` while no node of the domain answers.
-    pub connection: Option<Arc<NodeConnection>>,
+    pub connection: Option<Arc<dyn DomainNode>>,
     /// Grows with each description of this domain.
     pub generation: u64,
     described: Arc<Described>,
@@ -45,6 +45,13 @@ impl Snapshot {
     pub(crate) fn new(document: Option<OperatorDocument>) -> Self {
         let (mesh, document) = parts(document);
         Self { mesh, document, domains: BTreeMap::new() }
+    }
+
+    /// A mesh of one domain, without servers: what `mesh` says is taken as it is.
+    pub(crate) fn of_one(mesh: Mesh, described: Described, node: Arc<dyn DomainNode>, name: &str) -> Self {
+        let mesh = Arc::new(mesh);
+        let view = DomainView::new(name, Arc::new(described), &mesh, Some(node), 0);
+        Self { mesh, document: None, domains: BTreeMap::new() }.with_domain(view)
     }
 
     /// A domain by name.
@@ -101,7 +108,7 @@ impl DomainView {
         name: &str,
         described: Arc<Described>,
         mesh: &Mesh,
-        connection: Option<Arc<NodeConnection>>,
+        connection: Option<Arc<dyn DomainNode>>,
         generation: u64,
     ) -> Self {
         let compiled = compile(name, &described, mesh);

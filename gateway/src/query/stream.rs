@@ -53,17 +53,14 @@ impl Answer {
         let mut request = tonic::Request::new(Ticket { ticket: request.encode_to_vec().into() });
         // The node gets what is left of the query's time.
         request.set_timeout(context.deadline.saturating_duration_since(Instant::now()));
-        let mut client = connection.client();
-        let response = tokio::time::timeout(context.idle_time, client.do_get(request))
+        let messages = tokio::time::timeout(context.idle_time, connection.answer(request))
             .await
             .map_err(|_| silent(&query))?
             .map_err(|status| GatewayError::from_domain(&query.domain, &status))?;
         let checked =
             |data| message::check(&data, message::RESULT).map(|()| data).map_err(FlightError::protocol);
-        let messages = response
-            .into_inner()
-            .map_err(FlightError::from)
-            .and_then(move |data| std::future::ready(checked(data)));
+        let messages =
+            messages.map_err(FlightError::from).and_then(move |data| std::future::ready(checked(data)));
         let messages = FlightRecordBatchStream::new_from_flight_data(messages);
         Ok(Self { query, context, messages })
     }

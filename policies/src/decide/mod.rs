@@ -4,6 +4,7 @@
 //! to the caller, and what is known without a row is taken out. Whether and
 //! how a cell is shown is decided per column in `cell`.
 
+mod account;
 mod cell;
 mod explain;
 mod index;
@@ -12,6 +13,7 @@ mod masks;
 #[cfg(test)]
 mod tests;
 
+pub use account::{Absence, Account, RuleAccount, Standing};
 pub use explain::{Effect, EffectKind, Explanation, VisibleRule};
 
 pub(crate) use self::index::OpenTables;

@@ -1,5 +1,6 @@
 //! Each line of the cell rule, with its deny twin.
 
+mod account;
 mod documents;
 mod explain;
 mod fixture;

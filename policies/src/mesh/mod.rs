@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use self::claims::{ClaimSource, Names};
 use self::pinned::PinnedTag;
 use crate::{
-    Digest, Principal, PseudonymScope, PseudonymSpace, Table,
+    Digest, Persona, Principal, PseudonymScope, PseudonymSpace, Table,
     digest::DigestBuilder,
     document::{Keys, Matcher, Restriction, Vocabulary, read_readers, read_restrictions},
     expression::ClaimDefinition,
@@ -43,6 +43,7 @@ pub struct Mesh {
     pub(crate) words: Vocabulary,
     pinned: Vec<PinnedTag>,
     pub(crate) restrictions: Vec<Restriction>,
+    personas: Vec<Persona>,
 }
 
 impl Mesh {
@@ -83,6 +84,7 @@ impl Mesh {
         let pinned = pinned::read(&mut reader, &words);
         let restrictions = read_restrictions(&mut reader, &words);
         check_ids(&mut reader, &restrictions);
+        let personas = Persona::read(&mut reader);
         reader.finish(UnknownKeys::Error);
         Some(Self {
             name: name?,
@@ -100,6 +102,7 @@ impl Mesh {
             words,
             pinned,
             restrictions,
+            personas,
         })
     }
 
@@ -122,6 +125,7 @@ impl Mesh {
             words: Vocabulary::default(),
             pinned: Vec::new(),
             restrictions: Vec::new(),
+            personas: Vec::new(),
         }
     }
 
@@ -180,6 +184,11 @@ impl Mesh {
         }
         let problems = self.pinned.iter().filter_map(|tag| tag.misses(domain, &tables)).collect();
         (tables, problems)
+    }
+
+    /// Callers for demos and tests, shared by all domains. No server knows them.
+    pub fn personas(&self) -> &[Persona] {
+        &self.personas
     }
 
     /// The purposes that can be chosen.

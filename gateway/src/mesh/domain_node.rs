@@ -1,0 +1,18 @@
+//! Whoever answers domain queries: a node behind a connection, or one in this process.
+
+use std::fmt;
+
+use arrow_flight::{FlightData, Ticket};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use tonic::{Request, Status};
+
+/// The messages of an answer.
+pub type NodeMessages = BoxStream<'static, Result<FlightData, Status>>;
+
+/// The node of one domain.
+#[async_trait]
+pub trait DomainNode: fmt::Debug + Send + Sync {
+    /// The answer to a domain request. Dropping it ends the node's work.
+    async fn answer(&self, request: Request<Ticket>) -> Result<NodeMessages, Status>;
+}
