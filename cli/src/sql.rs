@@ -59,9 +59,11 @@ pub(crate) async fn run(arguments: SqlArguments) -> Result<(), Failure> {
         ));
     }
     tokio::select! {
-        result = ask(&target, &statements, arguments.format) => result,
+        // From before the first byte is sent.
+        biased;
         // Dropping the client's stream cancels the query in the gateway and in every domain.
         _ = tokio::signal::ctrl_c() => Err(Failure::Cancelled),
+        result = ask(&target, &statements, arguments.format) => result,
     }
 }
 
