@@ -43,11 +43,22 @@ impl ProblemWriter {
 
     fn line(&mut self, problem: &Problem) -> Option<String> {
         let number = problem.line.checked_sub(1)?;
-        let read = || bounded_file::read_text(Path::new(&problem.file), DOCUMENT_BYTES).ok();
+        let read = || read_open(Path::new(&problem.file));
         let text = self.files.entry(problem.file.clone()).or_insert_with(read).as_deref()?;
         let line = text.lines().nth(number)?.trim_end().replace('\t', " ");
         (!line.trim().is_empty() && !line.chars().any(char::is_control)).then_some(line)
     }
+}
+
+/// The text of a file whose lines may be shown. Reports end up in the logs of build servers, and
+/// configuration and contracts may hold what opens a store: whatever is like one of them is not shown.
+fn read_open(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_string_lossy();
+    let text = bounded_file::read_text(file, DOCUMENT_BYTES).ok()?;
+    let is_closed = ["node.yaml", "gateway.yaml"].contains(&name.as_ref())
+        || name.contains(".odcs.")
+        || ["DataContract", "listen", "credentials"].iter().any(|word| text.contains(word));
+    (!is_closed).then_some(text)
 }
 
 /// Where the mark begins and how long it is, in characters: under the last thing in the message
@@ -84,6 +95,27 @@ mod tests {
             [Problem::error(&name, 0, "x"), Problem::error(&name, 9, "x"), Problem::error("no", 1, "x")]
         {
             assert_eq!(writer.shown(&without), format!("{without}\n"));
+        }
+    }
+
+    #[test]
+    fn lines_of_files_that_may_hold_secrets_are_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            (
+                "f.yaml",
+                "version: 1\nlisten: { flight: 127.0.0.1:0 }\npseudonyms: { p: { keys: [{ key: hush }] } }\n",
+            ),
+            ("f.yaml", "version: 1\n\n\"credentials\": { lake: { secret_access_key: hush } }\n"),
+            ("f.yaml", "kind: DataContract\nid: x\nservers: [{ location: 's3://key:hush@lake' }]\n"),
+            ("f.odcs.yaml", "a: 1\nid: x\nservers: [{ location: 's3://key:hush@lake' }]\n"),
+            ("node.yaml", "a: 1\nb: 2\nc: hush\n"),
+            ("gateway.yaml", "a: 1\nb: 2\nc: hush\n"),
+        ] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            let problem = Problem::error(&file.display().to_string(), 3, "this is wrong");
+            assert_eq!(ProblemWriter::default().shown(&problem), format!("{problem}\n"));
         }
     }
 }
