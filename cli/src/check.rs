@@ -7,6 +7,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
 use clap::{Args, ValueEnum};
 use meshgate_domain_node::{NodeConfig, check};
 use meshgate_engine::{
@@ -14,12 +15,15 @@ use meshgate_engine::{
     operator::{OperatorDocument, OperatorKeys},
 };
 use meshgate_gateway::config::GatewayConfig;
-use meshgate_policies::{
-    Mesh,
-    yaml::{Problem, Severity},
-};
+use meshgate_policies::{Mesh, Principal, Statement, doubts::Surroundings, yaml::Problem};
 
-use crate::{failure::Failure, serve, sql};
+use crate::{
+    failure::Failure,
+    policy::{lock, personas},
+    serve,
+    silences::Silences,
+    sql,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
@@ -52,8 +56,12 @@ struct Checked {
 }
 
 impl Checked {
-    fn count(&self, severity: Severity) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == severity).count()
+    fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.is_error()).count()
+    }
+
+    fn warnings(&self) -> usize {
+        self.problems.len() - self.errors()
     }
 }
 
@@ -72,7 +80,7 @@ pub(crate) async fn run(arguments: CheckArguments) -> Result<(), Failure> {
         Format::Json => report::json(&checked)?,
         Format::Junit => report::junit(&checked),
     })?;
-    match checked.iter().map(|checked| checked.count(Severity::Error)).sum() {
+    match checked.iter().map(Checked::errors).sum() {
         0 => Ok(()),
         1 => Err(Failure::Found("there is 1 error".to_owned())),
         errors => Err(Failure::Found(format!("there are {errors} errors"))),
@@ -114,18 +122,30 @@ async fn check_root(file: &Path, online: bool) -> Vec<Problem> {
 }
 
 async fn check_node(file: &Path, online: bool) -> Vec<Problem> {
-    match NodeConfig::load(file, &serve::environment) {
-        Ok(config) => {
-            let mut problems = check::check(&config);
-            problems.extend(if online {
-                check::check_sources(&config).await
-            } else {
-                check::check_places(&config)
-            });
-            problems
-        }
-        Err(problems) => problems,
+    let (config, elsewhere) = match NodeConfig::load_without_secrets(file, &serve::environment) {
+        Ok(loaded) => loaded,
+        Err(problems) => return problems,
+    };
+    let check::Checked { mut problems, rules } = check::check(&config, &elsewhere);
+    problems.extend(lock::warnings(&file.with_file_name(lock::FILE), &config.mesh));
+    if let Some(rules) = rules {
+        problems.extend(doubts(file, &rules));
     }
+    problems.extend(if online { check::check_sources(&config).await } else { check::check_places(&config) });
+    Silences::read(file, &[&config.products, &config.policies]).apply_strictly(&mut problems);
+    problems
+}
+
+/// What the owner's rules probably do not mean, for the personas that are written down.
+fn doubts(file: &Path, rules: &check::Rules) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let callers = personas::of_repository(folder, &rules.mesh, &mut problems);
+    let callers: Vec<Principal> = callers.into_iter().map(|caller| caller.principal).collect();
+    let statement = Statement { instant: Utc::now().timestamp_micros(), zone: rules.mesh.time_zone() };
+    let around = Surroundings { statement: &statement, callers: &callers, foreign_keys: &rules.foreign_keys };
+    problems.extend(rules.policy.doubts(&around));
+    problems
 }
 
 fn check_gateway(file: &Path) -> Vec<Problem> {
@@ -160,10 +180,14 @@ fn check_signature(config: &GatewayConfig) -> Vec<Problem> {
 fn check_mesh(file: &Path) -> Vec<Problem> {
     let name = file.display().to_string();
     match read(file) {
-        Ok(text) => match Mesh::load(&name, &text) {
-            Ok((_, warnings)) => warnings,
-            Err(problems) => problems,
-        },
+        Ok(text) => {
+            let mut problems = match Mesh::load(&name, &text) {
+                Ok((_, warnings)) => warnings,
+                Err(problems) => problems,
+            };
+            Silences::read(file, &[]).apply_strictly(&mut problems);
+            problems
+        }
         Err(message) => vec![Problem::error(&name, 0, message)],
     }
 }

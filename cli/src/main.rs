@@ -12,6 +12,7 @@ mod policy;
 mod problems;
 mod schema;
 mod serve;
+mod silences;
 mod sql;
 mod tour;
 
@@ -146,7 +147,9 @@ mod tests {
             "meshgate policy diff HEAD",
             "meshgate policy diff ../before d --fail-on loosening --format json",
             "meshgate policy matrix --out matrix.md --today 2026-11-23",
+            "meshgate policy diff HEAD --fail-on change --format junit",
             "meshgate policy matrix d --check matrix.md",
+            "meshgate policy matrix --format json",
             "meshgate policy test d --test a.test.yaml --test b.test.yaml --format json --min-coverage 80",
             "meshgate schema node",
             "meshgate dev ca --out d --domain sales --domain web",
@@ -176,6 +179,8 @@ mod tests {
             "meshgate policy explain --as anna --table a --sql b",
             "meshgate policy diff",
             "meshgate policy matrix --out a --check b",
+            "meshgate policy matrix --format json --check b",
+            "meshgate policy explain --as anna --table a --format junit",
             "meshgate schema contract",
             "meshgate dev token --key k",
             "meshgate mesh sign mesh.yaml",

@@ -2,10 +2,12 @@
 //! complain of, and what its data has wrong. For the owner, on the owner's
 //! machine: unlike everything that callers see, it names cells.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_engine::operator::{OperatorDocument, OperatorKeys};
+use meshgate_policies::doubts::ForeignKey;
 use meshgate_policies::yaml::{Problem, Severity};
 use meshgate_policies::{Document, DomainPolicy, Mesh, Table};
 
@@ -18,12 +20,29 @@ use crate::source::{Access, Finding, SourceError, check_online};
 /// What `meshgate mesh pull` writes, where no gateway has brought a document yet.
 const PULLED: &str = "mesh.lock.yaml";
 
+/// What a domain's files gave.
+#[derive(Debug, Default)]
+pub struct Checked {
+    pub problems: Vec<Problem>,
+    /// `None` if they cannot be used.
+    pub rules: Option<Rules>,
+}
+
+/// Policies that can be used, and what they are for.
+#[derive(Debug)]
+pub struct Rules {
+    pub policy: DomainPolicy,
+    pub mesh: Mesh,
+    pub foreign_keys: Vec<ForeignKey>,
+}
+
 /// Everything that node.yaml should say in another way, and that contracts, mesh.yaml and policies have wrong, as the node
-/// finds it, and spaces of pseudonyms that node.yaml has no key for. Changes no file.
-pub fn check(config: &NodeConfig) -> Vec<Problem> {
+/// finds it, and spaces of pseudonyms that node.yaml has no key for; of those in `elsewhere` it is not here. Changes no file.
+pub fn check(config: &NodeConfig, elsewhere: &BTreeSet<String>) -> Checked {
     let Contracts { products, problems: of_contracts } = contracts(config);
     let mut problems = config.warnings.clone();
     problems.extend(of_contracts);
+    let foreign_keys = products.iter().flat_map(|product| product.foreign_keys.clone()).collect();
     let tables = products.iter().flat_map(|product| &product.tables);
     let tables: Vec<Table> = tables.map(|table| table.table.as_ref().clone()).collect();
     let documents = documents(&config.policies).map_err(|problem| problems.push(problem)).ok();
@@ -37,15 +56,18 @@ pub fn check(config: &NodeConfig) -> Vec<Problem> {
             None
         }
     };
-    let (Some(documents), Some(mesh)) = (documents, mesh) else { return problems };
+    let (Some(documents), Some(mesh)) = (documents, mesh) else { return Checked { problems, rules: None } };
     match DomainPolicy::load(&config.domain, &documents, &mesh, &tables) {
         Ok((policy, warnings)) => {
             problems.extend(warnings);
-            problems.extend(without_keys(config, &policy));
+            problems.extend(without_keys(config, &policy, elsewhere));
+            Checked { problems, rules: Some(Rules { policy, mesh, foreign_keys }) }
         }
-        Err(found) => problems.extend(found),
+        Err(found) => {
+            problems.extend(found);
+            Checked { problems, rules: None }
+        }
     }
-    problems
 }
 
 /// Tables whose paths leave the folders in which data may lie. Looks at folders only, and only at those
@@ -105,14 +127,14 @@ fn mesh_file(mesh: &Path) -> PathBuf {
     if !mesh.exists() && pulled.exists() { pulled } else { mesh.to_owned() }
 }
 
-fn without_keys(config: &NodeConfig, policy: &DomainPolicy) -> Vec<Problem> {
+fn without_keys(config: &NodeConfig, policy: &DomainPolicy, elsewhere: &BTreeSet<String>) -> Vec<Problem> {
     let (_, missing) = Pseudonyms::new(&config.domain, policy.pseudonym_spaces(), &config.pseudonyms);
     let problem = |space: String| {
         let message = format!("node.yaml has no key for the pseudonyms `{space}` that policies use");
         let hint = format!("write `pseudonyms: {{ {space}: {{ keys: [..] }} }}`");
         Problem::error(&config.domain, 0, message).with_hint(hint)
     };
-    missing.into_iter().map(problem).collect()
+    missing.into_iter().filter(|space| !elsewhere.contains(space)).map(problem).collect()
 }
 
 /// Of a table's data: there is no file of ours to name a line of.
@@ -124,6 +146,6 @@ fn problem(domain: &str, finding: Finding) -> Problem {
     };
     match severity {
         Severity::Error => Problem::error(&place, 0, message),
-        Severity::Warning => Problem::warning(&place, 0, message),
+        Severity::Warning(warning) => Problem::warning(warning, &place, 0, message),
     }
 }

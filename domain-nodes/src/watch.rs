@@ -158,7 +158,7 @@ fn report(loaded: &Loaded, readiness: &Readiness) {
     for problem in &loaded.problems {
         match problem.severity {
             Severity::Error => tracing::error!("{problem}"),
-            Severity::Warning => tracing::warn!("{problem}"),
+            Severity::Warning(_) => tracing::warn!("{problem}"),
         }
     }
     for trouble in [Trouble::Contracts, Trouble::Policies, Trouble::OperatorDocument, Trouble::Pseudonyms] {

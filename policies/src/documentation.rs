@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::{
     Column, DataType, Decision, Document, DomainPolicy, Mesh, Principal, Statement, Table,
     data_type::TimeUnit,
+    document::OwnerDocument,
     expression::{self, Scope},
-    yaml::Problem,
+    yaml::{Problem, Silence, Warning, silence},
 };
 
 const TEXT: &str = include_str!("../../docs/policies.md");
@@ -111,4 +112,23 @@ fn every_function_is_documented() {
     for name in expression::FUNCTION_NAMES {
         assert!(words.contains_key(name), "{name}");
     }
+}
+
+#[test]
+fn every_warning_has_its_place_in_the_documentation() {
+    let headings = include_str!("../../docs/warnings.md").lines().filter_map(|line| line.strip_prefix("## "));
+    let names = Warning::ALL.map(Warning::name);
+    assert_eq!(headings.collect::<Vec<_>>(), names);
+}
+
+#[test]
+fn the_documented_silence_silences() {
+    let (_, rest) = include_str!("../../docs/warnings.md").split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let text = format!("domain: sales\n{example}");
+    let mut problems = vec![Problem::warning(Warning::GrantEndsSoon, "sales.yaml", 4, "it ends")];
+    let silences = Silence::read("sales.yaml", &text, &mut problems);
+    assert_eq!((silence(&silences, &mut problems), problems.len()), (vec![], 0));
+    let document = OwnerDocument::read("sales", "sales.yaml", &text, &mesh().words, &mut problems);
+    assert_eq!((document.grants[0].at.line, problems.len()), (4, 0), "{problems:?}");
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Account, Decision, Digest, Explanation, Mesh, Principal, PseudonymSpace, Statement, Table, VisibleRule,
-    compile::{Compiled, Rules, compile},
+    compile::{Compiled, Rules, TablePolicy, compile},
     decide::{OpenTables, decide},
     decision_cache::DecisionCache,
     digest::DigestBuilder,
@@ -125,6 +125,10 @@ impl DomainPolicy {
     /// The owner's rules, as they stand in the documents.
     pub fn written_rules(&self) -> &[WrittenRule] {
         &self.written
+    }
+
+    pub(crate) fn table_policies(&self) -> impl Iterator<Item = &TablePolicy> {
+        self.rules.tables.values()
     }
 
     /// Digest of the owner's documents.

@@ -17,6 +17,7 @@ mod document;
 #[cfg(test)]
 mod documentation;
 mod domain_policy;
+pub mod doubts;
 pub mod expression;
 mod mesh;
 pub mod names;

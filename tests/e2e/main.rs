@@ -34,5 +34,6 @@ mod refusals;
 mod subqueries;
 mod tidy;
 mod tpch;
+mod warnings;
 mod who_may_serve;
 mod whole_parts;

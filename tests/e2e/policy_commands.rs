@@ -1,57 +1,14 @@
 //! `meshgate policy`, as a domain's team uses it in its own repository.
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
-
 use meshgate_tests::process::run;
+use meshgate_tests::repository::Repository;
 
-/// A copy of the example repository.
-struct Repository {
-    folder: tempfile::TempDir,
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
-impl Repository {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/sales-data-products");
-        copy(&example, folder.path());
-        Self { folder }
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.folder.path().join(file)
-    }
-
-    fn replace(&self, file: &str, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.path(file)).unwrap();
-        assert!(text.contains(from), "{file} has no {from:?}");
-        std::fs::write(self.path(file), text.replace(from, to)).unwrap();
-    }
-
-    fn policy(&self, command: &str, options: &[&str]) -> Output {
-        run(&[&["policy", command, self.folder.path().to_str().unwrap()], options].concat())
-    }
-
-    /// The report of the tests, which must end with this code.
-    fn test(&self, code: i32, options: &[&str]) -> String {
-        let output = self.policy("test", options);
-        let printed = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(code), "{printed}{}", text(&output.stderr));
-        printed
-    }
+/// The report of the tests, which must end with this code.
+fn test(repository: &Repository, code: i32, options: &[&str]) -> String {
+    let output = repository.policy("test", options);
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(code), "{printed}{}", text(&output.stderr));
+    printed
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -60,8 +17,8 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_example_passes_its_tests_without_a_server() {
-    let repository = Repository::new();
-    let report = repository.test(0, &["--min-coverage", "100"]);
+    let repository = Repository::default();
+    let report = test(&repository, 0, &["--min-coverage", "100"]);
     assert!(!report.contains("FAILED") && report.contains("(100 %)"), "{report}");
     assert!(report.contains("anna") && report.contains("reads orders"), "{report}");
 }
@@ -70,9 +27,9 @@ fn the_example_passes_its_tests_without_a_server() {
 #[test]
 fn a_policy_that_changes_fails_the_tests() {
     let fails = |from: &str, to: &str, expected: &[&str]| {
-        let repository = Repository::new();
+        let repository = Repository::default();
         repository.replace("policies/sales.yaml", from, to);
-        let report = repository.test(1, &[]);
+        let report = test(&repository, 1, &[]);
         assert!(expected.iter().all(|text| report.contains(text)), "{from}\n{report}");
     };
     fails("when: \"claim('employment') = 'staff'\"", "when: \"true\"", &["expected `no such table` and got"]);
@@ -94,9 +51,9 @@ fn a_policy_that_changes_fails_the_tests() {
 #[test]
 fn an_expectation_that_does_not_hold_says_what_came_out() {
     let fails = |from: &str, to: &str, expected: &[&str]| {
-        let repository = Repository::new();
+        let repository = Repository::default();
         repository.replace("tests/orders.test.yaml", from, to);
-        let report = repository.test(1, &[]);
+        let report = test(&repository, 1, &[]);
         assert!(expected.iter().all(|text| report.contains(text)), "{from}\n{report}");
     };
     fails(
@@ -115,7 +72,7 @@ fn an_expectation_that_does_not_hold_says_what_came_out() {
 
 #[test]
 fn rules_that_no_case_exercises_are_listed() {
-    let repository = Repository::new();
+    let repository = Repository::default();
     repository.replace(
         "tests/orders.test.yaml",
         "  - { as: rita, read: orders, expect: { rows: [1001, 1002, 1006] } }\n",
@@ -123,13 +80,13 @@ fn rules_that_no_case_exercises_are_listed() {
     );
     let grants = "grants:\n  - { id: nobody, to: { roles: [astronaut] }, tables: [orders], columns: all }\n";
     repository.replace("policies/sales.yaml", "grants:\n", grants);
-    let report = repository.test(0, &[]);
+    let report = test(&repository, 0, &[]);
     assert!(report.contains("7 of 8 rules are exercised (87 %)"), "{report}");
     assert!(
         report.contains("not exercised: nobody (") && report.contains("policies/sales.yaml:"),
         "{report}"
     );
-    repository.test(0, &["--min-coverage", "87"]);
+    test(&repository, 0, &["--min-coverage", "87"]);
     let output = repository.policy("test", &["--min-coverage", "88"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("87 % of the rules are exercised, 88 % are asked for"));
@@ -137,14 +94,14 @@ fn rules_that_no_case_exercises_are_listed() {
 
 #[test]
 fn all_errors_are_told_at_once_with_a_mark_under_them() {
-    let repository = Repository::new();
+    let repository = Repository::default();
     repository.replace("tests/orders.test.yaml", "as: eve, read: orders", "as: eva, read: orders");
     repository.replace(
         "tests/lines.test.yaml",
         "as: [carl], read: order_lines",
         "as: [carl], read: order_line",
     );
-    let report = repository.test(2, &[]);
+    let report = test(&repository, 2, &[]);
     for expected in
         ["there is no persona `eva`; did you mean `eve`?", "`order_line`; did you mean `order_lines`?"]
     {
@@ -156,43 +113,43 @@ fn all_errors_are_told_at_once_with_a_mark_under_them() {
     assert_eq!(below.find("^^^"), line.find("eva"), "{report}");
 
     // And those of policies, and of rows that are given.
-    let repository = Repository::new();
+    let repository = Repository::default();
     repository.replace("policies/sales.yaml", "claim_has('regions', region)", "claim_has('regions', regoin)");
-    assert!(repository.test(2, &[]).contains("regoin"));
-    let repository = Repository::new();
+    assert!(test(&repository, 2, &[]).contains("regoin"));
+    let repository = Repository::default();
     repository.replace("tests/lines.test.yaml", "    3,paris,FR,2026-09-01", "    x,paris,FR,2026-09-01");
-    let report = repository.test(2, &[]);
+    let report = test(&repository, 2, &[]);
     assert!(report.contains("lines.test.yaml:4") && report.contains("order_id"), "{report}");
-    let repository = Repository::new();
+    let repository = Repository::default();
     repository.replace(
         "tests/lines.test.yaml",
         "    order_id,store_id,region,order_date",
         "    order_id,shop,region,order_date",
     );
-    assert!(repository.test(2, &[]).contains("`orders` has no column `shop`"));
-    let repository = Repository::new();
+    assert!(test(&repository, 2, &[]).contains("`orders` has no column `shop`"));
+    let repository = Repository::default();
     repository.replace("tests/lines.test.yaml", "  orders: |", "  ordres: |");
-    assert!(repository.test(2, &[]).contains("the domain has no table `ordres`; did you mean `orders`?"));
+    assert!(test(&repository, 2, &[]).contains("the domain has no table `ordres`; did you mean `orders`?"));
 }
 
 #[test]
 fn reports_for_machines() {
-    let repository = Repository::new();
+    let repository = Repository::default();
     repository.replace("tests/orders.test.yaml", "rows: [1004]", "rows: [1005]");
-    let json: serde_json::Value = serde_json::from_str(&repository.test(1, &["--format", "json"])).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&test(&repository, 1, &["--format", "json"])).unwrap();
     let cases = json["cases"].as_array().unwrap();
     let failed: Vec<_> = cases.iter().filter(|case| case["passed"] == false).collect();
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0]["as"].as_str(), failed[0]["line"].as_u64()), (Some("eve"), Some(14)));
     assert_eq!((&json["coverage"]["rules"], &json["coverage"]["percent"]), (&7.into(), &100.into()));
-    let junit = repository.test(1, &["--format", "junit", "--min-coverage", "100"]);
+    let junit = test(&repository, 1, &["--format", "junit", "--min-coverage", "100"]);
     assert_eq!(junit.matches("<failure").count(), 1, "{junit}");
     assert_eq!(junit.matches("<testcase").count(), cases.len() + 1);
 
     repository.replace("tests/orders.test.yaml", "as: eve, read: orders", "as: eva, read: orders");
-    let json: serde_json::Value = serde_json::from_str(&repository.test(2, &["--format", "json"])).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&test(&repository, 2, &["--format", "json"])).unwrap();
     assert_eq!(json["problems"][0]["message"], "there is no persona `eva`");
-    assert_eq!(repository.test(2, &["--format", "junit"]).matches("<failure").count(), 1);
+    assert_eq!(test(&repository, 2, &["--format", "junit"]).matches("<failure").count(), 1);
 }
 
 #[test]
@@ -202,7 +159,7 @@ fn what_is_not_there_is_one_sentence() {
     let output = run(&["policy", "test", folder]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("there is no node.yaml"), "{output:?}");
-    let repository = Repository::new();
+    let repository = Repository::default();
     std::fs::remove_dir_all(repository.path("tests")).unwrap();
     let output = repository.policy("test", &[]);
     assert_eq!((output.status.code(), text(&output.stderr).lines().count()), (Some(2), 1), "{output:?}");
@@ -214,37 +171,37 @@ fn what_is_not_there_is_one_sentence() {
 
 #[test]
 fn a_copy_that_is_old_or_of_another_mesh_is_a_warning() {
-    let repository = Repository::new();
+    let repository = Repository::default();
     let lock = std::fs::read_to_string(repository.path("mesh.lock.yaml")).unwrap();
     let report = |pulled: &str| {
         std::fs::write(repository.path("mesh.lock.yaml"), format!("{pulled}{lock}")).unwrap();
-        repository.test(0, &[])
+        test(&repository, 0, &[])
     };
     assert!(!report("").contains("warning"), "nothing is wrong");
     let old = report("# meshgate-pulled: 2025-01-31\n");
     assert!(old.contains("days old; take a new copy with `meshgate mesh pull"), "{old}");
     std::fs::write(repository.path("mesh.lock.yaml"), &lock).unwrap();
     std::fs::write(repository.path("mesh.yaml"), "mesh: other\ntimezone: UTC\n").unwrap();
-    let other = repository.test(0, &[]);
+    let other = test(&repository, 0, &[]);
     assert!(other.contains("the node here is a part of the mesh `other`; take a new copy"), "{other}");
 }
 
 /// The operator masks cards and so does the owner: it takes both to let one out.
 #[test]
 fn an_invariant_fails_as_soon_as_a_rule_could_show_the_value() {
-    let repository = Repository::new();
+    let repository = Repository::default();
     repository.replace("policies/sales.yaml", "    masks: { card: last(4) }\n", "");
-    repository.test(0, &[]);
+    test(&repository, 0, &[]);
     let lock = std::fs::read_to_string(repository.path("mesh.lock.yaml")).unwrap();
     let (without, _) = lock.split_once("  - id: cards-masked").unwrap();
     std::fs::write(repository.path("mesh.lock.yaml"), without).unwrap();
-    let report = repository.test(1, &[]);
+    let report = test(&repository, 1, &[]);
     assert!(report.contains("`card` is in the clear in every row; rules: managers-own-stores"), "{report}");
 }
 
 #[test]
 fn explain_names_the_rules_that_decide_and_why_others_do_not() {
-    let repository = Repository::new();
+    let repository = Repository::default();
     let explain = |options: &[&str]| {
         let output = repository.policy("explain", &[options, &["--today", "2026-11-23"]].concat());
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -285,7 +242,7 @@ fn explain_names_the_rules_that_decide_and_why_others_do_not() {
 
 #[test]
 fn the_matrix_is_what_is_committed_until_a_policy_changes() {
-    let repository = Repository::new();
+    let repository = Repository::default();
     let file = repository.path("matrix.md");
     let file = file.to_str().unwrap();
     let matrix = |options: &[&str]| repository.policy("matrix", options);
@@ -315,11 +272,11 @@ fn the_matrix_is_what_is_committed_until_a_policy_changes() {
 
 /// What `policy diff` says of the example after `change`, against a copy of what there was before.
 fn differences(change: impl Fn(&Repository)) -> Vec<String> {
-    let (before, now) = (Repository::new(), Repository::new());
+    let (before, now) = (Repository::default(), Repository::default());
     change(&now);
-    let folder = now.folder.path().to_str().unwrap().to_owned();
+    let folder = now.folder().to_str().unwrap().to_owned();
     let output =
-        run(&["policy", "diff", before.folder.path().to_str().unwrap(), &folder, "--today", "2026-11-23"]);
+        run(&["policy", "diff", before.folder().to_str().unwrap(), &folder, "--today", "2026-11-23"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     text(&output.stdout).lines().map(words).collect()
@@ -398,18 +355,10 @@ fn marks_that_a_column_loses_loosen() {
 
 #[test]
 fn versions_are_folders_files_and_git_revisions() {
-    let repository = Repository::new();
-    let git = |arguments: &[&str]| {
-        let output = std::process::Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@t", "-C"])
-            .arg(repository.folder.path())
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-    };
+    let repository = Repository::default();
+    let git = |arguments: &[&str]| repository.git(arguments);
     let diff = |before: &str, options: &[&str]| {
-        let folder = repository.folder.path().to_str().unwrap();
+        let folder = repository.folder().to_str().unwrap();
         run(&[&["policy", "diff", before, folder, "--today", "2026-11-23"], options].concat())
     };
     let refused = |before: &str, expected: &str| {
@@ -424,7 +373,7 @@ fn versions_are_folders_files_and_git_revisions() {
     git(&["commit", "-q", "-m", "first"]);
     refused("no-such-branch", "has no revision `no-such-branch`");
 
-    let before = repository.folder.path().join("before.yaml");
+    let before = repository.folder().join("before.yaml");
     std::fs::copy(repository.path("policies/sales.yaml"), &before).unwrap();
     repository.replace(
         "policies/sales.yaml",
@@ -442,7 +391,7 @@ fn versions_are_folders_files_and_git_revisions() {
         serde_json::from_slice(&diff("HEAD", &["--format", "json"]).stdout).unwrap();
     assert_eq!(json["changes"][0]["direction"], "looser");
     // A policy file stands for the one of its name.
-    let old = repository.folder.path().join("old");
+    let old = repository.folder().join("old");
     std::fs::create_dir(&old).unwrap();
     std::fs::rename(&before, old.join("sales.yaml")).unwrap();
     let output = diff(old.join("sales.yaml").to_str().unwrap(), &[]);

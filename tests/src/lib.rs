@@ -24,6 +24,7 @@ pub mod page;
 pub mod process;
 pub mod python;
 pub mod render;
+pub mod repository;
 pub mod tap;
 pub mod token;
 pub mod tpch;

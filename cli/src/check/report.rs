@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use meshgate_policies::yaml::{Problem, Severity};
+use meshgate_policies::yaml::Problem;
 use serde_json::{Value, json};
 
 use super::Checked;
@@ -13,7 +13,7 @@ pub(super) fn text(checked: &[Checked]) -> String {
     let (mut text, mut writer) = (String::new(), ProblemWriter::default());
     for checked in checked {
         text.push_str(&writer.all(&checked.problems));
-        let (errors, warnings) = (checked.count(Severity::Error), checked.count(Severity::Warning));
+        let (errors, warnings) = (checked.errors(), checked.warnings());
         let outcome = match (errors, warnings) {
             (0, 0) => "good".to_owned(),
             (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
@@ -34,8 +34,8 @@ pub(super) fn json(checked: &[Checked]) -> Result<String, Failure> {
     let files = checked.iter().map(|checked| {
         json!({
             "file": checked.file.display().to_string(),
-            "errors": checked.count(Severity::Error),
-            "warnings": checked.count(Severity::Warning),
+            "errors": checked.errors(),
+            "warnings": checked.warnings(),
             "problems": checked.problems.iter().map(problem_json).collect::<Vec<_>>(),
         })
     });
@@ -48,7 +48,9 @@ pub(crate) fn problem_json(problem: &Problem) -> Value {
         "file": problem.file,
         // 0 means the whole file.
         "line": problem.line,
-        "severity": severity(problem),
+        "severity": if problem.is_error() { "error" } else { "warning" },
+        // Where docs/warnings.md explains it; null for errors.
+        "warning": problem.warning_name(),
         "message": problem.message,
         "hint": problem.hint,
     })
@@ -61,16 +63,9 @@ pub(crate) fn pretty(report: &Value) -> Result<String, Failure> {
         .map_err(|error| Failure::Found(format!("the report cannot be written: {error}")))
 }
 
-fn severity(problem: &Problem) -> &'static str {
-    match problem.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
 /// One test case for each file that was checked. Warnings fail nothing.
 pub(super) fn junit(checked: &[Checked]) -> String {
-    let failed = checked.iter().filter(|checked| checked.count(Severity::Error) > 0).count();
+    let failed = checked.iter().filter(|checked| checked.errors() > 0).count();
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"meshgate check\" tests=\"{}\" failures=\"{failed}\">\n",
         checked.len()

@@ -1,5 +1,7 @@
 use std::fs;
 
+use meshgate_policies::yaml::Warning;
+
 use super::*;
 
 fn checked() -> Vec<Checked> {
@@ -9,7 +11,7 @@ fn checked() -> Vec<Checked> {
             file: "b/mesh.yaml".into(),
             problems: vec![
                 Problem::error("b/mesh.yaml", 3, "`x` is <wrong> & \"bad\"").with_hint("write `y`"),
-                Problem::warning("b/mesh.yaml", 0, "old\u{7}"),
+                Problem::warning(Warning::UnknownKey, "b/mesh.yaml", 0, "old\u{7}"),
             ],
         },
     ]
@@ -21,7 +23,7 @@ fn reports() {
         report::text(&checked()),
         "a/node.yaml: good\n\
          b/mesh.yaml:3: `x` is <wrong> & \"bad\"; write `y`\n\
-         b/mesh.yaml: warning: old\u{7}\n\
+         b/mesh.yaml: warning: old\u{7} [unknown-key]\n\
          b/mesh.yaml: 1 error, 1 warning\n"
     );
     let json: serde_json::Value = serde_json::from_str(&report::json(&checked()).unwrap()).unwrap();
@@ -29,6 +31,8 @@ fn reports() {
     assert_eq!(json["checked"][1]["problems"][0]["line"], 3);
     assert_eq!(json["checked"][1]["problems"][0]["hint"], "write `y`");
     assert_eq!(json["checked"][1]["problems"][1]["severity"], "warning");
+    assert_eq!(json["checked"][1]["problems"][1]["warning"], "unknown-key");
+    assert_eq!(json["checked"][1]["problems"][0]["warning"], serde_json::Value::Null);
     let junit = report::junit(&checked());
     assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
     assert!(
@@ -37,7 +41,10 @@ fn reports() {
         ),
         "{junit}"
     );
-    assert!(junit.contains("<system-out>b/mesh.yaml: warning: old\u{fffd}</system-out>"), "{junit}");
+    assert!(
+        junit.contains("<system-out>b/mesh.yaml: warning: old\u{fffd} [unknown-key]</system-out>"),
+        "{junit}"
+    );
 }
 
 #[test]

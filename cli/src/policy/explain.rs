@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::{
     day,
-    matrix::unusable,
     offline::{Offline, Session},
     personas::{self, Caller},
+    report as outcomes,
     view::{Shown, View},
     workspace::Workspace,
 };
@@ -48,15 +48,24 @@ enum Format {
     Json,
 }
 
+impl From<Format> for outcomes::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
 pub(crate) async fn run(arguments: ExplainArguments) -> Result<(), Failure> {
     let workspace = match Workspace::open(&arguments.folder)? {
         Ok(workspace) => workspace,
-        Err(problems) => return unusable(&problems),
+        Err(problems) => return outcomes::unusable("explain", &problems, arguments.format.into()),
     };
     let mut problems = Vec::new();
-    let callers = personas::of_repository(&workspace, &mut problems);
+    let callers = personas::of_repository(&workspace.folder, workspace.domain.mesh(), &mut problems);
     if !problems.is_empty() {
-        return unusable(&problems);
+        return outcomes::unusable("explain", &problems, arguments.format.into());
     }
     let known = || callers.iter().map(|caller| caller.persona.name.as_str());
     let caller = callers.iter().find(|caller| caller.persona.name == arguments.persona);

@@ -4,17 +4,18 @@
 use std::{fmt::Write as _, fs, path::PathBuf};
 
 use chrono::NaiveDate;
-use clap::Args;
-use meshgate_policies::yaml::Problem;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use super::{
     day,
     offline::{Offline, Session},
     personas::{self, Caller},
+    report::{self, unusable},
     view::{Shown, View},
     workspace::Workspace,
 };
-use crate::{failure::Failure, mesh, problems::ProblemWriter, sql};
+use crate::{check::report::pretty, failure::Failure, mesh, sql};
 
 /// How the line with the day begins.
 const DAY: &str = "As of ";
@@ -31,19 +32,54 @@ pub(crate) struct MatrixArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     out: Option<PathBuf>,
     /// Fail if this file does not say what is so on its day.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "format")]
     check: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// A page with a table a table.
+    #[default]
+    Markdown,
+    /// One JSON object.
+    Json,
+}
+
+impl From<Format> for report::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Markdown => Self::Text,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+/// Who sees what of one table.
+struct Sheet<'d> {
+    table: &'d str,
+    columns: Vec<&'d str>,
+    lines: Vec<Line<'d>>,
+}
+
+/// What one persona sees of it.
+struct Line<'d> {
+    persona: &'d str,
+    rows: String,
+    /// One a column.
+    cells: Vec<String>,
 }
 
 pub(crate) async fn run(arguments: MatrixArguments) -> Result<(), Failure> {
     let workspace = match Workspace::open(&arguments.folder)? {
         Ok(workspace) => workspace,
-        Err(problems) => return unusable(&problems),
+        Err(problems) => return unusable("matrix", &problems, arguments.format.into()),
     };
     let mut problems = Vec::new();
-    let callers = personas::of_repository(&workspace, &mut problems);
+    let callers = personas::of_repository(&workspace.folder, workspace.domain.mesh(), &mut problems);
     if !problems.is_empty() {
-        return unusable(&problems);
+        return unusable("matrix", &problems, arguments.format.into());
     }
     if callers.is_empty() {
         let text = "there are no personas: write them into personas.yaml beside node.yaml";
@@ -61,17 +97,20 @@ pub(crate) async fn run(arguments: MatrixArguments) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(|error| Failure::Usage(error.to_string()))?;
     let offline = Offline::new()?;
     let session = offline.open(&workspace.domain, &workspace.domain.data(), instant, folder.path())?;
-    let matrix = markdown(&session, &callers, today).await;
+    let sheets = sheets(&session, &callers).await;
+    let matrix = match arguments.format {
+        Format::Markdown => markdown(session.domain.name(), &sheets, today),
+        Format::Json => pretty(&json!({
+            "domain": session.domain.name(),
+            "today": today.to_string(),
+            "tables": sheets.iter().map(Sheet::json).collect::<Vec<_>>(),
+        }))?,
+    };
     match (&arguments.out, &arguments.check, committed) {
         (Some(file), _, _) => mesh::replace(file, &matrix),
         (_, Some(file), Some(committed)) => compare(file.display().to_string(), &committed, &matrix),
         _ => sql::print(&matrix),
     }
-}
-
-pub(super) fn unusable(problems: &[Problem]) -> Result<(), Failure> {
-    sql::print(&ProblemWriter::default().all(problems))?;
-    Err(Failure::Usage("the files cannot be used".to_owned()))
 }
 
 fn day_of(matrix: &str) -> Option<NaiveDate> {
@@ -93,34 +132,22 @@ fn compare(file: String, committed: &str, matrix: &str) -> Result<(), Failure> {
     )))
 }
 
-async fn markdown(session: &Session<'_>, callers: &[Caller], today: NaiveDate) -> String {
-    let domain = session.domain;
-    let mut text =
-        format!("# Who sees what of `{}`\n\n{DAY}{today}, over the data of development. ", domain.name());
-    text.push_str(
-        "Made by `meshgate policy matrix`; a change of policy changes this page.\n\n\
-         `clear`: raw values. `masked`: no raw value, by the mask behind it. `partly`: raw in some rows. `-`: no such column or table.\n",
-    );
-    let mut tables: Vec<&str> = domain.tables().map(|table| table.name.as_str()).collect();
-    tables.sort_unstable();
+async fn sheets<'d>(session: &Session<'d>, callers: &'d [Caller]) -> Vec<Sheet<'d>> {
+    let mut tables: Vec<_> = session.domain.tables().collect();
+    tables.sort_unstable_by_key(|table| &table.name);
+    let mut sheets = Vec::with_capacity(tables.len());
     for table in tables {
-        let _ = write!(text, "\n## {table}\n\n");
         let mut lines = Vec::with_capacity(callers.len());
         for caller in callers {
-            lines.push(line(session, table, caller).await);
+            lines.push(line(session, &table.name, caller).await);
         }
-        let columns = domain.table(table).map(|table| table.columns.as_slice()).unwrap_or_default();
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let _ = writeln!(text, "| persona | rows | {} |", names.join(" | "));
-        let _ = writeln!(text, "|---|---|{}", "---|".repeat(names.len()));
-        for line in lines {
-            let _ = writeln!(text, "| {} |", line.join(" | "));
-        }
+        let columns = table.columns.iter().map(|column| column.name.as_str()).collect();
+        sheets.push(Sheet { table: &table.name, columns, lines });
     }
-    text
+    sheets
 }
 
-async fn line(session: &Session<'_>, table: &str, caller: &Caller) -> Vec<String> {
+async fn line<'d>(session: &Session<'_>, table: &str, caller: &'d Caller) -> Line<'d> {
     let view = View::new(session, table, caller);
     let rows = match (&view.decision, view.rows(session, table).await) {
         (None, _) => "-".to_owned(),
@@ -133,8 +160,38 @@ async fn line(session: &Session<'_>, table: &str, caller: &Caller) -> Vec<String
         Shown::Partly(mask) => Shown::Masked(mask.clone()).words().replacen("masked", "partly", 1),
         shown => shown.words(),
     };
-    let cells = view.columns.iter().map(|(_, shown)| cell(shown).replace('|', "\\|"));
-    [caller.persona.name.clone(), rows].into_iter().chain(cells).collect()
+    let cells = view.columns.iter().map(|(_, shown)| cell(shown)).collect();
+    Line { persona: &caller.persona.name, rows, cells }
+}
+
+fn markdown(domain: &str, sheets: &[Sheet<'_>], today: NaiveDate) -> String {
+    let mut text = format!("# Who sees what of `{domain}`\n\n{DAY}{today}, over the data of development. ");
+    text.push_str(
+        "Made by `meshgate policy matrix`; a change of policy changes this page.\n\n\
+         `clear`: raw values. `masked`: no raw value, by the mask behind it. `partly`: raw in some rows. `-`: no such column or table.\n",
+    );
+    for Sheet { table, columns, lines } in sheets {
+        let _ = write!(text, "\n## {table}\n\n");
+        let _ = writeln!(text, "| persona | rows | {} |", columns.join(" | "));
+        let _ = writeln!(text, "|---|---|{}", "---|".repeat(columns.len()));
+        for Line { persona, rows, cells } in lines {
+            let escaped: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            let _ = writeln!(text, "| {persona} | {rows} | {} |", escaped.join(" | "));
+        }
+    }
+    text
+}
+
+impl Sheet<'_> {
+    fn json(&self) -> Value {
+        let cells = |line: &Line<'_>| -> serde_json::Map<String, Value> {
+            let cells = self.columns.iter().zip(&line.cells);
+            cells.map(|(column, cell)| ((*column).to_owned(), cell.as_str().into())).collect()
+        };
+        let line =
+            |line: &Line<'_>| json!({ "persona": line.persona, "rows": line.rows, "columns": cells(line) });
+        json!({ "table": self.table, "personas": self.lines.iter().map(line).collect::<Vec<_>>() })
+    }
 }
 
 #[cfg(test)]

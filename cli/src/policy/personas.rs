@@ -8,8 +8,6 @@ use meshgate_policies::{
     yaml::{self, Problem},
 };
 
-use super::workspace::Workspace;
-
 /// A persona and who it is in this mesh.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -20,37 +18,35 @@ pub(crate) struct Caller {
 /// Files in which personas are looked for where none are named, beside the operator's document.
 const PLACES: [&str; 2] = ["personas.yaml", "tests/personas.yaml"];
 
-/// The personas of the repository: those of the operator's document and of its own files.
-pub(crate) fn of_repository(workspace: &Workspace, problems: &mut Vec<Problem>) -> Vec<Caller> {
-    let mut files = vec![workspace.mesh_file.clone()];
-    files.extend(PLACES.map(|place| workspace.folder.join(place)).into_iter().filter(|file| file.is_file()));
-    of_files(&files, workspace.domain.mesh(), problems)
+/// The personas of the repository in `folder`: those of the operator's document and of its own files.
+pub(crate) fn of_repository(folder: &Path, mesh: &Mesh, problems: &mut Vec<Problem>) -> Vec<Caller> {
+    let files = PLACES.map(|place| folder.join(place)).into_iter().filter(|file| file.is_file());
+    let mut personas = mesh.personas().to_vec();
+    files.for_each(|file| personas.extend(read(&file, problems)));
+    callers(personas, mesh, problems)
 }
 
-/// The personas of some files. Each name once, each with a purpose that its token allows.
+/// The personas of some files.
 pub(crate) fn of_files(files: &[PathBuf], mesh: &Mesh, problems: &mut Vec<Problem>) -> Vec<Caller> {
+    let personas = files.iter().flat_map(|file| read(file, problems)).collect();
+    callers(personas, mesh, problems)
+}
+
+/// Who the personas are. Each name once, each with a purpose that its token allows.
+fn callers(personas: Vec<Persona>, mesh: &Mesh, problems: &mut Vec<Problem>) -> Vec<Caller> {
     let mut callers: Vec<Caller> = Vec::new();
-    for file in files {
-        let personas = match read(file) {
-            Ok(personas) => personas,
-            Err(found) => {
-                problems.extend(found);
-                continue;
-            }
-        };
-        for persona in personas {
-            if let Some(first) = callers.iter().find(|caller| caller.persona.name == persona.name) {
-                let message = format!(
-                    "the persona `{}` is there twice, first in {}:{}",
-                    persona.name, first.persona.file, first.persona.line
-                );
-                problems.push(Problem::error(&persona.file, persona.line, message));
-                continue;
-            }
-            match persona.principal(mesh) {
-                Ok(principal) => callers.push(Caller { persona, principal }),
-                Err(_) => problems.push(impossible_purpose(&persona)),
-            }
+    for persona in personas {
+        if let Some(first) = callers.iter().find(|caller| caller.persona.name == persona.name) {
+            let message = format!(
+                "the persona `{}` is there twice, first in {}:{}",
+                persona.name, first.persona.file, first.persona.line
+            );
+            problems.push(Problem::error(&persona.file, persona.line, message));
+            continue;
+        }
+        match persona.principal(mesh) {
+            Ok(principal) => callers.push(Caller { persona, principal }),
+            Err(_) => problems.push(impossible_purpose(&persona)),
         }
     }
     callers
@@ -64,7 +60,15 @@ fn impossible_purpose(persona: &Persona) -> Problem {
     )
 }
 
-fn read(file: &Path) -> Result<Vec<Persona>, Vec<Problem>> {
+/// The personas of a file, which may also be an operator's document.
+fn read(file: &Path, problems: &mut Vec<Problem>) -> Vec<Persona> {
+    try_read(file).unwrap_or_else(|found| {
+        problems.extend(found);
+        Vec::new()
+    })
+}
+
+fn try_read(file: &Path) -> Result<Vec<Persona>, Vec<Problem>> {
     let name = file.display().to_string();
     let text = bounded_file::read_text(file, DOCUMENT_BYTES)
         .map_err(|error| vec![Problem::error(&name, 0, format!("cannot be read: {error}"))])?;

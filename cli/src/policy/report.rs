@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use clap::ValueEnum;
 use meshgate_policies::yaml::Problem;
 use serde_json::{Value, json};
 
@@ -9,7 +10,19 @@ use super::{
     coverage::Coverage,
     suite::{Case, Question},
 };
-use crate::{check::report as problems, failure::Failure, problems::ProblemWriter};
+use crate::{check::report as problems, failure::Failure, problems::ProblemWriter, sql};
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// JUnit's XML, for build servers.
+    Junit,
+}
 
 /// Characters of a statement that a line shows.
 const SQL_CHARACTERS: usize = 80;
@@ -151,12 +164,25 @@ pub(super) fn junit(files: &Files, coverage: &Coverage<'_>, min_coverage: Option
     text + "</testsuites>\n"
 }
 
+/// Files that cannot be used: nothing was done.
+pub(super) fn unusable(command: &str, found: &[Problem], format: Format) -> Result<(), Failure> {
+    sql::print(&match format {
+        Format::Text => ProblemWriter::default().all(found),
+        Format::Json => {
+            let found: Vec<Value> = found.iter().map(problems::problem_json).collect();
+            problems::pretty(&json!({ "problems": found }))?
+        }
+        Format::Junit => unusable_junit(command, found),
+    })?;
+    Err(Failure::Usage("the files cannot be used".to_owned()))
+}
+
 /// Files that cannot be used are one test case that failed.
-pub(super) fn unusable(found: &[Problem]) -> String {
+pub(super) fn unusable_junit(command: &str, found: &[Problem]) -> String {
     let all = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let first = found.iter().find(|problem| problem.is_error()).map(ToString::to_string).unwrap_or_default();
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"meshgate policy test\">\n  <testsuite name=\"files\" tests=\"1\" failures=\"1\">\n    <testcase classname=\"files\" name=\"files can be read\">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n  </testsuite>\n</testsuites>\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"meshgate policy {command}\">\n  <testsuite name=\"files\" tests=\"1\" failures=\"1\">\n    <testcase classname=\"files\" name=\"files can be read\">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n  </testsuite>\n</testsuites>\n",
         problems::escaped(&first),
         problems::escaped(&all)
     )

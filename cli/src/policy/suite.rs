@@ -121,7 +121,7 @@ fn read_callers(
     problems: &mut Vec<Problem>,
 ) -> Vec<Caller> {
     if !reader.has("personas") {
-        return personas::of_repository(workspace, problems);
+        return personas::of_repository(&workspace.folder, workspace.domain.mesh(), problems);
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let named = reader.one_or_more("personas").unwrap_or_default();

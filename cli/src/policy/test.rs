@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use meshgate_domain_node::offline::GivenFault;
 use meshgate_policies::yaml::Problem;
 
@@ -10,7 +10,7 @@ use super::{
     case,
     coverage::Coverage,
     offline::Offline,
-    report::{self, Tested},
+    report::{self, Format, Tested},
     suite::{self, Suite},
     workspace::Workspace,
 };
@@ -29,17 +29,6 @@ pub(crate) struct TestArguments {
     min_coverage: Option<u8>,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
-    /// A line for each case and caller.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-    /// JUnit's XML, for build servers.
-    Junit,
 }
 
 pub(crate) async fn run(arguments: TestArguments) -> Result<(), Failure> {
@@ -80,7 +69,7 @@ fn unusable(problems: &[Problem], format: Format) -> Result<(), Failure> {
     sql::print(&match format {
         Format::Text => ProblemWriter::default().all(problems),
         Format::Json => report::json(&[], &Coverage::new(&[], &BTreeSet::new()), problems)?,
-        Format::Junit => report::unusable(problems),
+        Format::Junit => report::unusable_junit("test", problems),
     })?;
     Err(Failure::Usage(match problems.iter().filter(|problem| problem.is_error()).count() {
         1 => "nothing was tested: there is 1 error".to_owned(),

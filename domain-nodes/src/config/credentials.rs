@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use meshgate_policies::yaml::{Node, Problem, Reader, UnknownKeys};
+use meshgate_policies::yaml::{Node, Problem, Reader, UnknownKeys, Warning};
 
 use super::Secret;
 
@@ -47,7 +47,8 @@ pub(super) fn literal_secrets(file: &str, root: &Node) -> Vec<Problem> {
     let secrets = values.filter(|value| SECRETS.contains(&value.key.as_str()) && is_literal(&value.value));
     let warning = |key: &str, line| {
         let hint = format!("write `{key}: \"${{file:path}}\"`, or `\"${{VARIABLE}}\"`");
-        Problem::warning(file, line, format!("`{key}` stands in this file itself")).with_hint(hint)
+        let message = format!("`{key}` stands in this file itself");
+        Problem::warning(Warning::SecretInFile, file, line, message).with_hint(hint)
     };
     secrets.map(|value| warning(&value.key, value.key_line)).collect()
 }

@@ -2,6 +2,7 @@
 //! out. Opens no socket and starts nothing; `docs/node.md` describes each key.
 
 mod credentials;
+mod elsewhere;
 mod limits;
 mod pseudonyms;
 mod references;
@@ -9,7 +10,7 @@ mod repository;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_policies::names::{MAX_NAME_BYTES, is_name, is_reserved_domain};
-use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
+use meshgate_policies::yaml::{self, Node, Problem, Reader, UnknownKeys};
 
 use crate::tls::TlsFiles;
 pub use credentials::{StoreCredentials, StoreKeys};
@@ -135,14 +136,33 @@ impl NodeConfig {
     /// Reads node.yaml. `environment` looks up a variable. All problems at once.
     pub fn load(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
         let file = path.display().to_string();
-        let text = bounded_file::read_text(path, DOCUMENT_BYTES)
-            .map_err(|error| vec![Problem::error(&file, 0, format!("cannot read this file: {error}"))])?;
-        Self::read(&file, &text, &Lookup { folder: folder_of(path), environment })
+        let root = parse(path, &file)?;
+        let problems = credentials::literal_secrets(&file, &root);
+        Self::read(&file, root, problems, &Lookup { folder: folder_of(path), environment })
     }
 
-    fn read(file: &str, text: &str, lookup: &Lookup<'_>) -> Result<Self, Vec<Problem>> {
-        let mut root = yaml::parse(file, text).map_err(|problem| vec![problem])?;
-        let mut problems = credentials::literal_secrets(file, &root);
+    /// The same where nothing is served: secrets need not be here. Beside the configuration the
+    /// spaces of pseudonyms whose keys are not.
+    pub fn load_without_secrets(
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Self, BTreeSet<String>), Vec<Problem>> {
+        let file = path.display().to_string();
+        let lookup = Lookup { folder: folder_of(path), environment };
+        let mut root = parse(path, &file)?;
+        let mut problems = credentials::literal_secrets(&file, &root);
+        let elsewhere = elsewhere::take_out(&file, &mut root, &lookup, &mut problems);
+        let spaces = elsewhere.into_iter().filter(|left_out| left_out.key == "pseudonyms");
+        let config = Self::read(&file, root, problems, &lookup)?;
+        Ok((config, spaces.map(|left_out| left_out.entry).collect()))
+    }
+
+    fn read(
+        file: &str,
+        mut root: Node,
+        mut problems: Vec<Problem>,
+        lookup: &Lookup<'_>,
+    ) -> Result<Self, Vec<Problem>> {
         yaml::expand_all(file, &mut root, &|reference| lookup.resolve(reference), &mut problems);
         let mut reader = Reader::new(file, &root, &mut problems);
         let config = read_root(&mut reader, lookup);
@@ -154,6 +174,12 @@ impl NodeConfig {
             _ => Err(problems),
         }
     }
+}
+
+fn parse(path: &Path, file: &str) -> Result<Node, Vec<Problem>> {
+    let text = bounded_file::read_text(path, DOCUMENT_BYTES)
+        .map_err(|error| vec![Problem::error(file, 0, format!("cannot read this file: {error}"))])?;
+    yaml::parse(file, &text).map_err(|problem| vec![problem])
 }
 
 /// Where relative paths start. `-c node.yaml` has no folder in front, and an empty one cannot be resolved.

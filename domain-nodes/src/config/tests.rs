@@ -21,6 +21,13 @@ fn environment(name: &str) -> Option<String> {
     (name == "ID").then(|| "key: [id]".to_owned())
 }
 
+/// As a file of this text would be read, at no place.
+fn read_text(text: &str, lookup: &Lookup<'_>) -> Result<NodeConfig, Vec<Problem>> {
+    let root = yaml::parse("node.yaml", text).unwrap();
+    let problems = credentials::literal_secrets("node.yaml", &root);
+    NodeConfig::read("node.yaml", root, problems, lookup)
+}
+
 fn load(text: &str) -> Result<NodeConfig, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("lake.secret"), "hush\n").unwrap();
@@ -68,7 +75,7 @@ fn a_file_in_the_current_folder_has_a_folder() {
     assert_eq!(folder_of(Path::new("node.yaml")), Path::new("."));
     assert_eq!(folder_of(Path::new("sales/node.yaml")), Path::new("sales"));
     let lookup = Lookup { folder: folder_of(Path::new("node.yaml")), environment: &environment };
-    let config = NodeConfig::read("node.yaml", &COMPLETE.replace("${file:lake.secret}", "hush"), &lookup);
+    let config = read_text(&COMPLETE.replace("${file:lake.secret}", "hush"), &lookup);
     assert!(config.unwrap().data_roots[0].canonicalize().is_ok());
 }
 
@@ -201,4 +208,41 @@ fn keys_of_pseudonyms_are_long_and_the_first_one_counts() {
         assert!(problems.iter().any(|problem| problem.contains(expected)), "{keys}: {problems:?}");
         assert!(!problems.iter().any(|problem| problem.contains(&good)), "{problems:?}");
     }
+}
+
+#[test]
+fn secrets_may_be_elsewhere_where_nothing_is_served() {
+    let text = format!(
+        "{COMPLETE}pseudonyms:\n  person: {{ keys: [ {{ id: a, key: \"${{file:no.key}}\" }} ] }}\n  order: {{ keys: [ {{ id: a, key: \"${{NO_KEY}}\" }} ] }}\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("node.yaml");
+    std::fs::write(&file, &text).unwrap();
+    let (config, elsewhere) = NodeConfig::load_without_secrets(&file, &environment).unwrap();
+    assert_eq!(elsewhere.into_iter().collect::<Vec<_>>(), ["order", "person"]);
+    assert!(config.pseudonyms.is_empty() && config.credentials.is_empty());
+    let told: Vec<&str> = config.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "the file `lake.secret` is not here: `credentials.lake-prod` was not looked at",
+            "the file `no.key` is not here: `pseudonyms.person` was not looked at",
+            "the variable `NO_KEY` is not here: `pseudonyms.order` was not looked at",
+        ]
+    );
+    // A server needs them, and what is written wrong is wrong everywhere.
+    assert!(NodeConfig::load(&file, &environment).is_err());
+    std::fs::write(&file, text.replace("${NO_KEY}", "${NO KEY}")).unwrap();
+    assert!(NodeConfig::load_without_secrets(&file, &environment).is_err());
+    std::fs::write(&file, text.replace("tls/node.key", "${file:no.path}")).unwrap();
+    assert!(NodeConfig::load_without_secrets(&file, &environment).is_err());
+    // Where they are, they are looked at.
+    std::fs::write(folder.path().join("lake.secret"), "hush").unwrap();
+    std::fs::write(folder.path().join("no.key"), "not a key").unwrap();
+    std::fs::write(&file, &text).unwrap();
+    let problems = NodeConfig::load_without_secrets(&file, &environment).unwrap_err();
+    assert!(
+        problems.iter().any(|problem| problem.message.contains("is not a key of 32 to 64 bytes")),
+        "{problems:?}"
+    );
 }

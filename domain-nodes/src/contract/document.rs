@@ -7,6 +7,7 @@ use std::sync::Arc;
 use meshgate_policies::Table;
 use meshgate_policies::yaml::{Node, Problem, Reader, UnknownKeys};
 
+use super::foreign_keys;
 use super::quality::read_service_levels;
 use super::read::{accept, given, optional_list, optional_text, optional_texts, required_name};
 use super::server::{Server, read_server};
@@ -95,6 +96,7 @@ fn read(file: &str, root: &Node, setting: &Setting<'_>, problems: &mut Vec<Probl
         tables,
         quality,
         service_levels,
+        foreign_keys: foreign_keys::read(root),
     };
     Some(Document { product, id_line, name_line, table_lines })
 }

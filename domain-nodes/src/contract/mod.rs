@@ -10,6 +10,7 @@ mod document;
 mod documentation;
 mod draft;
 mod folder;
+mod foreign_keys;
 mod proposal;
 mod quality;
 mod read;
@@ -23,6 +24,7 @@ mod tests;
 use std::sync::Arc;
 
 use meshgate_policies::Table;
+use meshgate_policies::doubts::ForeignKey;
 
 pub use draft::{Draft, DraftError, DraftOrder, draft_contract};
 pub use folder::{Contracts, load_folder};
@@ -43,6 +45,7 @@ pub struct Product {
     pub tables: Vec<ProductTable>,
     pub quality: Vec<QualityRule>,
     pub service_levels: Vec<ServiceLevel>,
+    pub foreign_keys: Vec<ForeignKey>,
 }
 
 /// One table of a product and where its data lies.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use meshgate_policies::yaml::{Node, Reader, Value};
+use meshgate_policies::yaml::{Node, Reader, Value, Warning};
 
 use super::read::optional_list;
 
@@ -48,7 +48,8 @@ pub(super) fn read_service_levels(reader: &mut Reader<'_, '_>) -> Vec<ServiceLev
         let mut settings = settings(node);
         let level = settings.remove("property").zip(settings.remove("value"));
         let Some((property, value)) = level else {
-            reader.warning(node.line, "a service level without `property` and `value` is ignored", None);
+            let message = "a service level without `property` and `value` is ignored";
+            reader.warning(Warning::ServiceLevelIgnored, node.line, message);
             continue;
         };
         let unit = settings.remove("unit");

@@ -12,7 +12,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _};
 use futures::StreamExt as _;
 use meshgate_engine::failure::external;
 use meshgate_policies::Table;
-use meshgate_policies::yaml::Severity;
+use meshgate_policies::yaml::{Severity, Warning};
 
 use super::findings::{Findings, MAX_BAD_CELLS};
 use super::provider::FileTable;
@@ -70,7 +70,7 @@ impl Report<'_> {
         }
         for column in opened.additional() {
             let message = "the contract does not name it, so it is not served".to_owned();
-            self.add(Severity::Warning, Some(column), message);
+            self.add(Severity::Warning(Warning::ColumnNotInContract), Some(column), message);
         }
     }
 

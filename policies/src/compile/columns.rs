@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Column, NestedField, Table,
     document::{ColumnSelection, Pattern, Vocabulary, Where},
-    yaml::{Problem, nearest, nearest_hint},
+    yaml::{Problem, Warning, nearest, nearest_hint},
 };
 
 /// What of a column is selected.
@@ -116,7 +116,7 @@ fn not_declared(column: &str, what: &str, word: &str, declared: Option<&[String]
         "`{column}` has the {what} `{word}`, which mesh.yaml does not declare: no rule selects it by that"
     );
     let near = nearest(&word.to_lowercase(), declared.unwrap_or_default().iter().map(String::as_str));
-    let mut problem = Problem::warning("", 0, message);
+    let mut problem = Problem::warning(Warning::UndeclaredMark, "", 0, message);
     problem.hint = near.map(|near| format!("did you mean `{near}`?"));
     problem
 }
@@ -193,7 +193,7 @@ impl Compiler<'_> {
         }
         let message = format!("no selected table has a column `{}`", pattern.text);
         let mut problem = if pattern.is_glob() || selected.some_missing {
-            Problem::warning(&at.file, pattern.line, message)
+            Problem::warning(Warning::NothingSelected, &at.file, pattern.line, message)
         } else {
             Problem::error(&at.file, pattern.line, message)
         };

@@ -18,7 +18,7 @@ use crate::{
     digest::DigestBuilder,
     document::{Action, Exception, Grant, Matcher, Restriction, RowsSpec, Sql, Where},
     expression::{self, Expr, can_be_computed},
-    yaml::Problem,
+    yaml::{Problem, Warning},
 };
 
 /// What a grant says about one table, before its claims are known as a whole.
@@ -277,7 +277,7 @@ impl Compiler<'_> {
         for (pattern, _) in entries.iter().filter(|(pattern, _)| !names.contains(pattern.text.as_str())) {
             let message = format!("`rows` names the table `{}`, which is not selected", pattern.text);
             let problem = if selected.some_missing {
-                Problem::warning(&at.file, pattern.line, message)
+                Problem::warning(Warning::NothingSelected, &at.file, pattern.line, message)
             } else {
                 Problem::error(&at.file, pattern.line, message)
             };
@@ -351,7 +351,7 @@ impl Compiler<'_> {
 
 impl TableRestriction {
     /// All that it reads of the caller's claims, but for those of its masks.
-    pub(super) fn needs(&self) -> Vec<&Needs> {
+    pub(crate) fn needs(&self) -> Vec<&Needs> {
         let whens = self.unless.iter().filter_map(|exception| exception.when.as_ref()).chain(&self.when);
         let mut needs: Vec<&Needs> = whens.map(|when| &when.needs).collect();
         if let TableAction::Rows(rows) = &self.action {

@@ -4,7 +4,7 @@ use super::compiler::Compiler;
 use crate::{
     Table,
     document::{Pattern, Selection, Where},
-    yaml::{Problem, nearest, nearest_hint},
+    yaml::{Problem, Warning, nearest, nearest_hint},
 };
 
 /// The tables of a rule, by position.
@@ -92,7 +92,7 @@ impl Compiler<'_> {
         let mut problem = if near && of != RuleOf::OwnerGrant && !pattern.is_glob() {
             Problem::error(&at.file, pattern.line, message)
         } else {
-            Problem::warning(&at.file, pattern.line, message)
+            Problem::warning(Warning::NothingSelected, &at.file, pattern.line, message)
         };
         problem.hint = nearest_hint(&pattern.text, names());
         self.problems.push(problem);

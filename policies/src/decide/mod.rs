@@ -11,7 +11,7 @@ mod index;
 mod lookups;
 mod masks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use account::{Absence, Account, RuleAccount, Standing};
 pub use explain::{Effect, EffectKind, Explanation, VisibleRule};

@@ -3,7 +3,7 @@
 mod account;
 mod documents;
 mod explain;
-mod fixture;
+pub(crate) mod fixture;
 mod formula;
 mod lookups;
 mod nested;

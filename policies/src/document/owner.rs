@@ -6,7 +6,7 @@ use super::{
     Grant, Keys, LookupSpec, MaskSpec, Matcher, Restriction, Sql, Vocabulary, lookup::read_lookups,
     read_readers, read_restrictions,
 };
-use crate::yaml::{self, Problem, Reader, UnknownKeys};
+use crate::yaml::{self, Problem, Reader, UnknownKeys, Warning};
 
 /// One document of a domain's owner.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +91,7 @@ fn read_disclosures(reader: &mut Reader<'_, '_>) {
         }
         inner.text("why");
         inner.finish(UnknownKeys::Error);
-        reader.warning(node.line, "disclosures are not supported yet: nothing is disclosed", None);
+        let message = "disclosures are not supported yet: nothing is disclosed";
+        reader.warning(Warning::DisclosureWithoutEffect, node.line, message);
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     Column, Table,
     compile::nested,
     document::{Pattern, Vocabulary},
-    yaml::{Problem, Reader, nearest_hint},
+    yaml::{Problem, Reader, Warning, nearest_hint},
 };
 
 /// A tag and a column, or a field inside one, that has it.
@@ -92,6 +92,6 @@ impl PinnedTag {
             "the tag `{}` is pinned to `{}.{}.{}`, which is not there",
             self.tag, of.text, name.text, column.text
         );
-        Some(Problem::warning("mesh.yaml", column.line, message))
+        Some(Problem::warning(Warning::PinnedToNothing, "mesh.yaml", column.line, message))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Warning;
+
 /// One thing that is wrong in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -18,7 +20,7 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
     Error,
-    Warning,
+    Warning(Warning),
 }
 
 impl Problem {
@@ -28,8 +30,8 @@ impl Problem {
     }
 
     /// A problem that does not stop the file from being used.
-    pub fn warning(file: &str, line: usize, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(file, line, message) }
+    pub fn warning(warning: Warning, file: &str, line: usize, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning(warning), ..Self::error(file, line, message) }
     }
 
     /// The same problem with a remedy.
@@ -43,6 +45,14 @@ impl Problem {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+
+    /// Under which docs/warnings.md explains it; errors explain themselves.
+    pub fn warning_name(&self) -> Option<&'static str> {
+        match self.severity {
+            Severity::Error => None,
+            Severity::Warning(warning) => Some(warning.name()),
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -51,12 +61,15 @@ impl fmt::Display for Problem {
             0 => write!(f, "{}: ", self.file)?,
             line => write!(f, "{}:{line}: ", self.file)?,
         }
-        if self.severity == Severity::Warning {
+        if self.warning_name().is_some() {
             f.write_str("warning: ")?;
         }
         f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
+        if let Some(hint) = &self.hint {
+            write!(f, "; {hint}")?;
+        }
+        match self.warning_name() {
+            Some(name) => write!(f, " [{name}]"),
             None => Ok(()),
         }
     }

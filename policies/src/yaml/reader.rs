@@ -4,7 +4,7 @@
 //! keys that nobody asked for. A value of the wrong kind, an empty one
 //! included, is a problem and reads as absent.
 
-use super::{Entry, Node, Problem, Severity, suggest};
+use super::{Entry, Node, Problem, Severity, Warning, suggest};
 
 /// A reader over one mapping.
 #[derive(Debug)]
@@ -159,8 +159,8 @@ impl<'n, 'p> Reader<'n, 'p> {
     }
 
     /// Adds a warning.
-    pub fn warning(&mut self, line: usize, message: impl Into<String>, hint: Option<String>) {
-        self.problem(line, Severity::Warning, message.into(), hint);
+    pub fn warning(&mut self, warning: Warning, line: usize, message: impl Into<String>) {
+        self.problem(line, Severity::Warning(warning), message.into(), None);
     }
 
     /// The collected problems, to add more.
@@ -172,7 +172,7 @@ impl<'n, 'p> Reader<'n, 'p> {
     pub fn finish(mut self, unknown: UnknownKeys) {
         let severity = match unknown {
             UnknownKeys::Error => Severity::Error,
-            UnknownKeys::Warn => Severity::Warning,
+            UnknownKeys::Warn => Severity::Warning(Warning::UnknownKey),
         };
         for entry in self.entries {
             if self.known.contains(&entry.key) {

@@ -92,7 +92,7 @@ fn reader_collects_all_problems() {
             "t.yaml:3: `on` is not `true` or `false`",
             "t.yaml:4: `list` is not a list",
             "t.yaml:5: `text` has no value, expected a text",
-            "t.yaml:6: warning: unknown key `innre`; did you mean `inner`?",
+            "t.yaml:6: warning: unknown key `innre`; did you mean `inner`? [unknown-key]",
             "t.yaml:1: unknown key `nam`; did you mean `name`?",
         ]
     );

@@ -25,7 +25,7 @@ pub(crate) struct Change {
 }
 
 /// In the place of a persona where the contract itself changed.
-const ANYBODY: &str = "contract";
+pub(super) const ANYBODY: &str = "contract";
 
 impl Direction {
     pub(crate) fn word(self) -> &'static str {

@@ -3,20 +3,28 @@
 
 mod change;
 mod compare;
+mod report;
 mod version;
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
 
 use self::{
     change::{Change, Direction},
     version::Version,
 };
-use super::{day, matrix::unusable, offline::Offline, personas, workspace::Workspace};
-use crate::{check::report, failure::Failure, sql};
+use super::{
+    day,
+    offline::Offline,
+    personas,
+    report::{Format, unusable},
+    workspace::Workspace,
+};
+use crate::{failure::Failure, sql};
+
+const COMMAND: &str = "diff";
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
@@ -43,28 +51,25 @@ enum FailOn {
     Change,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// A line for each change.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
+impl FailOn {
+    fn means(self, change: &Change) -> bool {
+        self == Self::Change || change.direction == Direction::Looser
+    }
 }
 
 pub(crate) async fn run(arguments: DiffArguments) -> Result<(), Failure> {
     let now = match Workspace::open(&arguments.folder)? {
         Ok(workspace) => workspace,
-        Err(problems) => return unusable(&problems),
+        Err(problems) => return unusable(COMMAND, &problems, arguments.format),
     };
     let before = match Version::open(&arguments.before, &now)? {
         Ok(version) => version,
-        Err(problems) => return unusable(&problems),
+        Err(problems) => return unusable(COMMAND, &problems, arguments.format),
     };
     let mut problems = Vec::new();
-    let callers = personas::of_repository(&now, &mut problems);
+    let callers = personas::of_repository(&now.folder, now.domain.mesh(), &mut problems);
     if !problems.is_empty() {
-        return unusable(&problems);
+        return unusable(COMMAND, &problems, arguments.format);
     }
     if callers.is_empty() {
         let text = "there are no personas: write them into personas.yaml beside node.yaml";
@@ -87,40 +92,22 @@ pub(crate) async fn run(arguments: DiffArguments) -> Result<(), Failure> {
     }
     changes.sort();
     sql::print(&match arguments.format {
-        Format::Text => text(&changes),
-        Format::Json => {
-            let listed: Vec<Value> = changes.iter().map(Change::json).collect();
-            report::pretty(&json!({ "today": today.to_string(), "changes": listed }))?
+        Format::Text => report::text(&changes),
+        Format::Json => report::json(&changes, &today.to_string())?,
+        Format::Junit => {
+            let names: Vec<&str> = callers.iter().map(|caller| caller.persona.name.as_str()).collect();
+            report::junit(&changes, &names, arguments.fail_on)
         }
     })?;
     verdict(&changes, arguments.fail_on)
 }
 
-fn text(changes: &[Change]) -> String {
-    if changes.is_empty() {
-        return "nobody sees more or less\n".to_owned();
-    }
-    let mut text = String::new();
-    let width = changes.iter().map(|change| change.who.chars().count()).max().unwrap_or_default();
-    for change in changes {
-        let word = change.direction.word();
-        let _ = writeln!(text, "{word:<8}  {:<width$}  {}: {}", change.who, change.table, change.what);
-    }
-    text
-}
-
 fn verdict(changes: &[Change], fail_on: Option<FailOn>) -> Result<(), Failure> {
-    let counted = |count: usize, noun: &str| match count {
+    let Some(fail_on) = fail_on else { return Ok(()) };
+    let noun = if fail_on == FailOn::Loosening { "loosening" } else { "change" };
+    match changes.iter().filter(|change| fail_on.means(change)).count() {
         0 => Ok(()),
         1 => Err(Failure::Found(format!("there is 1 {noun}"))),
         count => Err(Failure::Found(format!("there are {count} {noun}s"))),
-    };
-    match fail_on {
-        None => Ok(()),
-        Some(FailOn::Change) => counted(changes.len(), "change"),
-        Some(FailOn::Loosening) => {
-            let looser = changes.iter().filter(|change| change.direction == Direction::Looser);
-            counted(looser.count(), "loosening")
-        }
     }
 }

@@ -106,12 +106,14 @@ fn of_revision(revision: &str, folder: &Path) -> Result<TempDir, Failure> {
         prefix => format!("{commit}:{prefix}"),
     };
     let empty = || Failure::Usage(format!("revision `{revision}` has no folder {}", folder.display()));
+    // In a folder below the root git checks out what lies there alone.
+    let root = git(folder, None, &["rev-parse", "--show-toplevel"])?.map_or(folder.to_owned(), PathBuf::from);
     let target = temporary()?;
     // An index of our own: that of the repository stays as it is.
     let index = target.path().join(".index");
-    git(folder, Some(&index), &["read-tree", &tree])?.ok_or_else(empty)?;
+    git(&root, Some(&index), &["read-tree", &tree])?.ok_or_else(empty)?;
     let into = format!("--prefix={}/", target.path().display());
-    git(folder, Some(&index), &["checkout-index", "--all", &into])?.ok_or_else(empty)?;
+    git(&root, Some(&index), &["checkout-index", "--all", &into])?.ok_or_else(empty)?;
     Ok(target)
 }
 
@@ -119,6 +121,10 @@ fn of_revision(revision: &str, folder: &Path) -> Result<TempDir, Failure> {
 fn git(folder: &Path, index: Option<&PathBuf>, arguments: &[&str]) -> Result<Option<String>, Failure> {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(arguments).stdin(std::process::Stdio::null());
+    // In a hook they are about the repository's root, and about what is being committed.
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+        command.env_remove(variable);
+    }
     if let Some(index) = index {
         command.env("GIT_INDEX_FILE", index);
     }

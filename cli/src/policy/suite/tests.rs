@@ -151,7 +151,7 @@ fn a_purpose_that_the_token_does_not_name_is_an_error() {
     .unwrap();
     let workspace = Workspace::open(folder.path()).unwrap().unwrap();
     let mut problems = Vec::new();
-    let callers = personas::of_repository(&workspace, &mut problems);
+    let callers = personas::of_repository(&workspace.folder, workspace.domain.mesh(), &mut problems);
     assert_eq!(callers.len(), 1);
     let texts: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(texts[0], "`eve` cannot work for the purpose `fraud`");

@@ -189,7 +189,8 @@ fn unknown_keys_are_warnings_with_a_suggestion() {
     let found = problems(&contracts, dir.path());
     assert!(
         found.contains(
-            &"orders.odcs.yaml:6: warning: unknown key `statsu`; did you mean `status`?".to_owned()
+            &"orders.odcs.yaml:6: warning: unknown key `statsu`; did you mean `status`? [unknown-key]"
+                .to_owned()
         ),
         "{found:?}"
     );

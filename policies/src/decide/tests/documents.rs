@@ -286,7 +286,7 @@ fn a_grant_on_a_table_that_is_not_there_warns() {
     let warnings = Fixture::new(&grant("order")).warnings();
     assert_eq!(
         warnings[0],
-        "sales.yaml:2: warning: there is no table `order` in the domain `sales`; did you mean `orders`?"
+        "sales.yaml:2: warning: there is no table `order` in the domain `sales`; did you mean `orders`? [nothing-selected]"
     );
     // Its columns may have been in the table that is not there.
     assert!(warnings[1].contains("warning: no selected table has a column `gone`"), "{warnings:?}");

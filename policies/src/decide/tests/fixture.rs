@@ -5,7 +5,7 @@ use crate::{
     TableDecision, yaml::Problem,
 };
 
-pub(super) const MESH: &str = r#"
+pub(crate) const MESH: &str = r#"
 mesh: larkfield
 timezone: Europe/Berlin
 claims:
@@ -21,7 +21,7 @@ pseudonyms: { person: { scope: mesh }, order: {} }
 "#;
 
 /// 2026-11-22T23:30:00Z: the 23rd in Berlin.
-pub(super) const STATEMENT: Statement =
+pub(crate) const STATEMENT: Statement =
     Statement { instant: 1_795_390_200_000_000, zone: chrono_tz::Europe::Berlin };
 
 fn column(name: &str, data_type: DataType, required: bool, classification: &str, tags: &[&str]) -> Column {
@@ -35,7 +35,7 @@ fn column(name: &str, data_type: DataType, required: bool, classification: &str,
     }
 }
 
-pub(super) fn orders() -> Table {
+pub(crate) fn orders() -> Table {
     let decimal = DataType::Decimal { precision: 12, scale: 2 };
     Table {
         domain: "sales".into(),
@@ -54,7 +54,7 @@ pub(super) fn orders() -> Table {
     }
 }
 
-pub(super) fn lines() -> Table {
+pub(crate) fn lines() -> Table {
     Table {
         domain: "sales".into(),
         product: "orders".into(),
@@ -68,16 +68,16 @@ pub(super) fn lines() -> Table {
 }
 
 /// A policy and a caller, to be changed step by step.
-pub(super) struct Fixture {
-    pub(super) mesh: String,
-    pub(super) documents: Vec<Document>,
-    pub(super) tables: Vec<Table>,
-    pub(super) principal: Principal,
+pub(crate) struct Fixture {
+    pub(crate) mesh: String,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) principal: Principal,
 }
 
 impl Fixture {
     /// A domain `sales` with these rules, and a caller `alice` with the role `analyst`.
-    pub(super) fn new(rules: &str) -> Self {
+    pub(crate) fn new(rules: &str) -> Self {
         Self {
             mesh: MESH.to_owned(),
             documents: vec![document("sales.yaml", rules)],
@@ -91,68 +91,68 @@ impl Fixture {
         }
     }
 
-    pub(super) fn claim(mut self, name: &str, value: ClaimValue) -> Self {
+    pub(crate) fn claim(mut self, name: &str, value: ClaimValue) -> Self {
         self.principal.claims.insert(name.into(), value);
         self
     }
 
-    pub(super) fn texts(self, name: &str, values: &[&str]) -> Self {
+    pub(crate) fn texts(self, name: &str, values: &[&str]) -> Self {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
         self.claim(name, ClaimValue::Texts(values))
     }
 
-    pub(super) fn role(mut self, role: &str) -> Self {
+    pub(crate) fn role(mut self, role: &str) -> Self {
         self.principal.roles.insert(role.into());
         self
     }
 
-    pub(super) fn purpose(mut self, purpose: &str) -> Self {
+    pub(crate) fn purpose(mut self, purpose: &str) -> Self {
         self.principal.purpose = Some(purpose.into());
         self
     }
 
-    pub(super) fn operator(mut self, restrictions: &str) -> Self {
+    pub(crate) fn operator(mut self, restrictions: &str) -> Self {
         self.mesh = format!("{MESH}\nrestrictions:\n{restrictions}\n");
         self
     }
 
-    pub(super) fn load(&self) -> Result<(DomainPolicy, Vec<Problem>), Vec<Problem>> {
+    pub(crate) fn load(&self) -> Result<(DomainPolicy, Vec<Problem>), Vec<Problem>> {
         let (mesh, _) = Mesh::load("mesh.yaml", &self.mesh)?;
         DomainPolicy::load("sales", &self.documents, &mesh, &self.tables)
     }
 
-    pub(super) fn policy(&self) -> DomainPolicy {
+    pub(crate) fn policy(&self) -> DomainPolicy {
         match self.load() {
             Ok((policy, _)) => policy,
             Err(problems) => panic!("{:#?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
         }
     }
 
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(crate) fn problems(&self) -> Vec<String> {
         match self.load() {
             Ok((_, problems)) => panic!("this loads, with {problems:?}"),
             Err(problems) => problems.iter().map(ToString::to_string).collect(),
         }
     }
 
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         match self.load() {
             Ok((_, problems)) => problems.iter().map(ToString::to_string).collect(),
             Err(problems) => panic!("{problems:#?}"),
         }
     }
 
-    pub(super) fn decide(&self) -> Decision {
+    pub(crate) fn decide(&self) -> Decision {
         self.policy().decide("orders", &self.principal, &STATEMENT)
     }
 }
 
-pub(super) fn document(name: &str, rules: &str) -> Document {
+pub(crate) fn document(name: &str, rules: &str) -> Document {
     Document { name: name.into(), text: format!("domain: sales\n{rules}\n") }
 }
 
 #[track_caller]
-pub(super) fn visible(decision: Decision) -> TableDecision {
+pub(crate) fn visible(decision: Decision) -> TableDecision {
     match decision {
         Decision::Visible(table) => table,
         Decision::Absent { rules } => panic!("absent by {rules:?}"),
@@ -161,7 +161,7 @@ pub(super) fn visible(decision: Decision) -> TableDecision {
 
 /// `name=cell` of each column; a `?` behind the name of a nullable one, a `*`
 /// behind that of one that is not plain.
-pub(super) fn cells(decision: &TableDecision) -> Vec<String> {
+pub(crate) fn cells(decision: &TableDecision) -> Vec<String> {
     decision
         .columns
         .iter()

@@ -740,8 +740,8 @@ fn a_tag_that_the_operator_pins_is_there_whatever_the_contract_says() {
     assert_eq!(
         masked("pinned_tags: { pii: [sales.orders.crad, sales.forecast.x, web.clicks.ip] }").warnings(),
         [
-            "mesh.yaml:17: warning: the tag `pii` is pinned to `sales.orders.crad`, which is not there",
-            "mesh.yaml:17: warning: the tag `pii` is pinned to `sales.forecast.x`, which is not there",
+            "mesh.yaml:17: warning: the tag `pii` is pinned to `sales.orders.crad`, which is not there [pinned-to-nothing]",
+            "mesh.yaml:17: warning: the tag `pii` is pinned to `sales.forecast.x`, which is not there [pinned-to-nothing]",
         ]
     );
     // Grants that leave the tag out leave the column out.
