@@ -12,6 +12,7 @@
 mod catalogue;
 mod commands;
 mod demo;
+mod example_repository;
 mod faults;
 mod issuer_keys;
 mod jdbc;
