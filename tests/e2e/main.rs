@@ -11,6 +11,7 @@
 
 mod catalogue;
 mod commands;
+mod cookbook;
 mod demo;
 mod example_repository;
 mod faults;
