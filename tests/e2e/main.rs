@@ -36,6 +36,7 @@ mod refusals;
 mod subqueries;
 mod tidy;
 mod tpch;
+mod tutorial;
 mod warnings;
 mod who_may_serve;
 mod whole_parts;

@@ -8,8 +8,8 @@ use meshgate_tests::demo::Demo;
 use meshgate_tests::page::{Block, Shell, blocks};
 use meshgate_tests::{java, process, python};
 
-/// Pages that `own_mesh` and `own_data` run from empty folders.
-const SET_UPS: [&str; 2] = ["docs/own-data.md", "docs/own-mesh.md"];
+/// Pages that `own_mesh`, `own_data` and `tutorial` run from empty folders.
+const SET_UPS: [&str; 3] = ["docs/own-data.md", "docs/own-mesh.md", "docs/tutorial-policies.md"];
 /// Pages whose commands are for a running demo.
 const OF_A_DEMO: [&str; 3] = ["README.md", "docs/commands.md", "docs/demo.md"];
 /// Start the demo and the tests themselves.
