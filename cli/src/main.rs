@@ -1,5 +1,6 @@
 //! The binary `meshgate`: one command a module, and here their table of contents.
 
+mod audit;
 mod check;
 mod demo;
 mod dev;
@@ -10,6 +11,7 @@ mod mesh;
 mod node;
 mod policy;
 mod problems;
+mod reload;
 mod schema;
 mod serve;
 mod silences;
@@ -54,6 +56,11 @@ enum Command {
     /// Test, explain and compare the policies of a domain, without a server.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Audit logs of gateways and nodes: has anything been changed or taken away?
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Have a gateway and all nodes read their files at once.
+    Reload(reload::ReloadArguments),
     /// Print the JSON schema of one of the YAML files.
     Schema(schema::SchemaArguments),
     /// Keys, certificates and tokens for development.
@@ -92,6 +99,8 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Init(command) => init::run(&command),
             Command::Check(arguments) => Box::pin(check::run(arguments)).await,
             Command::Policy(command) => Box::pin(policy::run(command)).await,
+            Command::Audit(command) => audit::run(&command),
+            Command::Reload(arguments) => Box::pin(reload::run(arguments)).await,
             Command::Schema(arguments) => schema::run(&arguments),
             Command::Dev(command) => dev::run(command),
         }
@@ -151,6 +160,10 @@ mod tests {
             "meshgate policy matrix d --check matrix.md",
             "meshgate policy matrix --format json",
             "meshgate policy test d --test a.test.yaml --test b.test.yaml --format json --min-coverage 80",
+            "meshgate audit verify audit/gateway.jsonl audit/node.jsonl",
+            "meshgate audit verify a.jsonl --part",
+            "meshgate audit shadow audit/gateway.jsonl audit/node.jsonl --format json",
+            "meshgate reload --gateway grpc+tls://h:1 --ca c --token-file t",
             "meshgate schema node",
             "meshgate dev ca --out d --domain sales --domain web",
             "meshgate dev token --key k --sub anna --hours 1",

@@ -18,6 +18,7 @@ pub(crate) async fn run(arguments: ServeArguments) -> Result<(), Failure> {
     }
     let end = serve::end(arguments.supervised).await?;
     let server = NodeServer::bind(config).await.map_err(|error| Failure::Usage(with_reasons(&error)))?;
+    serve::reload_on_hangup(server.reload())?;
     let report = Report { flight: server.flight_address(), http: server.http_address() };
     tracing::info!(flight = %report.flight, "the node listens");
     serve::announce(arguments.supervised, report)?;

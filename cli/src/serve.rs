@@ -4,6 +4,7 @@
 use std::{io::Write, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
+use meshgate_engine::reload::Reload;
 use meshgate_policies::yaml::{Problem, Severity};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
@@ -66,6 +67,22 @@ pub(crate) async fn end(supervised: bool) -> Result<impl Future<Output = ()> + S
             () = standard_input_closed(), if supervised => {}
         }
     })
+}
+
+/// SIGHUP has the server read its files at once, settled or not.
+pub(crate) fn reload_on_hangup(reload: Reload) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::Usage(format!("cannot listen for signals: {error}"));
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if reload.now().await {
+                tracing::info!("SIGHUP: all files were read");
+            } else {
+                tracing::error!("SIGHUP: some files cannot be used, and what was in use for them stays");
+            }
+        }
+    });
+    Ok(())
 }
 
 /// A thread of its own waits, because a read from standard input cannot be

@@ -22,7 +22,9 @@ use futures::TryStreamExt;
 use crate::failure::Failure;
 use client::{Client, Notice, PolicyCounts, QueryError};
 use output::{Format, Output};
-use target::{Target, TargetArguments};
+use target::Target;
+
+pub(crate) use target::TargetArguments;
 
 /// What `--python` asks for when no statement is given.
 pub(crate) const SAMPLE_STATEMENT: &str = "select * from sales.orders where order_id <= 1008";
@@ -65,6 +67,12 @@ pub(crate) async fn run(arguments: SqlArguments) -> Result<(), Failure> {
         _ = tokio::signal::ctrl_c() => Err(Failure::Cancelled),
         result = ask(&target, &statements, arguments.format) => result,
     }
+}
+
+/// The answer of an action.
+pub(crate) async fn act(arguments: &TargetArguments, action: &str) -> Result<Vec<u8>, Failure> {
+    let mut client = Client::connect(&Target::from_arguments(arguments)?).await?;
+    Ok(client.act(action).await?)
 }
 
 async fn ask(target: &Target, statements: &[String], format: Format) -> Result<(), Failure> {

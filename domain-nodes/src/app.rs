@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use meshgate_engine::audit_file::AuditError;
+use meshgate_engine::audit::AuditError;
 use meshgate_engine::listener::connections;
 use meshgate_engine::operator::{OperatorKeyError, OperatorKeys};
+use meshgate_engine::reload::Reload;
 use meshgate_engine::{Engine, EngineLimits};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -103,9 +104,12 @@ impl NodeServer {
         let operator_keys = OperatorKeys::load(&config.operator_keys)?;
         let operator = Arc::new(OperatorFile::new(config.mesh.clone(), operator_keys));
         let readiness = Readiness::default();
-        let audit = Arc::new(AuditLog::open(&config.audit_file, readiness.clone())?);
+        let audit = Arc::new(open_audit(&config, &readiness).await?);
         let engine = Engine::new(engine_limits(&config.limits)).map_err(StartError::Engine)?;
         let limits = config.limits.clone();
+        let counts_rows = config.shadow.as_ref().is_some_and(|shadow| shadow.count_rows);
+        // One at a time, whatever is asked.
+        let counts = counts_rows.then(|| Arc::new(Semaphore::new(1)));
         let permits = PermitCheck::new(keys, config.node.clone(), started_at);
         let watcher = watcher(config, started_at, operator.clone(), readiness.clone()).await?;
         let phase = watch::Sender::new(Phase::Serving);
@@ -119,6 +123,8 @@ impl NodeServer {
             limits: limits.clone(),
             phase: phase.subscribe(),
             clock: node::Clock::System,
+            reload: watcher.reload(),
+            counts,
         };
         let router = add_service(server, node);
         Ok(Self { flight, flight_address, http, router, watcher, phase, readiness, limits })
@@ -127,6 +133,11 @@ impl NodeServer {
     /// Where gateways reach the node.
     pub fn flight_address(&self) -> SocketAddr {
         self.flight_address
+    }
+
+    /// What has contracts, policies and mesh.yaml read at once.
+    pub fn reload(&self) -> Reload {
+        self.watcher.reload()
     }
 
     /// Where liveness and readiness are answered.
@@ -201,6 +212,13 @@ fn add_service(mut server: Server, node: Node) -> Router {
     let service = FlightServiceServer::new(Service(Arc::new(node)))
         .max_decoding_message_size(TICKET_BYTES + MESSAGE_MARGIN);
     server.add_service(service)
+}
+
+/// Waits for a server that still has the log.
+async fn open_audit(config: &NodeConfig, readiness: &Readiness) -> Result<AuditLog, StartError> {
+    let (settings, readiness) = (config.audit.clone(), readiness.clone());
+    let opened = tokio::task::spawn_blocking(move || AuditLog::open(&settings, readiness)).await;
+    Ok(opened.map_err(StartError::Task)??)
 }
 
 fn engine_limits(limits: &NodeLimits) -> EngineLimits {

@@ -3,12 +3,12 @@
 //! A query is refused while the file cannot be written, and a result is
 //! complete only once its record is: the stream says OK after the line is out.
 
-use std::path::Path;
-
-use meshgate_engine::audit_file::{AuditError, AuditFile};
+use meshgate_engine::audit::shadow::{RowsLine, Shadow};
+use meshgate_engine::audit::{AuditError, AuditFile, AuditSettings};
 use serde_json::{Value, json};
 
 use crate::readiness::{Readiness, Trouble};
+use crate::touched::Columns;
 
 /// The audit file.
 #[derive(Debug)]
@@ -27,11 +27,16 @@ pub(crate) struct Record {
     pub purpose: Option<String>,
     /// As `domain.table`.
     pub tables: Vec<String>,
+    pub columns: Columns,
+    /// What a candidate for the policies would decide otherwise.
+    pub shadow: Option<Shadow>,
     /// Ids of the rules that took part, as `domain.table: rule`.
     pub rules: Vec<String>,
     pub policy_versions: Option<PolicyVersions>,
     /// Names of the keys of its pseudonyms, as `space: key`.
     pub pseudonym_keys: Vec<String>,
+    /// Why it was not `ok`: what was checked, or what failed. No text of a cell, a policy or a path.
+    pub error: Option<String>,
     pub rows: u64,
     pub bytes: u64,
     pub duration_ms: u64,
@@ -59,11 +64,12 @@ pub(crate) enum Outcome {
 
 impl AuditLog {
     /// Opens the file for appending; makes its folder if it is not there.
-    pub(crate) fn open(path: &Path, readiness: Readiness) -> Result<Self, AuditError> {
+    pub(crate) fn open(settings: &AuditSettings, readiness: Readiness) -> Result<Self, AuditError> {
+        let path = settings.file.as_path();
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|source| AuditError::new(path, source))?;
         }
-        Ok(Self { file: AuditFile::open(path)?, readiness })
+        Ok(Self { file: AuditFile::open(settings)?, readiness })
     }
 
     /// Asked before a query reads anything.
@@ -74,6 +80,12 @@ impl AuditLog {
     /// Appends the record. One that cannot be written now is kept and written before any other query runs.
     pub(crate) fn write(&self, record: &Record, outcome: Outcome) -> Result<(), AuditError> {
         self.report(self.file.append(record.to_json(outcome).to_string().into_bytes()))
+    }
+
+    /// Appends how many rows a candidate would give or take, once it is known.
+    pub(crate) fn write_shadow(&self, query_id: &str, counted: &RowsLine) -> Result<(), AuditError> {
+        let line = json!({ "time": now(), "query_id": query_id, "shadow_rows": counted });
+        self.report(self.file.append(line.to_string().into_bytes()))
     }
 
     fn report(&self, result: Result<(), AuditError>) -> Result<(), AuditError> {
@@ -91,22 +103,37 @@ impl Record {
                 "operator": versions.operator,
             })
         };
-        json!({
-            "time": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        let principal = json!({ "issuer": self.issuer, "subject": self.subject });
+        // A caller whose permit is not good is nobody.
+        let principal = if self.subject.is_empty() { Value::Null } else { principal };
+        let mut record = json!({
+            "time": now(),
             "query_id": self.query_id,
             "gateway": self.gateway,
-            "principal": { "issuer": self.issuer, "subject": self.subject },
+            "principal": principal,
             "purpose": self.purpose,
             "tables": self.tables,
+            "columns": self.columns.read,
+            "masked": self.columns.masked,
+            "hidden": self.columns.hidden,
             "rules": self.rules,
             "policy_versions": self.policy_versions.iter().map(versions).collect::<Vec<_>>(),
             "pseudonym_keys": self.pseudonym_keys,
             "rows": self.rows,
             "bytes": self.bytes,
             "outcome": outcome.name(),
+            "error": self.error,
             "duration_ms": self.duration_ms,
-        })
+        });
+        if let (Some(shadow), Some(members)) = (&self.shadow, record.as_object_mut()) {
+            members.insert("shadow".to_owned(), json!(shadow));
+        }
+        record
     }
+}
+
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
 impl Outcome {
@@ -123,6 +150,8 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn record(query_id: &str) -> Record {
@@ -139,7 +168,7 @@ mod tests {
     fn one_object_a_line_and_a_rotated_file_is_followed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit/node.jsonl");
-        let log = AuditLog::open(&path, Readiness::default()).unwrap();
+        let log = AuditLog::open(&AuditSettings::at(&path), Readiness::default()).unwrap();
         log.write(&record("one"), Outcome::Ok).unwrap();
         log.write(&record("two"), Outcome::Cancelled).unwrap();
         assert_eq!(query_ids(&path), ["one", "two"]);
@@ -158,7 +187,7 @@ mod tests {
         let path = folder.path().join("node.jsonl");
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
         let readiness = Readiness::default();
-        let log = AuditLog::open(&path, readiness.clone()).unwrap();
+        let log = AuditLog::open(&AuditSettings::at(&path), readiness.clone()).unwrap();
         log.write(&record("one"), Outcome::Ok).unwrap_err();
         log.ensure_writable().unwrap_err();
         assert_eq!(readiness.troubles(), [Trouble::Audit]);

@@ -25,6 +25,7 @@ pub(crate) fn descriptor(
     identity: &Identity,
     products: &[Arc<Product>],
     documents: Option<&[Document]>,
+    candidate: Option<&[Document]>,
     operator_version: &[u8],
 ) -> Descriptor {
     Descriptor {
@@ -40,6 +41,7 @@ pub(crate) fn descriptor(
         products: products.iter().map(|product| describe_product(product)).collect(),
         revision: 0,
         started_at: identity.started_at,
+        candidate_policies: candidate.map(|candidate| policies(Some(candidate))),
     }
 }
 

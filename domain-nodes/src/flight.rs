@@ -1,5 +1,5 @@
 //! Arrow Flight as a node speaks it: `DoAction` (`meshgate.describe`,
-//! `meshgate.operator-document`) and `DoGet` with a domain request, for peers whose certificate has the role gateway.
+//! `meshgate.operator-document`, `meshgate.reload`) and `DoGet` with a domain request, for peers whose certificate has the role gateway.
 //! Every other call is UNIMPLEMENTED, also only to them.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use arrow_flight::{
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use meshgate_proto::v1::Descriptor;
-use meshgate_proto::{DESCRIBE_ACTION, OPERATOR_DOCUMENT_ACTION};
+use meshgate_proto::{DESCRIBE_ACTION, NOT_ALL_GOOD, OPERATOR_DOCUMENT_ACTION, RELOAD_ACTION, RELOADED};
 use prost::Message;
 use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
@@ -75,6 +75,7 @@ impl FlightService for Service {
             OPERATOR_DOCUMENT_ACTION => {
                 Ok(Response::new(take_document(self.0.clone(), request.into_inner().body).await?))
             }
+            RELOAD_ACTION => Ok(Response::new(reload(&self.0).await)),
             _ => unimplemented(&request),
         }
     }
@@ -155,6 +156,13 @@ fn descriptors(
     };
     let last = futures::stream::iter([Err(Status::unavailable("the node is shutting down"))]);
     changes.take_until(stop).chain(last).boxed()
+}
+
+/// A gateway's administrator wants the files to be read at once.
+async fn reload(node: &Node) -> Replies<arrow_flight::Result> {
+    tracing::info!("a gateway has the files read");
+    let answer = if node.reload.now().await { RELOADED } else { NOT_ALL_GOOD };
+    futures::stream::iter([Ok(arrow_flight::Result { body: answer.into() })]).boxed()
 }
 
 /// Writing files blocks.

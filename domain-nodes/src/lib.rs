@@ -7,6 +7,7 @@
 //! query), `query` (plan), `secured` (the barrier) and `stream` (the answer).
 //! A node believes a gateway in one thing only: who is asking.
 
+mod access;
 mod app;
 mod audit;
 pub mod check;
@@ -29,6 +30,7 @@ mod reload;
 mod replay;
 mod request;
 pub mod secured;
+mod shadow;
 pub mod source;
 mod state;
 mod status;
@@ -38,6 +40,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod touched;
 mod watch;
 
 pub use app::{NodeServer, StartError};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use meshgate_engine::Engine;
+use meshgate_engine::reload::Reload;
 use tokio::sync::{Semaphore, watch};
 
 use crate::audit::AuditLog;
@@ -22,6 +23,9 @@ pub(crate) struct Node {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) limits: NodeLimits,
     pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) reload: Reload,
+    /// Counts of a candidate's rows; none if they are not configured.
+    pub(crate) counts: Option<Arc<Semaphore>>,
     pub(crate) clock: Clock,
 }
 

@@ -26,6 +26,7 @@ use crate::pseudonyms::Pseudonyms;
 use crate::request::{CheckedForm, CheckedQuery, CheckedScan, CheckedTable, Refusal, same_promise};
 use crate::secured::SecuredTable;
 use crate::status::{QueryError, TableFault};
+use crate::touched::Touched;
 
 /// The operators that answer `checked`.
 pub(crate) async fn plan(
@@ -33,10 +34,12 @@ pub(crate) async fn plan(
     checked: &CheckedQuery,
     lookups: &Arc<Lookups>,
     pseudonyms: &Pseudonyms,
+    touched: &Arc<Touched>,
 ) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
-    let mut tables = Vec::with_capacity(checked.tables.len());
+    let mut tables: Vec<(String, Arc<dyn TableProvider>)> = Vec::with_capacity(checked.tables.len());
     for table in &checked.tables {
-        tables.push((table.table.name().to_owned(), secured(session, table, lookups, pseudonyms).await?));
+        let secured = secured(session, table, lookups, pseudonyms).await?.noting(Arc::clone(touched));
+        tables.push((table.table.name().to_owned(), Arc::new(secured)));
     }
     let logical = match &checked.form {
         CheckedForm::Scan(scan) => scan_plan(tables, scan).map_err(QueryError::engine)?,
@@ -80,7 +83,7 @@ async fn secured(
     checked: &CheckedTable,
     lookups: &Arc<Lookups>,
     pseudonyms: &Pseudonyms,
-) -> Result<Arc<dyn TableProvider>, QueryError> {
+) -> Result<SecuredTable, QueryError> {
     let table = &checked.table;
     let unavailable = |fault: TableFault| QueryError::unavailable(table.name(), fault);
     let source = table.source().ok_or_else(|| unavailable(TableFault::NoSource))?;
@@ -88,7 +91,7 @@ async fn secured(
     let secured = SecuredTable::new(&checked.decision, table.contract().clone(), raw.provider)
         .and_then(|secured| secured.with_pseudonyms(pseudonyms))
         .map_err(|error| unavailable(error.into()))?;
-    Ok(Arc::new(secured.with_lookups(Arc::clone(lookups))))
+    Ok(secured.with_lookups(Arc::clone(lookups)))
 }
 
 /// Built from parts, not from names: nothing of the message is parsed.

@@ -12,14 +12,17 @@ use prost::Message;
 use tokio::time::Instant;
 use tonic::Status;
 
+use crate::access::Access;
 use crate::lookups::Lookups;
 use crate::node::{Node, Phase};
 use crate::planning::plan;
 use crate::record::OpenRecord;
 use crate::request::{CheckedQuery, Refusal, TICKET_BYTES, check_query};
+use crate::shadow::{self, Counting};
 use crate::state::State;
 use crate::status::QueryError;
 use crate::stream::{self, Pump, ResultStream};
+use crate::touched::Touched;
 
 /// An accepted domain query.
 #[derive(Debug)]
@@ -31,15 +34,16 @@ pub(crate) struct Answer {
 /// Answers the ticket of a peer that is a gateway.
 pub(crate) async fn answer(node: &Node, ticket: &[u8]) -> Result<Answer, Status> {
     let now = node.clock.now();
-    let (permit, query) = permitted(node, ticket, now).map_err(|error| error.report(""))?;
+    let (permit, query) = permitted(node, ticket, now)
+        .map_err(|error| OpenRecord::of_nobody(node.audit.clone()).fail(error))?;
     // From here to its end the query knows this one state only.
     let state = node.states.borrow().clone();
     let mut record = OpenRecord::open(node.audit.clone(), &permit, &state);
     let query_id = permit.query_id.clone();
     match begin(node, &state, &permit, &query, now, &mut record).await {
         Ok(begun) => {
-            let Begun { batches, schema, slot, deadline } = begun;
-            let pump = Pump { record, slot, deadline, phase: node.phase.clone() };
+            let Begun { batches, schema, slot, deadline, access, counting } = begun;
+            let pump = Pump { record, slot, deadline, phase: node.phase.clone(), access, counting };
             Ok(Answer { query_id, stream: stream::start(batches, schema, pump) })
         }
         Err(error) => Err(record.fail(error)),
@@ -62,6 +66,8 @@ struct Begun<S> {
     schema: SchemaRef,
     slot: tokio::sync::OwnedSemaphorePermit,
     deadline: Instant,
+    access: Access,
+    counting: Option<Counting>,
 }
 
 async fn begin(
@@ -96,13 +102,27 @@ async fn begin(
     let context = session.task_ctx();
     let lookups =
         Lookups::new(Arc::clone(state), session.clone(), &checked.lookups(), node.limits.lookup_keys);
-    let (planned, pseudonyms) = (checked.clone(), Arc::clone(state.pseudonyms()));
-    let planning = async move { Ok(plan(&session, &planned, &lookups, &pseudonyms).await) };
+    let touched = Arc::new(Touched::default());
+    let planning = {
+        let (planned, pseudonyms) = (checked.clone(), Arc::clone(state.pseudonyms()));
+        let touched = Arc::clone(&touched);
+        async move { Ok(plan(&session, &planned, &lookups, &pseudonyms, &touched).await) }
+    };
     let planned = node.engine.run(planning, deadline.into_std()).await;
     let physical = planned.map_err(QueryError::engine)??;
+    record.touched(touched.columns());
+    let compared = shadow::compare(state, permit, &checked, &touched);
+    let counting = match (&compared, &node.counts) {
+        (Some(compared), Some(slots)) => {
+            Counting::of(node, state, compared, &checked, permit, Arc::clone(slots))
+        }
+        _ => None,
+    };
+    record.shadow(compared.map(|compared| compared.shadow));
     let batches = node.engine.execute(physical, context, deadline.into_std()).map_err(QueryError::engine)?;
+    let access = Access::new(node.states.clone(), permit, &checked, node.clock, node.limits.revocation_time);
     let schema = checked.schema.clone();
-    Ok(Begun { batches: checked_batches(batches, checked), schema, slot, deadline })
+    Ok(Begun { batches: checked_batches(batches, checked), schema, slot, deadline, access, counting })
 }
 
 /// The batches, each once more held against the promised schema.

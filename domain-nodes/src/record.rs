@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use meshgate_engine::audit_file::AuditError;
+use meshgate_engine::audit::AuditError;
+use meshgate_engine::audit::shadow::Shadow;
 use meshgate_policies::decision::RuleRef;
 use meshgate_policies::{Table, TableDecision};
 use meshgate_proto::v1::{Permit, PermittedTable};
@@ -13,6 +14,7 @@ use tonic::Status;
 use crate::audit::{AuditLog, Outcome, PolicyVersions, Record};
 use crate::state::State;
 use crate::status::QueryError;
+use crate::touched::Columns;
 
 /// Most tables of a permit that are recorded: a permit names as many as its query reads.
 const TABLES: usize = 100;
@@ -50,6 +52,11 @@ impl OpenRecord {
         Self { audit, began: Instant::now(), record, written: false }
     }
 
+    /// A refusal of what no good permit came with: nothing of it is believed.
+    pub(crate) fn of_nobody(audit: Arc<AuditLog>) -> Self {
+        Self { audit, began: Instant::now(), record: Record::default(), written: false }
+    }
+
     pub(crate) fn query_id(&self) -> &str {
         &self.record.query_id
     }
@@ -68,6 +75,14 @@ impl OpenRecord {
         known.dedup();
     }
 
+    pub(crate) fn touched(&mut self, columns: Columns) {
+        self.record.columns = columns;
+    }
+
+    pub(crate) fn shadow(&mut self, shadow: Option<Shadow>) {
+        self.record.shadow = shadow;
+    }
+
     pub(crate) fn count(&mut self, rows: u64, bytes: u64) {
         (self.record.rows, self.record.bytes) = (rows, bytes);
     }
@@ -75,6 +90,7 @@ impl OpenRecord {
     /// Writes the record and gives the last word of the query: OK only if both were.
     pub(crate) fn close(mut self, result: Result<(), QueryError>) -> Result<(), Status> {
         let outcome = result.as_ref().map_or_else(QueryError::outcome, |()| Outcome::Ok);
+        self.record.error = result.as_ref().err().map(QueryError::reason);
         let written = self.write(outcome).map_err(QueryError::from);
         result.and(written).map_err(|error| error.report(self.query_id()))
     }

@@ -70,11 +70,14 @@ impl Loader {
         let products = self.load_products(&mut report);
         let tables: Vec<Table> = products.iter().flat_map(|product| tables_of(product)).collect();
         let state = match self.load_policy(&tables, &mut report) {
-            Some(policy) => self.assemble(products, policy, &mut report),
+            Some(policy) => {
+                let candidate = self.load_candidate(&tables);
+                self.assemble(products, policy, candidate, &mut report)
+            }
             // Neither what is on disk now nor the last good documents fit these contracts.
             None => match &self.last {
                 Some(last) if self.good.is_some() => last.clone(),
-                Some(_) | None => self.assemble(products, self.deny_all(), &mut report),
+                Some(_) | None => self.assemble(products, self.deny_all(), None, &mut report),
             },
         };
         self.last = Some(state.clone());
@@ -130,6 +133,24 @@ impl Loader {
         })
     }
 
+    /// The candidate under the operator's document in use. One that cannot be used is a warning.
+    fn load_candidate(&self, tables: &[Table]) -> Option<Candidate> {
+        let folder = &self.config.shadow.as_ref()?.policies;
+        let mesh = &self.good.as_ref()?.mesh;
+        let read = read_documents(folder).map_err(|problem| vec![problem]);
+        let loaded = read.and_then(|documents| {
+            let (policy, _) = DomainPolicy::load(&self.identity.domain, &documents, mesh, tables)?;
+            Ok(Candidate { policy: Arc::new(policy), documents })
+        });
+        loaded
+            .inspect_err(|problems| {
+                for problem in problems {
+                    tracing::warn!(%problem, "the candidate for the policies cannot be used, and nothing is compared");
+                }
+            })
+            .ok()
+    }
+
     fn deny_all(&self) -> Policy {
         let policy = Arc::new(DomainPolicy::deny_all(&self.identity.domain));
         Policy { policy, documents: None, zone: None }
@@ -157,7 +178,13 @@ impl Loader {
         Some(Rules { documents: documents?, mesh: mesh? })
     }
 
-    fn assemble(&self, products: Vec<Arc<Product>>, policy: Policy, report: &mut Report) -> Arc<State> {
+    fn assemble(
+        &self,
+        products: Vec<Arc<Product>>,
+        policy: Policy,
+        candidate: Option<Candidate>,
+        report: &mut Report,
+    ) -> Arc<State> {
         let tables = self.serve_tables(&products, report);
         let pseudonyms = self.pseudonyms(&policy.policy, report);
         let operator_version = policy.policy.operator_version();
@@ -165,6 +192,7 @@ impl Loader {
             &self.identity,
             &products,
             policy.documents.as_deref(),
+            candidate.as_ref().map(|candidate| candidate.documents.as_slice()),
             operator_version.as_bytes(),
         );
         Arc::new(State {
@@ -175,6 +203,7 @@ impl Loader {
             zone: policy.zone,
             pseudonyms: Arc::new(pseudonyms),
             descriptor: Arc::new(descriptor),
+            candidate: candidate.map(|candidate| candidate.policy),
         })
     }
 
@@ -233,6 +262,13 @@ struct Policy {
     policy: Arc<DomainPolicy>,
     documents: Option<Vec<Document>>,
     zone: Option<Tz>,
+}
+
+/// A compiled candidate for the policy.
+#[derive(Debug)]
+struct Candidate {
+    policy: Arc<DomainPolicy>,
+    documents: Vec<Document>,
 }
 
 fn tables_of(product: &Product) -> impl Iterator<Item = Table> + '_ {

@@ -24,6 +24,8 @@ pub(crate) struct State {
     /// The keys for the spaces that the policy uses.
     pub(crate) pseudonyms: Arc<Pseudonyms>,
     pub(crate) descriptor: Arc<Descriptor>,
+    /// What may take the policy's place, and decides nothing.
+    pub(crate) candidate: Option<Arc<DomainPolicy>>,
 }
 
 /// A table of a product, ready to be opened.
@@ -46,6 +48,10 @@ impl State {
 
     pub(crate) fn policy(&self) -> &DomainPolicy {
         &self.policy
+    }
+
+    pub(crate) fn candidate(&self) -> Option<&Arc<DomainPolicy>> {
+        self.candidate.as_ref()
     }
 
     pub(crate) fn zone(&self) -> Option<Tz> {

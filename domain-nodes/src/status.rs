@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use datafusion::error::DataFusionError;
-use meshgate_engine::audit_file::AuditError;
+use meshgate_engine::audit::AuditError;
 use meshgate_engine::failure::ExpressionFault;
 use meshgate_engine::permit::PermitError;
 use meshgate_engine::{EngineFailure, classify};
@@ -38,6 +38,8 @@ pub(crate) enum QueryError {
     Audit(#[from] AuditError),
     #[error("the gateway gave up")]
     Cancelled,
+    #[error("what the caller may see changed while the query ran")]
+    AccessChanged,
     #[error("the node is shutting down")]
     Stopping,
     #[error("the node is at fault: {0}")]
@@ -93,8 +95,26 @@ impl QueryError {
             | Self::TooMany(_)
             | Self::QueryTime
             | Self::Audit(_)
+            | Self::AccessChanged
             | Self::Stopping
             | Self::Internal(_) => Outcome::Error,
+        }
+    }
+
+    /// What the audit record says of it: a text of ours, never one of the engine or of a source.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Moved(moved) => moved.to_string(),
+            Self::Table { .. }
+            | Self::Engine(_)
+            | Self::TooMany(_)
+            | Self::QueryTime
+            | Self::Audit(_)
+            | Self::Cancelled
+            | Self::AccessChanged
+            | Self::Stopping
+            | Self::Internal(_) => self.to_string(),
         }
     }
 
@@ -117,6 +137,7 @@ impl QueryError {
             | Class::TableUnavailable
             | Class::Limit
             | Class::Cancelled
+            | Class::AccessChanged
             | Class::Expression => tracing::warn!(query_id, %cause, "a domain query failed"),
         }
         let table = match self {
@@ -143,6 +164,11 @@ impl QueryError {
             Self::TooMany(limit) => Verdict { retry: true, ..Verdict::limit(limit) },
             Self::QueryTime => Verdict::time(),
             Self::Cancelled => Verdict::cancelled(),
+            Self::AccessChanged => Verdict::of(
+                Code::Aborted,
+                Class::AccessChanged,
+                "what the principal may see changed while the query ran",
+            ),
             Self::Stopping => Verdict {
                 retry: true,
                 ..Verdict::of(Code::Unavailable, Class::Internal, "the node is shutting down")
@@ -291,6 +317,7 @@ mod tests {
             (QueryError::TooMany("x"), (Code::ResourceExhausted, Class::Limit, "x".into(), true)),
             (QueryError::QueryTime, (Code::DeadlineExceeded, Class::Limit, "query_time".into(), false)),
             (QueryError::Cancelled, (Code::Cancelled, Class::Cancelled, none.clone(), false)),
+            (QueryError::AccessChanged, (Code::Aborted, Class::AccessChanged, none.clone(), false)),
             (QueryError::Stopping, (Code::Unavailable, Class::Internal, none.clone(), true)),
         ] {
             let name = format!("{error:?}");

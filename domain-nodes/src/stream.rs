@@ -19,8 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 use tonic::Status;
 
+use crate::access::Access;
 use crate::node::Phase;
 use crate::record::OpenRecord;
+use crate::shadow::Counting;
 use crate::status::QueryError;
 
 /// Messages of this size stay in the processor's caches while they are copied.
@@ -33,6 +35,9 @@ pub(crate) struct Pump {
     pub(crate) slot: OwnedSemaphorePermit,
     pub(crate) deadline: Instant,
     pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) access: Access,
+    /// What is done once the result has ended well.
+    pub(crate) counting: Option<Counting>,
 }
 
 /// Starts to pump; dropping the answer cancels the query.
@@ -68,12 +73,17 @@ impl Pump {
             biased;
             () = sender.closed() => Err(QueryError::Cancelled),
             _ = self.phase.wait_for(|phase| *phase == Phase::Cut) => Err(QueryError::Stopping),
+            () = self.access.lost() => Err(QueryError::AccessChanged),
             () = tokio::time::sleep_until(self.deadline) => Err(QueryError::QueryTime),
             moved = move_all(messages, sender, &bytes) => moved,
         };
         drop(self.slot);
         self.record.count(rows.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
-        self.record.close(moved)
+        self.record.close(moved)?;
+        if let Some(counting) = self.counting {
+            tokio::spawn(counting.run(self.phase));
+        }
+        Ok(())
     }
 }
 
@@ -172,6 +182,7 @@ mod tests {
     use std::time::Duration;
 
     use arrow::array::Int64Array;
+    use meshgate_engine::audit::AuditSettings;
     use meshgate_proto::v1::domain_error::Class;
     use meshgate_proto::v1::{DomainError, Permit};
     use prost::Message;
@@ -180,6 +191,7 @@ mod tests {
     use super::*;
     use crate::audit::AuditLog;
     use crate::readiness::Readiness;
+    use crate::state::State;
     use crate::testing::Domain;
 
     fn batch() -> RecordBatch {
@@ -191,14 +203,29 @@ mod tests {
     where
         S: Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
     {
+        stream_with(Access::to_nothing, batches).await
+    }
+
+    /// The same while access may be lost.
+    async fn stream_with<S>(
+        access: impl FnOnce(watch::Receiver<Arc<State>>) -> Access,
+        batches: S,
+    ) -> (Vec<Result<FlightData, Status>>, String)
+    where
+        S: Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
+    {
         let domain = Domain::new();
-        let audit = AuditLog::open(&domain.path("audit/node.jsonl"), Readiness::default()).unwrap();
+        let audit =
+            AuditLog::open(&AuditSettings::at(&domain.path("audit/node.jsonl")), Readiness::default())
+                .unwrap();
         let (_phase, phase) = watch::channel(Phase::Serving);
         let pump = Pump {
             record: OpenRecord::open(Arc::new(audit), &Permit::default(), &domain.state()),
             slot: Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap(),
             deadline: Instant::now() + Duration::from_secs(60),
             phase,
+            access: access(watch::channel(domain.state()).1),
+            counting: None,
         };
         let messages = start(batches, batch().schema(), pump).collect().await;
         let outcome = domain.audit_records().pop().unwrap()["outcome"].as_str().unwrap().to_owned();
@@ -222,6 +249,14 @@ mod tests {
             stream(futures::stream::iter([Ok(batch()), Err(QueryError::QueryTime), Ok(batch())])).await;
         assert_eq!((messages.len(), outcome.as_str()), (3, "error"));
         assert_eq!(class(messages[2].as_ref().unwrap_err()), Class::Limit);
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_in_an_error_once_access_is_lost_whether_or_not_anything_comes() {
+        let batches = futures::stream::iter([Ok(batch())]).chain(futures::stream::pending());
+        let (messages, outcome) = stream_with(Access::lost_at_once, batches).await;
+        assert_eq!(outcome, "error");
+        assert_eq!(class(messages.last().unwrap().as_ref().unwrap_err()), Class::AccessChanged);
     }
 
     #[tokio::test]

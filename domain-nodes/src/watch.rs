@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use meshgate_engine::reload::{Reload, ReloadRequests, reload_channel};
 use meshgate_policies::yaml::Severity;
 use meshgate_proto::v1::Descriptor;
 use tokio::sync::watch;
@@ -22,6 +23,8 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Longest look at the source of one table.
 const SURVEY_TIME: Duration = Duration::from_secs(30);
 const SURVEYS_AT_A_TIME: usize = 4;
+/// How often files that change while they are read are read again for one request.
+const ATTEMPTS: usize = 5;
 
 /// Size, change time and inode of every file that a state is made from.
 type Fingerprint = BTreeMap<PathBuf, (u64, i64, i64, u64)>;
@@ -35,6 +38,8 @@ pub(crate) struct Watcher {
     sender: Arc<watch::Sender<Arc<State>>>,
     readiness: Readiness,
     survey: Option<JoinHandle<()>>,
+    reload: Reload,
+    requests: ReloadRequests,
 }
 
 impl Watcher {
@@ -46,7 +51,13 @@ impl Watcher {
         let mut state = first.state.as_ref().clone();
         state.descriptor = Arc::new(Descriptor { revision: 1, ..state.descriptor.as_ref().clone() });
         let sender = Arc::new(watch::Sender::new(Arc::new(state)));
-        Self { config, loader, loaded: before, sender, readiness, survey: None }
+        let (reload, requests) = reload_channel();
+        Self { config, loader, loaded: before, sender, readiness, survey: None, reload, requests }
+    }
+
+    /// What has the files read at once.
+    pub(crate) fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// The published state and its changes.
@@ -66,6 +77,12 @@ impl Watcher {
             let brought = tokio::select! {
                 _ = ticks.tick() => false,
                 () = operator.brought.notified() => true,
+                asked = self.requests.next() => {
+                    pending = None;
+                    // Whoever asked may have gone.
+                    let _ = asked.send(self.read_now().await);
+                    continue;
+                }
             };
             if surveyed.elapsed() >= self.config.survey_interval {
                 self.survey();
@@ -82,7 +99,7 @@ impl Watcher {
                 pending = None;
             } else if is_settled {
                 pending = None;
-                self.reload(seen).await;
+                self.read(seen).await;
             } else {
                 pending = Some(seen);
             }
@@ -99,7 +116,24 @@ impl Watcher {
         others(seen) == others(&self.loaded)
     }
 
-    async fn reload(&mut self, expected: Fingerprint) {
+    /// Reads the files as they are: whoever asks for it says that they are
+    /// complete. True if all of them can be used.
+    async fn read_now(&mut self) -> bool {
+        for _ in 0..ATTEMPTS {
+            let config = self.config.clone();
+            let Ok(seen) = tokio::task::spawn_blocking(move || fingerprint(&config)).await else {
+                return false;
+            };
+            if let Some(is_good) = self.read(seen).await {
+                return is_good;
+            }
+        }
+        false
+    }
+
+    /// Reads the files and publishes what they say, unless they are not as
+    /// expected any more. Gives whether all of them can be used.
+    async fn read(&mut self, expected: Fingerprint) -> Option<bool> {
         let (config, mut loader) = (self.config.clone(), self.loader.clone());
         let work = move || {
             let loaded = loader.load();
@@ -107,11 +141,11 @@ impl Watcher {
         };
         let Ok((loaded, loader, after)) = tokio::task::spawn_blocking(work).await else {
             tracing::error!("reading the changed files failed; what was served before stays");
-            return;
+            return None;
         };
         // Changed while it was read: the next look begins anew.
         if after != expected {
-            return;
+            return None;
         }
         self.loader = loader;
         self.loaded = expected;
@@ -122,6 +156,7 @@ impl Watcher {
             "files changed, now serving them"
         );
         self.survey();
+        Some(loaded.troubles.is_empty())
     }
 
     /// Looks at the sources of the present state behind its back: how many rows
@@ -245,7 +280,14 @@ fn fingerprint(config: &NodeConfig) -> Fingerprint {
     let mut paths = vec![config.mesh.clone()];
     paths.extend(files(&config.products));
     paths.extend(files(&config.policies));
-    paths.into_iter().filter_map(|path| Some((path.clone(), print(&path)?))).collect()
+    paths.extend(config.shadow.iter().flat_map(|shadow| files(&shadow.policies)));
+    let found = paths.into_iter().filter_map(|path| Some((path.clone(), print(&path)?)));
+    // An empty folder is a candidate, none is not. Its times change with files that do not count.
+    let folders = config.shadow.iter().filter_map(|shadow| {
+        let (_, _, _, inode) = print(&shadow.policies)?;
+        Some((shadow.policies.clone(), (0, 0, 0, inode)))
+    });
+    found.chain(folders).collect()
 }
 
 fn print(path: &Path) -> Option<(u64, i64, i64, u64)> {

@@ -4,7 +4,7 @@
 //! permits, connections, the files of audit logs, files read with a bound,
 //! the operator's signature. Nothing about who may see what.
 
-pub mod audit_file;
+pub mod audit;
 pub mod bounded_file;
 pub mod classification;
 pub mod data_type;
@@ -16,6 +16,7 @@ pub mod permit;
 pub mod plan_check;
 pub mod plan_form;
 pub mod predicate;
+pub mod reload;
 pub mod scalar_or_null;
 pub mod statement;
 

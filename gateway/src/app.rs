@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, future::Future, io, net::SocketAddr, sync::Arc,
 
 use meshgate_engine::{
     Engine, EngineLimits,
-    audit_file::AuditError,
+    audit::AuditError,
     listener::connections,
     operator::{OperatorDocument, OperatorKeyError, OperatorKeys},
+    reload::Reload,
     statement::StatementLimits,
 };
 use tokio::{
@@ -52,6 +53,12 @@ pub(crate) struct Gateway {
     pub(crate) permits: Arc<PermitIssuer>,
     pub(crate) sealer: Sealer,
     pub(crate) audit: Arc<AuditLog>,
+    /// Roles that see all of the audit and of the policies' rules.
+    pub(crate) reader_roles: Vec<String>,
+    /// Roles that may have the mesh read its files.
+    pub(crate) admin_roles: Vec<String>,
+    /// Reads this gateway's files at once.
+    pub(crate) reload: Reload,
     pub(crate) admission: Arc<Admission>,
     pub(crate) sql_info: SqlInfoTable,
     pub(crate) limits: Limits,
@@ -109,7 +116,9 @@ impl GatewayServer {
         let domain_files = DomainFiles::new(config.domains_folder.clone(), config.domains.len());
         let nodes_tls = Arc::new(NodesTls::load(&config.nodes_tls)?);
         let server = server(&config)?;
-        let gateway = Arc::new(gateway(&config, document)?);
+        let audit = open_audit(&config).await?;
+        let reload = Reload::all([mesh_file.reload(), domain_files.reload()]);
+        let gateway = Arc::new(gateway(&config, document, audit, reload)?);
         let (flight, flight_address) = listen(config.flight).await?;
         let http = match config.http {
             Some(address) => Some(listen(address).await?),
@@ -122,6 +131,11 @@ impl GatewayServer {
     /// Where Flight SQL clients connect.
     pub fn flight_address(&self) -> SocketAddr {
         self.flight_address
+    }
+
+    /// What has mesh.yaml and the domains' files read at once.
+    pub fn reload(&self) -> Reload {
+        self.gateway.reload.clone()
     }
 
     /// Where `/livez` and `/readyz` are.
@@ -187,7 +201,19 @@ fn server(config: &GatewayConfig) -> Result<Server, StartError> {
         .tcp_nodelay(true))
 }
 
-fn gateway(config: &GatewayConfig, document: Option<OperatorDocument>) -> Result<Gateway, StartError> {
+/// Waits for a server that still has the log.
+async fn open_audit(config: &GatewayConfig) -> Result<AuditLog, StartError> {
+    let settings = config.audit.log.clone();
+    let opened = tokio::task::spawn_blocking(move || AuditLog::open(&settings)).await;
+    Ok(opened.map_err(|error| StartError::Server(error.to_string()))??)
+}
+
+fn gateway(
+    config: &GatewayConfig,
+    document: Option<OperatorDocument>,
+    audit: AuditLog,
+    reload: Reload,
+) -> Result<Gateway, StartError> {
     let clock = Clock::system();
     let limits = config.limits.clone();
     let engine_limits = EngineLimits {
@@ -204,7 +230,10 @@ fn gateway(config: &GatewayConfig, document: Option<OperatorDocument>) -> Result
     Ok(Gateway {
         authenticator: Authenticator::new(&config.identity, clock.clone())?,
         sealer: Sealer::new(&config.sealing).map_err(|_| StartError::SealingKey)?,
-        audit: Arc::new(AuditLog::open(&config.audit)?),
+        audit: Arc::new(audit),
+        reader_roles: config.audit.reader_roles.clone(),
+        admin_roles: config.admin_roles.clone(),
+        reload,
         permits: Arc::new(PermitIssuer::new(&config.name, &config.permits, clock.clone())?),
         planner: Planner::new(Arc::clone(&engine), statement_limits),
         admission: Admission::new(&limits),

@@ -4,11 +4,15 @@
 //! What cannot be recorded does not run. No cell, no token and no policy text is
 //! ever part of a record.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use meshgate_engine::audit_file::{AuditError, AuditFile};
+use meshgate_engine::audit::shadow::Shadow;
+use meshgate_engine::audit::{AuditError, AuditFile, AuditSettings, Bounds, newest};
 use serde::Serialize;
+
+/// How far back a look at the log goes.
+const NEWEST: Bounds = Bounds { lines: 10_000, bytes: 32 << 20 };
 
 /// One record.
 #[derive(Debug, Clone, Serialize)]
@@ -17,8 +21,7 @@ pub(crate) struct AuditRecord {
     #[serde(serialize_with = "as_text")]
     pub time: DateTime<Utc>,
     pub query_id: String,
-    /// Absent if the caller could not be authenticated.
-    pub principal: Option<AuditPrincipal>,
+    pub principal: AuditPrincipal,
     /// What the caller works for, if it chose something.
     pub purpose: Option<String>,
     /// What was asked: the SQL text, or the name of a command.
@@ -28,9 +31,19 @@ pub(crate) struct AuditRecord {
     pub parameters: Vec<String>,
     /// Tables that were read, as `domain.table`.
     pub tables: Vec<String>,
+    /// Masked columns that were read, as `domain.table.column`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub masked: Vec<String>,
+    /// Tables and columns that the statement names, that are there, and that
+    /// do not exist for the caller.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<String>,
     /// Ids of the rules that took part, as `domain.table: rule`.
     pub rules: Vec<String>,
     pub policy_versions: Vec<PolicyVersion>,
+    /// What candidates for the policies would decide otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
     pub rows: u64,
     pub bytes: u64,
     pub outcome: Outcome,
@@ -75,8 +88,13 @@ pub(crate) struct AuditLog(AuditFile);
 
 impl AuditLog {
     /// Opens the log for appending and creates it if it is not there.
-    pub(crate) fn open(path: &Path) -> Result<Self, AuditError> {
-        AuditFile::open(path).map(Self)
+    pub(crate) fn open(settings: &AuditSettings) -> Result<Self, AuditError> {
+        AuditFile::open(settings).map(Self)
+    }
+
+    /// The newest records: `take` gets them newest first, and counts those for which it says true.
+    pub(crate) fn newest(&self, take: impl FnMut(&[u8]) -> bool) -> std::io::Result<()> {
+        newest(self.0.path(), NEWEST, take)
     }
 
     /// Makes sure that the log can be written: to be asked before a query reads anything.

@@ -201,6 +201,14 @@ impl DomainPolicy {
         self.rules.tables.get(table).and_then(|policy| policy.visible_rules(&caller)).unwrap_or_default()
     }
 
+    /// Every rule of every table, whomever it is for: for those who look after the mesh.
+    pub fn all_rules(&self) -> impl Iterator<Item = (&str, VisibleRule<'_>)> {
+        self.rules
+            .tables
+            .values()
+            .flat_map(|policy| policy.all_rules().map(|rule| (policy.name.as_str(), rule)))
+    }
+
     /// The spaces of pseudonyms that rules use: those that need a key.
     pub fn pseudonym_spaces(&self) -> BTreeSet<PseudonymSpace> {
         let mut spaces = BTreeSet::new();

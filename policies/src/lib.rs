@@ -24,6 +24,7 @@ pub mod names;
 pub mod persona;
 pub mod principal;
 mod pseudonym;
+pub mod shadow;
 mod statement;
 pub mod yaml;
 

@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use meshgate_tests::client::Client;
-use meshgate_tests::mesh::{Mesh, Taps};
-use meshgate_tests::{eventually_async, fixture};
+use arrow::array::{Int64Array, RecordBatch, StringArray};
+use meshgate_tests::client::{Client, answer, ticket};
+use meshgate_tests::demo::Demo;
+use meshgate_tests::fixture::{Format, contract};
+use meshgate_tests::mesh::{Mesh, MeshPlan, Taps};
+use meshgate_tests::{eventually, eventually_async, fixture, process};
+use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -62,6 +66,199 @@ async fn a065_a_policy_that_cannot_be_read_at_start_denies_its_domain_only() {
     })
     .await;
     assert_eq!(sees(&mut auditor, "select id from sales.orders").await, None);
+}
+
+/// G9: new plans follow what an owner or the operator changes in every node, without anybody asking
+/// for it. Of many changes the median counts: the machine does other things too.
+#[tokio::test(flavor = "multi_thread")]
+async fn g9_new_plans_follow_a_change_in_every_node_within_a_second() {
+    const ROUNDS: usize = 4;
+    let mesh = fixture::leaks().start().await;
+    let mut auditor = mesh.client(&fixture::auditor()).await;
+    let files = ["sales", "hr", "fin"].map(|domain| mesh.path(&format!("{domain}/policies/{domain}.yaml")));
+    let granting = files.each_ref().map(|file| std::fs::read_to_string(file).unwrap());
+    let write = |text: &dyn Fn(&str) -> String| {
+        files
+            .iter()
+            .zip(&granting)
+            .for_each(|(file, granting)| std::fs::write(file, text(granting)).unwrap());
+    };
+    let denying =
+        fixture::MESH.replace("restrictions: []", "restrictions: [ { id: stop, why: A test., deny: true } ]");
+    let changes: [(&dyn Fn(), bool); 4] = [
+        (&|| write(&|granting| granting.replace("roles: [auditor]", "roles: [nobody]")), false),
+        (&|| write(&|granting| granting.to_owned()), true),
+        (&|| mesh.publish(&denying), false),
+        (&|| mesh.publish(fixture::MESH), true),
+    ];
+    let mut times = Vec::new();
+    for (change, grants) in changes.iter().cycle().take(ROUNDS * changes.len()) {
+        change();
+        let changed = Instant::now();
+        eventually_async("the change in all nodes", LIMIT, async || {
+            for table in ["sales.orders", "hr.people", "fin.ledger"] {
+                if sees(&mut auditor, &format!("select id from {table}")).await.is_some() != *grants {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
+        times.push(changed.elapsed());
+    }
+    times.sort();
+    let median = times[times.len() / 2];
+    assert!(median <= Duration::from_secs(1), "{times:?}");
+}
+
+/// More than all buffers between a node and a client that does not read hold.
+const MANY_ROWS: i64 = 400_000;
+
+/// A table of 100 MB for alice and for bob, who each have a grant of their own.
+fn long_results() -> MeshPlan {
+    let columns = "
+      - { name: id, logicalType: integer, required: true, classification: internal }
+      - { name: text, logicalType: string, classification: internal }";
+    let policy = "domain: sales\nowner: sales@larkfield.example\ngrants:\n\
+        \x20 - { id: a, why: A test., to: { subjects: [alice] }, tables: [long], columns: all }\n\
+        \x20 - { id: b, why: A test., to: { subjects: [bob] }, tables: [long], columns: all }\n";
+    let texts = (0..MANY_ROWS).map(|id| format!("{:0240}", id % 100));
+    let batch = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from_iter_values(0..MANY_ROWS)) as _),
+        ("text", Arc::new(StringArray::from_iter_values(texts)) as _),
+    ])
+    .unwrap();
+    let mut plan = MeshPlan::new(fixture::MESH, &["sales"])
+        .file("sales/products/long.odcs.yaml", contract("sales", "long", Format::Parquet, columns))
+        .file("sales/data/long.parquet", Format::Parquet.write(&batch))
+        .file("sales/policies/sales.yaml", policy);
+    plan.node_lines = "limits: { revocation_time: 1s }\n".to_owned();
+    plan.gateway_lines = "limits: { revocation_time: 1s }\n".to_owned();
+    plan
+}
+
+/// G9: a result that runs while its caller loses access ends in an error, and is never short and OK.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_result_ends_in_an_error_once_its_caller_has_lost_access() {
+    let mesh = long_results().start().await;
+    let (mut alice, mut bob) =
+        (mesh.client(&json!({ "sub": "alice" })).await, mesh.client(&json!({ "sub": "bob" })).await);
+    let sql = "select id, text from sales.long";
+    let mut streams = Vec::new();
+    for client in [&mut alice, &mut bob] {
+        let info = client.plan(sql).await.unwrap();
+        let mut stream = client.flight().do_get(ticket(&info)).await.unwrap().into_inner();
+        assert!(stream.message().await.unwrap().is_some(), "it runs");
+        streams.push(stream);
+    }
+    let file = mesh.path("sales/policies/sales.yaml");
+    let policy = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, policy.replace("subjects: [alice]", "subjects: [nobody]")).unwrap();
+    eventually_async("the refusal of new plans", LIMIT, async || {
+        alice.plan(sql).await.is_err().then_some(())
+    })
+    .await;
+    // Both sides end it, whether the client reads or not; whichever is first, the node's query ends.
+    let of_node = ["what the caller may see changed while the query ran", "the gateway gave up"];
+    for (log, errors) in [("sales/audit.jsonl", &of_node[..]), ("audit.jsonl", &["access_changed"])] {
+        let file = mesh.path(log);
+        eventually_async("the end in the audit", LIMIT, async || {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let mut records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            records
+                .any(|record| {
+                    record["principal"]["subject"] == "alice"
+                        && errors.iter().any(|error| record["error"] == *error)
+                })
+                .then_some(())
+        })
+        .await;
+    }
+    let mut bobs = streams.pop().unwrap();
+    let mut alices = streams.pop().unwrap();
+    let ended = loop {
+        match alices.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("short and OK"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(ended.code(), tonic::Code::PermissionDenied, "{ended:?}");
+    assert!(ended.message().contains("what you may see changed while the statement ran"), "{ended:?}");
+    // Nobody took anything from Bob.
+    let mut messages = 1;
+    while bobs.message().await.unwrap().is_some() {
+        messages += 1;
+    }
+    assert!(messages > 20, "{messages}");
+    let rows = bob.rows("select count(*) from sales.long").await.rows;
+    assert_eq!(rows, [[Some(MANY_ROWS.to_string())]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_has_all_files_read_and_for_others_there_is_no_such_action() {
+    const RELOAD: &str = "meshgate.reload";
+    let mut plan = fixture::leaks();
+    plan.gateway_lines = "admin_roles: [operator]\n".to_owned();
+    let mesh = plan.start().await;
+    let mut operator = mesh.client(&json!({ "sub": "olga", "roles": ["operator"] })).await;
+    for claims in [fixture::alice(), fixture::auditor(), fixture::otto()] {
+        let mut client = mesh.client(&claims).await;
+        let (refused, unknown) =
+            (client.act(RELOAD, "").await.unwrap_err(), client.act("meshgate.other", "").await.unwrap_err());
+        assert_eq!(answer(&refused), answer(&unknown));
+    }
+    let mut asked =
+        async || -> Value { serde_json::from_slice(&operator.act(RELOAD, "").await.unwrap()[0]).unwrap() };
+    let good = json!({ "gateway": "reloaded",
+        "domains": { "fin": "reloaded", "hr": "reloaded", "sales": "reloaded" } });
+    assert_eq!(asked().await, good);
+
+    // In force with the answer, once the gateway has heard of it.
+    let file = mesh.path("sales/policies/sales.yaml");
+    let original = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, original.replace("amount, card], rows", "amount, card, note], rows")).unwrap();
+    assert_eq!(asked().await, good);
+    let mut alice = mesh.client(&fixture::alice()).await;
+    let sql = "select note from sales.orders";
+    eventually_async("the grant", Duration::from_secs(1), async || {
+        (sees(&mut alice, sql).await == Some(3)).then_some(())
+    })
+    .await;
+    std::fs::write(&file, "domain: sales\ngrants: [ { nonsense").unwrap();
+    let broken = asked().await;
+    assert_eq!(
+        (&broken["domains"]["sales"], &broken["domains"]["hr"]),
+        (&json!("problems"), &json!("reloaded"))
+    );
+    assert_eq!(sees(&mut alice, sql).await, Some(3), "the last good policy stays");
+    let audit = std::fs::read_to_string(mesh.path("audit.jsonl")).unwrap();
+    let records = audit.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let reloads = records.filter(|record| record["statement"] == RELOAD);
+    assert!(reloads.into_iter().all(|record| record["principal"]["subject"] == "olga"));
+}
+
+#[test]
+fn on_sighup_servers_read_their_files_and_go_on() {
+    let parent = tempfile::tempdir().unwrap();
+    let demo = Demo::start(&parent.path().join("demo"));
+    let logs = demo.directory.join("run/logs");
+    let gateway = u32::try_from(demo.state["gateway"]["process"].as_u64().unwrap()).unwrap();
+    for (name, id) in [("sales", demo.node_process("sales")), ("gateway", gateway)] {
+        process::signal(id, "HUP");
+        eventually("the reading", LIMIT, || {
+            let log = std::fs::read_to_string(logs.join(format!("{name}.log"))).unwrap();
+            log.contains("SIGHUP: all files were read").then_some(())
+        });
+        assert!(process::is_alive(id));
+    }
+    let sql = "select count(*) as n from sales.orders where order_id <= 1008";
+    let directory = demo.directory.to_str().unwrap();
+    let output = process::run(&["sql", "--demo", directory, "--as", "dora", "--format", "csv", "-c", sql]);
+    assert!(output.status.success(), "{output:?}");
+    // Nobody of the demo is an administrator.
+    let output = process::run(&["reload", "--demo", directory, "--as", "sven"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
 /// Both servers learn of a change at moments of their own: the node first of

@@ -9,6 +9,7 @@
     reason = "tests stop at the first thing that is not as it must be"
 )]
 
+mod audit;
 mod catalogue;
 mod commands;
 mod cookbook;
@@ -33,6 +34,7 @@ mod purposes;
 mod python_clients;
 mod questions;
 mod refusals;
+mod shadow;
 mod subqueries;
 mod tidy;
 mod tpch;

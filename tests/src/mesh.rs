@@ -27,6 +27,8 @@ pub struct MeshPlan {
     /// Further lines of every node.yaml and of gateway.yaml.
     pub node_lines: String,
     pub gateway_lines: String,
+    /// Further keys of `audit` in gateway.yaml, each behind a comma.
+    pub gateway_audit: String,
     /// Where the gateway finds the issuer's keys: the value of `jwks`, and what may follow it.
     pub jwks: String,
     /// Runs when all files are there, before the gateway starts.
@@ -61,6 +63,7 @@ impl MeshPlan {
             files: Vec::new(),
             node_lines: String::new(),
             gateway_lines: String::new(),
+            gateway_audit: String::new(),
             jwks: "keys/issuer/jwks.json".to_owned(),
             before_gateway: None,
             late: Vec::new(),
@@ -169,7 +172,7 @@ impl Mesh {
             );
             write(root, &format!("domains/{domain}.yaml"), text.as_bytes());
         }
-        write(root, "gateway.yaml", gateway_yaml(&plan.jwks, &operator_keys, &plan.gateway_lines).as_bytes());
+        write(root, "gateway.yaml", gateway_yaml(&plan, &operator_keys).as_bytes());
         if let Some(change) = plan.before_gateway {
             change(root);
         }
@@ -297,7 +300,7 @@ impl Mesh {
         }
     }
 
-    async fn wait_ready(&self) {
+    pub async fn wait_ready(&self) {
         let address = self.gateway_http;
         eventually_async("the mesh is ready", Duration::from_secs(20), async || {
             (http_status(address, "/readyz").await == 200).then_some(())
@@ -428,7 +431,8 @@ fn key_files(folder: &str, names: &[impl AsRef<str>]) -> String {
     format!("[{}]", files.join(", "))
 }
 
-fn gateway_yaml(jwks: &str, operator_keys: &[String], lines: &str) -> String {
+fn gateway_yaml(plan: &MeshPlan, operator_keys: &[String]) -> String {
+    let (jwks, lines, audit) = (&plan.jwks, &plan.gateway_lines, &plan.gateway_audit);
     let operator_keys = key_files("keys/gateway", operator_keys);
     format!(
         "version: 1\nlisten: {{ flight: \"127.0.0.1:0\", http: \"127.0.0.1:0\" }}\n\
@@ -439,7 +443,7 @@ fn gateway_yaml(jwks: &str, operator_keys: &[String], lines: &str) -> String {
          identity: {{ issuers: [ {{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks: {jwks} }} ] }}\n\
          permits: {{ key: \"${{file:keys/gateway/permit.key}}\" }}\n\
          sealing: {{ keys: [ {{ id: test, key: \"${{file:keys/gateway/sealing.key}}\" }} ] }}\n\
-         audit: {{ file: audit.jsonl }}\n{lines}"
+         audit: {{ file: audit.jsonl{audit} }}\n{lines}"
     )
 }
 

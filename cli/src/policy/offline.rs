@@ -66,7 +66,7 @@ impl Offline {
         })
     }
 
-    /// The domain over `data` at `instant`. `folder` is for the session's own files.
+    /// The domain over `data` at `instant`. In `folder` the session makes one for its own files.
     pub(crate) fn open<'d>(
         &self,
         domain: &'d OfflineDomain,
@@ -74,13 +74,14 @@ impl Offline {
         instant: i64,
         folder: &Path,
     ) -> Result<Session<'d>, Failure> {
+        let failed = |error: &dyn std::error::Error| Failure::Usage(with_reasons(error));
+        let own = tempfile::tempdir_in(folder).map_err(|error| failed(&error))?;
         let setting = Setting {
             engine: Arc::clone(&self.node_engine),
             gateway: (KEY_ID.to_owned(), self.public_key),
             instant,
-            folder: folder.to_owned(),
+            folder: own.keep(),
         };
-        let failed = |error: &dyn std::error::Error| Failure::Usage(with_reasons(error));
         let node = Arc::new(OfflineNode::new(domain, data, setting).map_err(|error| failed(&error))?);
         let gateway = OfflineGateway::new(
             Arc::clone(&self.gateway_engine),

@@ -92,6 +92,13 @@ impl Client {
         Ok(())
     }
 
+    /// What the gateway answers to an action.
+    pub(crate) async fn act(&mut self, action: &str) -> Result<Vec<u8>, QueryError> {
+        let action = Action { r#type: action.to_owned(), ..Action::default() };
+        let bodies: Vec<_> = self.flight.do_action(action).await?.try_collect().await?;
+        Ok(bodies.iter().flat_map(|result: &arrow_flight::Result| result.body.to_vec()).collect())
+    }
+
     /// Plans a statement.
     pub(crate) async fn execute(&mut self, statement: &str) -> Result<FlightInfo, QueryError> {
         self.flight.execute(statement.to_owned(), None).await.map_err(QueryError::from)

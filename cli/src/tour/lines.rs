@@ -322,4 +322,18 @@ pub(super) const LINES: &[Line] = &[
         )],
         says: "Within a second Anna has a margin; of the card she gets what the operator's restriction leaves. The file is as it was again.",
     },
+    Line {
+        title: "The audit knows both versions of the policy",
+        edit: None,
+        set: None,
+        ask: "select count(distinct policy_versions) >= 2 as both_versions, count(distinct subject) as people \
+              from mesh.system.audit where outcome = 'ok' \
+              and statement = 'select * from sales.orders where order_id <= 1008 order by order_id'",
+        answers: &[
+            ("anna", Answer::Rows("both_versions,people\ntrue,1")),
+            ("dora", Answer::Rows("both_versions,people\ntrue,4")),
+            ("otto", Answer::Rows("both_versions,people\nfalse,0")),
+        ],
+        says: "Everybody sees their own records, with the versions of the policies; Dora, the privacy officer, sees those of all four who asked.",
+    },
 ];

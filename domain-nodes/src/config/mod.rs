@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use meshgate_engine::audit::AuditSettings;
 use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_policies::names::{MAX_NAME_BYTES, is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Node, Problem, Reader, UnknownKeys};
@@ -56,12 +57,23 @@ pub struct NodeConfig {
     pub pseudonyms: BTreeMap<String, PseudonymSecret>,
     /// Variables that contracts may refer to, with their values.
     pub contract_variables: BTreeMap<String, String>,
-    pub audit_file: PathBuf,
+    pub audit: AuditSettings,
+    /// A candidate for the policies, which decides nothing.
+    pub shadow: Option<ShadowConfig>,
     pub limits: NodeLimits,
     /// How often sources are looked at whether anything changed or not.
     pub survey_interval: Duration,
     /// What the file should say in another way.
     pub warnings: Vec<Problem>,
+}
+
+/// A candidate for the owner's policies.
+#[derive(Debug, Clone)]
+pub struct ShadowConfig {
+    /// Folder of its documents.
+    pub policies: PathBuf,
+    /// Are rows counted that it would give or take?
+    pub count_rows: bool,
 }
 
 const SURVEY_INTERVAL: Duration = Duration::from_secs(60);
@@ -90,6 +102,8 @@ pub struct NodeLimits {
     /// Different keys of one lookup.
     pub lookup_keys: usize,
     pub connections: usize,
+    /// How long a query goes on that would not be decided in the same way any more.
+    pub revocation_time: Duration,
     /// Time that running queries get to finish when the node shuts down.
     pub shutdown_grace: Duration,
 }
@@ -105,6 +119,7 @@ impl Default for NodeLimits {
             concurrent_queries: 64,
             lookup_keys: 1_000_000,
             connections: 256,
+            revocation_time: Duration::from_secs(10),
             shutdown_grace: Duration::from_secs(10),
         }
     }
@@ -204,7 +219,8 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
     let credentials = credentials::read(reader);
     let pseudonyms = pseudonyms::read(reader);
     let contract_variables = read_contract_variables(reader, lookup);
-    let audit_file = read_audit_file(reader, lookup);
+    let audit = read_audit(reader, lookup);
+    let shadow = read_shadow(reader, lookup);
     let limits = read_limits(reader, lookup);
     let (permit_keys, operator_keys) = keys?;
     Some(NodeConfig {
@@ -222,7 +238,8 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
         credentials,
         pseudonyms,
         contract_variables,
-        audit_file: audit_file?,
+        audit: audit?,
+        shadow,
         limits,
         survey_interval: SURVEY_INTERVAL,
         warnings: Vec::new(),
@@ -339,12 +356,23 @@ fn read_contract_variables(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> 
     variables
 }
 
-fn read_audit_file(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<PathBuf> {
+fn read_audit(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<AuditSettings> {
     reader.require("audit")?;
     let mut audit = reader.mapping("audit")?;
-    let file = path(&mut audit, "file", lookup);
+    let settings = AuditSettings::read(&mut audit, |file| lookup.path(file));
     audit.finish(UnknownKeys::Error);
-    file
+    settings
+}
+
+fn read_shadow(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<ShadowConfig> {
+    if !reader.has("shadow") {
+        return None;
+    }
+    let mut shadow = reader.mapping("shadow")?;
+    let policies = path(&mut shadow, "policies", lookup);
+    let count_rows = shadow.has("count_rows") && shadow.boolean("count_rows").unwrap_or_default();
+    shadow.finish(UnknownKeys::Error);
+    Some(ShadowConfig { policies: policies?, count_rows })
 }
 
 fn read_limits(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> NodeLimits {
@@ -362,6 +390,7 @@ fn read_limits(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> NodeLimits {
     limits::read_count(&mut reader, "concurrent_queries", &mut limits.concurrent_queries);
     limits::read_count_up_to(&mut reader, "lookup_keys", &mut limits.lookup_keys, 100_000_000);
     limits::read_count(&mut reader, "connections", &mut limits.connections);
+    limits::read_duration(&mut reader, "revocation_time", &mut limits.revocation_time);
     limits::read_duration(&mut reader, "shutdown_grace", &mut limits.shutdown_grace);
     if reader.has("spill_folder")
         && let Some(folder) = reader.text("spill_folder")

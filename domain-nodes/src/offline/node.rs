@@ -9,9 +9,10 @@ use arrow_flight::FlightData;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use meshgate_engine::Engine;
-use meshgate_engine::audit_file::AuditError;
+use meshgate_engine::audit::{AuditError, AuditSettings};
 use meshgate_engine::operator::OperatorKeys;
 use meshgate_engine::permit::PermitKeys;
+use meshgate_engine::reload::Reload;
 use meshgate_policies::PseudonymSpace;
 use meshgate_proto::v1::Descriptor;
 use tokio::sync::{Semaphore, watch};
@@ -65,7 +66,7 @@ impl OfflineNode {
         let state = Arc::new(state(domain, data, instant));
         let (phase, serving) = watch::channel(Phase::Serving);
         let limits = NodeLimits::default();
-        let audit = AuditLog::open(&folder.join("audit.jsonl"), Readiness::default())?;
+        let audit = AuditLog::open(&AuditSettings::at(&folder.join("audit.jsonl")), Readiness::default())?;
         let operator = OperatorFile::new(folder.join("mesh.yaml"), OperatorKeys::new([]));
         let keys = PermitKeys::new([gateway]);
         let node = Node {
@@ -77,6 +78,8 @@ impl OfflineNode {
             slots: Arc::new(Semaphore::new(limits.concurrent_queries)),
             limits,
             phase: serving,
+            reload: Reload::all([]),
+            counts: None,
             clock: Clock::Stopped(instant),
         };
         Ok(Self { node, state, _phase: phase })
@@ -107,6 +110,7 @@ fn state(domain: &OfflineDomain, data: &BTreeMap<String, TableData>, instant: i6
         &identity,
         &domain.products,
         Some(&domain.documents),
+        None,
         operator_version.as_bytes(),
     );
     let mut tables = BTreeMap::new();
@@ -129,6 +133,7 @@ fn state(domain: &OfflineDomain, data: &BTreeMap<String, TableData>, instant: i6
         zone: Some(domain.mesh.time_zone()),
         pseudonyms: Arc::new(pseudonyms(domain)),
         descriptor: Arc::new(descriptor),
+        candidate: None,
     }
 }
 

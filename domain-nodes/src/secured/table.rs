@@ -33,6 +33,7 @@ use super::{
 };
 use crate::lookups::Lookups;
 use crate::pseudonyms::Pseudonyms;
+use crate::touched::Touched;
 
 /// A table as one principal gets it.
 pub struct SecuredTable {
@@ -48,6 +49,8 @@ pub struct SecuredTable {
     raw: Arc<dyn TableProvider>,
     /// Where expressions get the keys of their lookups from.
     lookups: Option<Arc<Lookups>>,
+    /// Where it notes what a query reads.
+    touched: Option<Arc<Touched>>,
 }
 
 /// A requested column.
@@ -92,12 +95,36 @@ impl SecuredTable {
             rows: decision.rows.as_ref().map(lowered).transpose()?,
             raw,
             lookups: None,
+            touched: None,
         })
     }
 
     #[must_use]
     pub(crate) fn with_lookups(self, lookups: Arc<Lookups>) -> Self {
         Self { lookups: Some(lookups), ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn noting(self, touched: Arc<Touched>) -> Self {
+        Self { touched: Some(touched), ..self }
+    }
+
+    /// Notes what a scan reads: `needed` are positions of raw columns.
+    fn note(&self, outputs: &[Output<'_>], filters: &[Expr], needed: &[usize]) {
+        let Some(touched) = &self.touched else { return };
+        let name = |column: &str| format!("{}.{column}", self.name);
+        let raw = self.raw.schema();
+        let hidden = needed.iter().filter(|index| self.columns.iter().all(|column| column.index != **index));
+        touched.note(|columns| {
+            columns.read.extend(outputs.iter().map(|output| name(output.name)));
+            let filtered = filters.iter().flat_map(Expr::column_refs);
+            columns.read.extend(filtered.map(|column| name(&column.name)));
+            let masked = outputs.iter().filter(|output| output.column.computed.is_some());
+            columns.masked.extend(masked.map(|output| name(output.name)));
+            columns
+                .hidden
+                .extend(hidden.filter_map(|index| raw.fields().get(*index)).map(|field| name(field.name())));
+        });
     }
 
     /// An expression as it is computed, with the keys of its lookups.
@@ -140,6 +167,7 @@ impl SecuredTable {
         let rows = self.complete(self.rows.as_ref()).await?;
         let predicates = self.predicates(rows.as_ref(), filters)?;
         let needed = self.needed(&outputs, &predicates);
+        self.note(&outputs, filters, &needed);
         let raw = self.raw_scan(state, &needed, &predicates, limit).await?;
         let scope = Scope::new(state, &raw)?;
 

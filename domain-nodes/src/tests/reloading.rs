@@ -1,5 +1,9 @@
 //! Files that change or break while a node runs, or before it starts.
 
+use arrow_flight::Action;
+use futures::TryStreamExt;
+use meshgate_proto::{NOT_ALL_GOOD, RELOAD_ACTION, RELOADED};
+
 use super::*;
 use crate::testing::{CONTRACT, MESH, POLICIES};
 
@@ -299,4 +303,32 @@ async fn files_that_change_or_vanish_while_the_node_runs_are_noticed_without_a_q
         std::fs::write(&watched, &intact).unwrap();
         node.until_ready("\"ready\":true").await;
     }
+}
+
+/// The answer of a node that is told to read its files.
+async fn reload(node: &Running) -> String {
+    let stream = node.client().await.do_action(Action::new(RELOAD_ACTION, "")).await.unwrap().into_inner();
+    let answers: Vec<_> = stream.try_collect().await.unwrap();
+    String::from_utf8(answers[0].body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn whoever_has_files_read_finds_them_in_force_and_learns_what_is_broken() {
+    let node = Running::start(Domain::new()).await;
+    let under_old_policy = node.request(&["id"]);
+    // In force with the answer: not half a second later.
+    node.domain.write("policies/sales.yaml", &POLICIES.replace("region = 'EU'", "region = 'US'"));
+    assert_eq!(reload(&node).await, RELOADED);
+    assert_eq!(class(&node.query(under_old_policy).await.unwrap_err()), Class::Moved);
+    let request = node.request(&["id"]);
+    assert_eq!(rows(&node.query(request.clone()).await.unwrap()), 2);
+
+    node.domain.write("policies/sales.yaml", "grants: [ { id: ");
+    assert_eq!(reload(&node).await, NOT_ALL_GOOD);
+    let mut again = request;
+    again.permit.id = crate::testing::random_id();
+    assert_eq!(rows(&node.query(again).await.unwrap()), 2, "the last good policy stays");
+    node.domain.write("policies/sales.yaml", POLICIES);
+    assert_eq!(reload(&node).await, RELOADED);
+    assert_eq!(rows(&node.query(node.request(&["id"])).await.unwrap()), 4);
 }

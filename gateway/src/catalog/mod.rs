@@ -17,7 +17,7 @@ use std::{
 };
 
 use datafusion::common::TableReference;
-use meshgate_policies::{Principal, RuleRef, Statement};
+use meshgate_policies::{Decision, Principal, RuleRef, Statement};
 
 use crate::mesh::{DomainView, Snapshot};
 
@@ -25,7 +25,7 @@ pub(crate) use existing_table::ExistingTable;
 pub(crate) use governed_table::GovernedTable;
 pub(crate) use list::MeshCatalogList;
 pub(crate) use sql_type::{sql_type, type_name};
-pub(crate) use system::{INFORMATION_SCHEMA, SYSTEM_SCHEMA, SystemTable, SystemTableProvider};
+pub(crate) use system::{AuditView, INFORMATION_SCHEMA, SYSTEM_SCHEMA, SystemTable, SystemTableProvider};
 pub(crate) use visible_table::VisibleTable;
 
 /// The one SQL catalog.
@@ -44,13 +44,49 @@ pub(crate) struct PrincipalCatalog {
     pub statement: Statement,
     /// Tables that were named, by domain and table. Each is decided once.
     named: Mutex<BTreeMap<(String, String), Arc<VisibleTable>>>,
+    /// Tables that were named, are there, and do not exist for the principal.
+    denied: Mutex<BTreeMap<(String, String), DeniedTable>>,
+    audit: Option<AuditView>,
+}
+
+/// A table that is there and does not exist for a principal. For the audit log only.
+#[derive(Debug, Clone)]
+pub(crate) struct DeniedTable {
+    pub view: Arc<DomainView>,
+    pub name: String,
+    /// The rules that said so; none if nothing was granted.
+    pub rules: Vec<RuleRef>,
+}
+
+impl DeniedTable {
+    pub(crate) fn qualified_name(&self) -> String {
+        format!("{}.{}", self.view.name, self.name)
+    }
 }
 
 impl PrincipalCatalog {
     /// The catalog of `principal` at `instant` (microseconds since the epoch).
     pub(crate) fn new(snapshot: Arc<Snapshot>, principal: Arc<Principal>, instant: i64) -> Self {
         let statement = snapshot.statement(instant);
-        Self { snapshot, principal, statement, named: Mutex::default() }
+        Self {
+            snapshot,
+            principal,
+            statement,
+            named: Mutex::default(),
+            denied: Mutex::default(),
+            audit: None,
+        }
+    }
+
+    /// The same with what the principal sees of the audit.
+    #[must_use]
+    pub(crate) fn with_audit(self, audit: AuditView) -> Self {
+        Self { audit: Some(audit), ..self }
+    }
+
+    /// Does the principal see what is everybody's?
+    fn reads_all(&self) -> bool {
+        self.audit.as_ref().is_some_and(|audit| audit.reads_all)
     }
 
     /// A table by name, if it exists for the principal.
@@ -60,7 +96,11 @@ impl PrincipalCatalog {
         if let Some(known) = named.get(&key) {
             return Some(Arc::clone(known));
         }
-        let visible = Arc::new(self.decide(domain, table)?);
+        let Some(visible) = self.decide(domain, table) else {
+            self.note_denied(key);
+            return None;
+        };
+        let visible = Arc::new(visible);
         named.insert(key, Arc::clone(&visible));
         Some(visible)
     }
@@ -81,6 +121,20 @@ impl PrincipalCatalog {
     /// The tables that were named and exist.
     pub(crate) fn named(&self) -> Vec<Arc<VisibleTable>> {
         self.named.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The tables that were named and do not exist for the principal alone.
+    pub(crate) fn denied(&self) -> Vec<DeniedTable> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn note_denied(&self, key: (String, String)) {
+        let Some(view) = self.snapshot.domain(&key.0) else { return };
+        let decision = view.policy.decide(&key.1, &self.principal, &self.statement);
+        if let (true, Decision::Absent { rules }) = (view.table(&key.1).is_some(), decision) {
+            let table = DeniedTable { view: Arc::clone(view), name: key.1.clone(), rules };
+            self.denied.lock().unwrap_or_else(PoisonError::into_inner).insert(key, table);
+        }
     }
 
     /// Every table that exists for the principal, by domain and name.

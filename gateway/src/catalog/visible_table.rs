@@ -82,6 +82,12 @@ impl VisibleTable {
         self.decision.columns.get(position).is_some_and(|column| matches!(column.cell, Cell::Computed(_)))
     }
 
+    /// Is this a column of the contract that the principal does not see?
+    pub(crate) fn hides(&self, column: &str) -> bool {
+        let is_there = self.described.table.columns.iter().any(|there| there.name == column);
+        is_there && self.decision.columns.iter().all(|visible| visible.name != column)
+    }
+
     /// The schema of a result, with what clients show beside a column.
     pub(crate) fn schema_with_metadata(&self) -> Schema {
         let fields: Vec<Field> = self

@@ -31,6 +31,8 @@ pub struct Limits {
     pub ticket_time: Duration,
     /// How long a session lasts that is not used.
     pub session_time: Duration,
+    /// How long a result goes on that would not be decided in the same way any more.
+    pub revocation_time: Duration,
     /// How long running queries may go on after the gateway was told to stop.
     pub shutdown_time: Duration,
 }
@@ -50,6 +52,7 @@ impl Default for Limits {
             statement_bytes: 64 << 10,
             ticket_time: Duration::from_secs(600),
             session_time: Duration::from_secs(12 * 3600),
+            revocation_time: Duration::from_secs(10),
             shutdown_time: Duration::from_secs(10),
         }
     }
@@ -77,6 +80,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Limits {
     set(&mut limits.statement_bytes, size(&mut section, "statement_bytes"));
     set(&mut limits.ticket_time, duration(&mut section, "ticket_time"));
     set(&mut limits.session_time, duration(&mut section, "session_time"));
+    set(&mut limits.revocation_time, duration(&mut section, "revocation_time"));
     set(&mut limits.shutdown_time, duration(&mut section, "shutdown_time"));
     if limits.query_memory > limits.memory {
         let line = section.line_of("query_memory");

@@ -10,13 +10,16 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES, SECRET_BYTES};
+use meshgate_engine::{
+    audit::AuditSettings,
+    bounded_file::{self, DOCUMENT_BYTES, SECRET_BYTES},
+};
 use meshgate_policies::yaml::{self, Node, Problem, Reader, Reference, UnknownKeys};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 use super::{
-    GatewayConfig, IdentityConfig, IssuerConfig, NodesTlsFiles, PermitKeyConfig, SealingKey, Secret,
-    ServerTlsFiles, domain, issuer, limits,
+    AuditConfig, GatewayConfig, IdentityConfig, IssuerConfig, NodesTlsFiles, PermitKeyConfig, SealingKey,
+    Secret, ServerTlsFiles, domain, issuer, limits,
 };
 
 const TOKEN_BYTES: usize = 16 << 10;
@@ -79,6 +82,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
     let sealing = sealing(&mut reader);
     let limits = limits::read(&mut reader);
     let audit = audit(&mut reader, folder);
+    let admin_roles = roles(&mut reader, "admin_roles");
     reader.finish(UnknownKeys::Error);
     let domains = domains_folder.as_deref().map(domain::load_folder);
     let domains = match domains {
@@ -106,6 +110,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
         sealing: sealing?,
         limits,
         audit: audit?,
+        admin_roles,
     })
 }
 
@@ -306,10 +311,16 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
-fn audit(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<PathBuf> {
+/// Without the key, nobody.
+fn roles(reader: &mut Reader<'_, '_>, key: &str) -> Vec<String> {
+    if reader.has(key) { reader.texts(key).unwrap_or_default() } else { Vec::new() }
+}
+
+fn audit(reader: &mut Reader<'_, '_>, folder: &Path) -> Option<AuditConfig> {
     reader.require("audit")?;
     let mut audit = reader.mapping("audit")?;
-    let file = audit.required_text("file").map(|file| folder.join(file).components().collect());
+    let log = AuditSettings::read(&mut audit, |file| folder.join(file).components().collect());
+    let reader_roles = roles(&mut audit, "reader_roles");
     audit.finish(UnknownKeys::Error);
-    file
+    Some(AuditConfig { log: log?, reader_roles })
 }

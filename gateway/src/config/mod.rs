@@ -12,6 +12,8 @@ mod secret;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+use meshgate_engine::audit::AuditSettings;
+
 pub use domain::{DomainConfig, domain_files, load_folder};
 pub use limits::Limits;
 pub use secret::Secret;
@@ -44,8 +46,17 @@ pub struct GatewayConfig {
     /// The first key seals, every key opens; never empty.
     pub sealing: Vec<SealingKey>,
     pub limits: Limits,
-    /// File of the audit records.
-    pub audit: PathBuf,
+    pub audit: AuditConfig,
+    /// Roles whose callers may have gateway and nodes read their files.
+    pub admin_roles: Vec<String>,
+}
+
+/// Where the audit records go, and who sees all of them.
+#[derive(Debug, Clone)]
+pub struct AuditConfig {
+    pub log: AuditSettings,
+    /// Roles that see everybody's records in `mesh.system.audit`, and all rules in `mesh.system.policies`.
+    pub reader_roles: Vec<String>,
 }
 
 /// PEM files of the Flight listener.

@@ -96,7 +96,7 @@ fn a_complete_configuration() {
     assert_eq!(config.flight, "0.0.0.0:31337".parse().unwrap());
     assert_eq!(config.http, Some("127.0.0.1:8080".parse().unwrap()));
     assert_eq!(config.tls.certificate, folder.path("tls/gateway.crt"));
-    assert_eq!(config.audit, folder.path("audit/gateway.jsonl"));
+    assert_eq!(config.audit.log.file, folder.path("audit/gateway.jsonl"));
     assert_eq!(config.permits.id, "gateway");
     assert_eq!(config.identity.issuers[0].algorithms, SignatureAlgorithm::ALL);
     assert_eq!((config.identity.token_bytes, config.identity.header_bytes), (16 << 10, 8 << 10));
@@ -253,9 +253,10 @@ fn g15_every_limit_has_a_finite_default() {
         statement_bytes,
         ticket_time,
         session_time,
+        revocation_time,
         shutdown_time,
     } = Limits::default();
-    for time in [query_time, idle_time, ticket_time, shutdown_time] {
+    for time in [query_time, idle_time, ticket_time, revocation_time, shutdown_time] {
         assert!(time > Duration::ZERO && time <= Duration::from_secs(3600));
     }
     assert!(session_time > Duration::ZERO && session_time <= Duration::from_secs(24 * 3600));

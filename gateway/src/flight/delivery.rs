@@ -23,7 +23,7 @@ use meshgate_engine::failure::{self, EngineFailure};
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
-use super::record::QueryRecord;
+use super::{access::Access, record::QueryRecord};
 use crate::{
     admission::Admitted,
     config::Limits,
@@ -49,6 +49,7 @@ pub(super) struct Delivery {
     pub(super) record: QueryRecord,
     pub(super) admitted: Admitted,
     pub(super) stopping: watch::Receiver<bool>,
+    pub(super) access: Access,
 }
 
 /// What was given to the client so far.
@@ -92,9 +93,9 @@ impl Delivery {
             admitted: self.admitted,
         };
         let task_end = Arc::clone(&end);
-        let record = self.record;
+        let (record, access) = (self.record, self.access);
         tokio::spawn(async move {
-            let ended = task.run(record).await.map_err(|error| error.status(&query_id));
+            let ended = task.run(record, access).await.map_err(|error| error.status(&query_id));
             // The client's stream looks for the end when the channel has closed.
             drop(task_end.set(ended));
             drop(sender);
@@ -113,8 +114,12 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut record: QueryRecord) -> Result<(), GatewayError> {
-        let driven = self.drive().await;
+    async fn run(mut self, mut record: QueryRecord, access: Access) -> Result<(), GatewayError> {
+        let driven = tokio::select! {
+            biased;
+            () = access.lost() => Err(GatewayError::AccessChanged),
+            driven = self.drive() => driven,
+        };
         let (rows, bytes) = self.given.total();
         record.gave(rows, bytes);
         // The query's work ends before its end is told.

@@ -5,6 +5,7 @@
 //! GetSchema, PollFlightInfo, ListFlights, plain-text commands, session
 //! actions. Its messages, encoders and metadata builders are used.
 
+mod access;
 mod asked;
 mod authenticate;
 mod bound_row;
@@ -15,7 +16,9 @@ mod listing;
 mod metadata;
 mod prepared;
 mod record;
+mod reload;
 mod session;
+mod shadow;
 mod sql_info;
 mod statement;
 mod xdbc_type_info;
@@ -30,6 +33,7 @@ use arrow_flight::{
     sql::{Any, DoPutUpdateResult},
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use meshgate_proto::RELOAD_ACTION;
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming, async_trait, metadata::MetadataValue};
 
@@ -195,6 +199,10 @@ impl FlightSql {
             SET_SESSION_OPTIONS => vec![session::set(&self.gateway, &caller, &action.body)?],
             GET_SESSION_OPTIONS => vec![session::get(&caller)],
             CLOSE_SESSION => vec![session::close(&caller)],
+            // For everybody else there is no such action.
+            RELOAD_ACTION if reload::is_allowed(&self.gateway, &caller) => {
+                vec![reload::run(&self.gateway, &caller).await?]
+            }
             _ => return Err(GatewayError::Unsupported("the action")),
         })
     }

@@ -1,14 +1,23 @@
 //! The audit record of one query, written exactly once: at its end, or when
 //! nobody waits for its result any more.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+use meshgate_policies::RuleRef;
+
+use super::shadow;
 use crate::{
     audit::{AuditLog, AuditPrincipal, AuditRecord, Outcome, PolicyVersion},
-    catalog::{PrincipalCatalog, VisibleTable},
-    planner::Parameters,
+    catalog::{DeniedTable, PrincipalCatalog, VisibleTable},
+    mesh::DomainView,
+    planner::{Parameters, Planned},
     status::GatewayError,
 };
+
+/// Most names of a kind in a record.
+const NAMES: usize = 1_000;
+/// A longer statement is cut: it was refused for its length, or the operator allows it.
+const STATEMENT_BYTES: usize = 1 << 20;
 
 /// A query that is not recorded yet.
 #[derive(Debug)]
@@ -35,16 +44,19 @@ impl QueryRecord {
         let record = AuditRecord {
             time: chrono::Utc::now(),
             query_id: query_id.to_owned(),
-            principal: Some(AuditPrincipal {
+            principal: AuditPrincipal {
                 issuer: principal.issuer.clone(),
                 subject: principal.subject.clone(),
-            }),
+            },
             purpose: principal.purpose.clone(),
-            statement: statement.to_owned(),
+            statement: statement.split_at(statement.floor_char_boundary(STATEMENT_BYTES)).0.to_owned(),
             parameters,
             tables: Vec::new(),
+            masked: Vec::new(),
+            denied: Vec::new(),
             rules: Vec::new(),
             policy_versions: Vec::new(),
+            shadow: None,
             rows: 0,
             bytes: 0,
             outcome: Outcome::Cancelled,
@@ -54,15 +66,23 @@ impl QueryRecord {
         Self { log, started: Instant::now(), record: Some(record) }
     }
 
-    /// Which tables the statement named, under which rules.
-    pub(super) fn read(&mut self, catalog: &PrincipalCatalog) {
+    /// Which tables the statement named, under which rules, and what came of planning it.
+    pub(super) fn read(&mut self, catalog: &PrincipalCatalog, planned: &Result<Planned, GatewayError>) {
         let Some(record) = &mut self.record else {
             return;
         };
-        let named = catalog.named();
-        record.tables = named.iter().map(|table| table.qualified_name()).collect();
-        record.rules = named.iter().flat_map(|table| rules(table)).collect();
-        record.policy_versions = policy_versions(&named);
+        let (named, denied) = (catalog.named(), catalog.denied());
+        let of_named = named.iter().flat_map(|table| rules(&table.qualified_name(), &table.decision.rules));
+        let of_denied = denied.iter().flat_map(|table| rules(&table.qualified_name(), &table.rules));
+        record.tables = bounded(named.iter().map(|table| table.qualified_name()));
+        record.rules = bounded(of_named.chain(of_denied));
+        let views = named.iter().map(|table| &table.view).chain(denied.iter().map(|table| &table.view));
+        record.policy_versions = policy_versions(views);
+        record.shadow = shadow::compare(catalog, &named, &denied, planned);
+        let missing = planned.as_ref().err().and_then(GatewayError::missing_column);
+        let columns = missing.map(|name| hidden(&named, name)).unwrap_or_default();
+        record.denied = bounded(denied.iter().map(DeniedTable::qualified_name).chain(columns));
+        record.masked = bounded(planned.iter().flat_map(|planned| planned.notice.masked()));
     }
 
     /// Rows and bytes that were given to the client.
@@ -122,20 +142,28 @@ impl Drop for QueryRecord {
     }
 }
 
-fn rules(table: &VisibleTable) -> Vec<String> {
-    let name = table.qualified_name();
-    table.decision.rules.iter().map(|rule| format!("{name}: {}", rule.id)).collect()
+fn bounded(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.take(NAMES).collect()
 }
 
-fn policy_versions(tables: &[Arc<VisibleTable>]) -> Vec<PolicyVersion> {
-    let mut versions: Vec<PolicyVersion> = tables
-        .iter()
-        .map(|table| PolicyVersion {
-            domain: table.domain.clone(),
-            owner: table.view.policy.owner_version().to_string(),
-            operator: table.view.policy.operator_version().to_string(),
-        })
-        .collect();
-    versions.dedup_by(|left, right| left.domain == right.domain);
-    versions
+fn rules(table: &str, rules: &[RuleRef]) -> Vec<String> {
+    rules.iter().map(|rule| format!("{table}: {}", rule.id)).collect()
+}
+
+/// The columns of these tables that a missing name stands for, and that are only hidden.
+fn hidden(tables: &[Arc<VisibleTable>], name: &str) -> Vec<String> {
+    let column = name.rsplit('.').next().unwrap_or(name);
+    let tables = tables.iter().filter(|table| table.hides(column));
+    tables.map(|table| format!("{}.{column}", table.qualified_name())).collect()
+}
+
+/// Each domain once: a statement works on one snapshot of the mesh.
+fn policy_versions<'a>(views: impl Iterator<Item = &'a Arc<DomainView>>) -> Vec<PolicyVersion> {
+    let views: BTreeMap<&str, &DomainView> = views.map(|view| (view.name.as_str(), view.as_ref())).collect();
+    let version = |(domain, view): (&str, &DomainView)| PolicyVersion {
+        domain: domain.to_owned(),
+        owner: view.policy.owner_version().to_string(),
+        operator: view.policy.operator_version().to_string(),
+    };
+    views.into_iter().map(version).collect()
 }

@@ -19,6 +19,7 @@ use meshgate_policies::{Digest, digest::DigestBuilder};
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
+    access::Access,
     asked::Asked,
     authenticate::Caller,
     delivery::{Batches, Delivery, execution_error},
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     app::Gateway,
-    catalog::PrincipalCatalog,
+    catalog::{AuditView, PrincipalCatalog},
     edge,
     planner::{Notice, Parameters, Planned},
     query::QueryContext,
@@ -73,17 +74,16 @@ pub(super) async fn describe(
         Err(error) => return Err(record.refused(error)),
     }
     let attempt = Attempt::new(gateway, caller, &caller.query_id);
-    match plan(gateway, caller, sql, &parameters, &attempt).await {
+    let planned = plan(gateway, caller, sql, &parameters, &attempt).await;
+    record.read(&attempt.catalog, &planned);
+    match planned {
         Ok(planned) => {
             record.not_run();
             let Planned { parameters, notice, .. } = planned;
             let schema = edge::schema(&planned.schema);
             Ok(Described { schema, parameters, notice, is_setting: false })
         }
-        Err(error) => {
-            record.read(&attempt.catalog);
-            Err(record.refused(error))
-        }
+        Err(error) => Err(record.refused(error)),
     }
 }
 
@@ -213,9 +213,9 @@ pub(super) async fn run(
         Err(Stopped { error, running: true }) => return Err(record.failed(error)),
         Err(Stopped { error, running: false }) => return Err(record.refused(error)),
     };
-    let Started { batches, context, schema, notice } = started;
-    let delivery =
-        Delivery { batches, context, schema, record, admitted, stopping: gateway.stopping.subscribe() };
+    let Started { batches, context, schema, notice, access } = started;
+    let stopping = gateway.stopping.subscribe();
+    let delivery = Delivery { batches, context, schema, record, admitted, stopping, access };
     Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id, notice })
 }
 
@@ -228,7 +228,8 @@ struct Attempt {
 impl Attempt {
     fn new(gateway: &Gateway, caller: &Caller, query_id: &str) -> Self {
         let snapshot = Arc::clone(&caller.snapshot);
-        let catalog = PrincipalCatalog::new(snapshot, Arc::clone(&caller.principal), gateway.clock.now());
+        let catalog = PrincipalCatalog::new(snapshot, Arc::clone(&caller.principal), gateway.clock.now())
+            .with_audit(AuditView::of(gateway, &caller.principal));
         let context = QueryContext::new(
             query_id.to_owned(),
             Arc::clone(&caller.principal),
@@ -296,6 +297,7 @@ struct Started {
     context: Arc<QueryContext>,
     schema: SchemaRef,
     notice: Notice,
+    access: Access,
 }
 
 /// A query that did not start.
@@ -316,7 +318,7 @@ async fn start(
     let attempt = Attempt::new(gateway, caller, query_id);
     let planned = plan(gateway, caller, &asked.sql, &asked.parameters(), &attempt).await;
     let Attempt { catalog, context } = attempt;
-    record.read(&catalog);
+    record.read(&catalog, &planned);
     let refused = |error| Stopped { error, running: false };
     let Planned { schema, plan, task, notice, .. } = planned.map_err(refused)?;
     let schema = edge::schema(&schema);
@@ -331,5 +333,5 @@ async fn start(
         return Err(Stopped { error: execution_error(&context, error), running: true });
     }
     let batches: Batches = stream::iter(first).chain(batches).boxed();
-    Ok(Started { batches, context, schema, notice })
+    Ok(Started { batches, context, schema, notice, access: Access::of(gateway, &catalog) })
 }

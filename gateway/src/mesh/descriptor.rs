@@ -30,6 +30,8 @@ pub(crate) struct Described {
     /// The owner's policy documents; `None` if the node cannot read them, or
     /// compiles them for another version of the policy language.
     pub documents: Option<Vec<Document>>,
+    /// A candidate for them, by which nothing is decided.
+    pub candidate: Option<Vec<Document>>,
 }
 
 /// What a contract says of itself.
@@ -104,6 +106,8 @@ impl Described {
         } else {
             None
         };
+        let candidate = descriptor.candidate_policies.and_then(read_documents);
+        let candidate = candidate.filter(|_| descriptor.policy_language == POLICY_LANGUAGE);
         let takes_plans = descriptor.engine_version == DATAFUSION_VERSION
             && descriptor.plan_format == plan_form::FORMAT
             && descriptor.function_set == function_set().as_bytes();
@@ -120,7 +124,7 @@ impl Described {
         }
         let operator_version = Digest::from_slice(&descriptor.operator_policy_version);
         let (node, revision) = (descriptor.node, descriptor.revision);
-        Ok(Self { node, revision, operator_version, takes_plans, tables, documents })
+        Ok(Self { node, revision, operator_version, takes_plans, tables, documents, candidate })
     }
 
     /// All tables, as policy sees them.

@@ -11,11 +11,13 @@ use std::{
     },
 };
 
+use meshgate_engine::reload::{Reload, ReloadRequests, reload_channel};
+use meshgate_policies::yaml::Problem;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::{
     MeshState, keep_described,
-    settling::{LOOK_EVERY, Settling, Stamp, stamp},
+    settling::{Settling, Stamp, next_look, stamp},
 };
 use crate::{
     config::{self, DomainConfig},
@@ -28,6 +30,9 @@ pub(crate) struct DomainFiles {
     folder: PathBuf,
     domains: AtomicUsize,
     broken: AtomicBool,
+    reload: Reload,
+    /// Held by the one who watches.
+    requests: tokio::sync::Mutex<ReloadRequests>,
 }
 
 /// What listens to the nodes of the present domains.
@@ -41,7 +46,14 @@ struct Listeners {
 impl DomainFiles {
     /// The files in `folder`, from which this many domains were read at start.
     pub(crate) fn new(folder: PathBuf, domains: usize) -> Self {
-        Self { folder, domains: AtomicUsize::new(domains), broken: AtomicBool::new(false) }
+        let (reload, requests) = reload_channel();
+        let (domains, broken) = (AtomicUsize::new(domains), AtomicBool::new(false));
+        Self { folder, domains, broken, reload, requests: requests.into() }
+    }
+
+    /// What has the files read at once.
+    pub(crate) fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// How many domains take part in the mesh.
@@ -62,29 +74,36 @@ impl DomainFiles {
         tls: Arc<NodesTls>,
         state: Arc<MeshState>,
     ) {
+        let mut requests = self.requests.lock().await;
         let mut settling = Settling::new(stamps(&self.folder));
         let mut listeners = Listeners { tls, state, tasks: JoinSet::new(), present: BTreeMap::new() };
         listeners.follow(domains).await;
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if !settling.has_settled(stamps(&self.folder)) {
+            let asked = next_look(&mut requests).await;
+            if !settling.has_settled(stamps(&self.folder)) && asked.is_none() {
                 continue;
             }
             let read = config::load_folder(&self.folder);
-            if !settling.accept(stamps(&self.folder)) {
-                continue;
+            let counts = settling.accept(stamps(&self.folder));
+            if counts {
+                self.take(read, &mut listeners).await;
             }
-            self.broken.store(read.is_err(), Ordering::Relaxed);
-            match read {
-                Ok(domains) => {
-                    tracing::info!(domains = domains.len(), "the domains' files changed");
-                    self.domains.store(domains.len(), Ordering::Relaxed);
-                    listeners.follow(domains).await;
-                }
-                Err(problems) => {
-                    for problem in problems {
-                        tracing::error!(%problem, "a domain's file is broken: the last good ones stay in use");
-                    }
+            // Whoever asked may have gone.
+            let _ = asked.map(|asked| asked.send(counts && !self.is_broken()));
+        }
+    }
+
+    async fn take(&self, read: Result<Vec<DomainConfig>, Vec<Problem>>, listeners: &mut Listeners) {
+        self.broken.store(read.is_err(), Ordering::Relaxed);
+        match read {
+            Ok(domains) => {
+                tracing::info!(domains = domains.len(), "the domains' files were read");
+                self.domains.store(domains.len(), Ordering::Relaxed);
+                listeners.follow(domains).await;
+            }
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!(%problem, "a domain's file is broken: the last good ones stay in use");
                 }
             }
         }

@@ -15,4 +15,9 @@ pub type NodeMessages = BoxStream<'static, Result<FlightData, Status>>;
 pub trait DomainNode: fmt::Debug + Send + Sync {
     /// The answer to a domain request. Dropping it ends the node's work.
     async fn answer(&self, request: Request<Ticket>) -> Result<NodeMessages, Status>;
+
+    /// Has it read its files at once. True if all of them can be used.
+    async fn reload(&self) -> Result<bool, Status> {
+        Err(Status::unimplemented("there are no files to read"))
+    }
 }

@@ -13,12 +13,13 @@ use std::{
 use meshgate_engine::{
     bounded_file::{self, DOCUMENT_BYTES},
     operator::{CannotFollow, OperatorDocument, OperatorKeys},
+    reload::{Reload, ReloadRequests, reload_channel},
 };
 use meshgate_policies::yaml::Problem;
 
 use super::{
     MeshState,
-    settling::{LOOK_EVERY, Settling, Stamp, stamp},
+    settling::{Settling, Stamp, next_look, stamp},
 };
 
 /// Why mesh.yaml cannot be used.
@@ -44,12 +45,17 @@ pub(crate) struct MeshFile {
     /// How the file looked when it was read first.
     first: Stamp,
     broken: AtomicBool,
+    reload: Reload,
+    /// Held by the one who watches.
+    requests: tokio::sync::Mutex<ReloadRequests>,
 }
 
 impl MeshFile {
     /// The file at `path`, and the document in it, if there is one.
     pub(crate) fn open(path: PathBuf, keys: OperatorKeys) -> (Self, Option<OperatorDocument>) {
-        let file = Self { first: stamp(&path), path, keys, broken: AtomicBool::new(false) };
+        let (reload, requests) = reload_channel();
+        let (first, broken) = (stamp(&path), AtomicBool::new(false));
+        let file = Self { path, keys, first, broken, reload, requests: requests.into() };
         let document = file.read().inspect_err(|error| {
             tracing::error!(%error, "mesh.yaml cannot be used: everything is denied");
             file.broken.store(true, Ordering::Relaxed);
@@ -63,18 +69,27 @@ impl MeshFile {
         self.broken.load(Ordering::Relaxed)
     }
 
+    /// What has the file read at once.
+    pub(crate) fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
     /// Takes over every change of the file. Runs until it is dropped.
     pub(crate) async fn watch(self: Arc<Self>, state: Arc<MeshState>) {
+        let mut requests = self.requests.lock().await;
         let mut settling = Settling::new(self.first);
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if !settling.has_settled(stamp(&self.path)) {
+            let asked = next_look(&mut requests).await;
+            if !settling.has_settled(stamp(&self.path)) && asked.is_none() {
                 continue;
             }
             let read = self.read();
-            if settling.accept(stamp(&self.path)) {
+            let counts = settling.accept(stamp(&self.path));
+            if counts {
                 self.take(read, &state);
             }
+            // Whoever asked may have gone.
+            let _ = asked.map(|asked| asked.send(counts && !self.is_broken()));
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use arrow_flight::{Ticket, flight_service_client::FlightServiceClient};
+use arrow_flight::{Action, Ticket, flight_service_client::FlightServiceClient};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::StreamExt;
+use meshgate_proto::{NOT_ALL_GOOD, RELOAD_ACTION, RELOADED};
 use tonic::{
     Request, Status,
     transport::{Channel, Uri},
@@ -62,5 +64,19 @@ impl DomainNode for NodeConnection {
         let client = FlightServiceClient::new(self.channel.clone());
         let mut client = client.max_decoding_message_size(RESULT_MESSAGE_BYTES_MAX);
         Ok(client.do_get(request).await?.into_inner().boxed())
+    }
+
+    async fn reload(&self) -> Result<bool, Status> {
+        let action = Action { r#type: RELOAD_ACTION.to_owned(), body: Bytes::new() };
+        let mut answers =
+            FlightServiceClient::new(self.channel.clone()).do_action(action).await?.into_inner();
+        let answer = answers.message().await?.map(|answer| answer.body).unwrap_or_default();
+        if answer == RELOADED {
+            Ok(true)
+        } else if answer == NOT_ALL_GOOD {
+            Ok(false)
+        } else {
+            Err(Status::internal("the node's answer is not understood"))
+        }
     }
 }

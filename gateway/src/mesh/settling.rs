@@ -3,8 +3,11 @@
 
 use std::{os::unix::fs::MetadataExt, path::Path, time::Duration};
 
+use meshgate_engine::reload::ReloadRequests;
+use tokio::sync::oneshot;
+
 /// Between two looks at files.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What changes when a file is written or replaced; `None`: it is not there.
 pub(super) type Stamp = Option<(u64, i64, i64, u64)>;
@@ -12,6 +15,15 @@ pub(super) type Stamp = Option<(u64, i64, i64, u64)>;
 pub(super) fn stamp(path: &Path) -> Stamp {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino()))
+}
+
+/// Waits until it is time to look, or until somebody asks for it: then what is
+/// there counts, settled or not.
+pub(super) async fn next_look(requests: &mut ReloadRequests) -> Option<oneshot::Sender<bool>> {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK_EVERY) => None,
+        asked = requests.next() => Some(asked),
+    }
 }
 
 /// How files looked when they were read, and how at the last look.

@@ -29,6 +29,8 @@ pub(crate) struct DomainView {
     pub name: String,
     /// Owner's and operator's documents, compiled for the domain's tables.
     pub policy: Arc<DomainPolicy>,
+    /// What may take the policy's place, and decides nothing.
+    pub candidate: Option<Arc<DomainPolicy>>,
     /// The documents cannot be read: the policy denies everything.
     pub policy_unreadable: bool,
     /// `None` while no node of the domain answers.
@@ -113,11 +115,12 @@ impl DomainView {
     ) -> Self {
         let compiled = compile(name, &described, mesh);
         let policy_unreadable = compiled.is_none();
+        let candidate = compile_candidate(name, &described, mesh).map(Arc::new);
         let policy = Arc::new(compiled.unwrap_or_else(|| DomainPolicy::deny_all(name)));
         let names = described.tables.iter().map(|table| table.table.name.clone());
         let positions = names.zip(0..).collect();
         let name = name.to_owned();
-        Self { name, policy, policy_unreadable, connection, generation, described, positions }
+        Self { name, policy, candidate, policy_unreadable, connection, generation, described, positions }
     }
 
     /// Whom permits for the domain's node must name.
@@ -157,6 +160,21 @@ impl DomainView {
     fn under(&self, mesh: &Mesh) -> Self {
         let connection = self.connection.clone();
         Self::new(&self.name, Arc::clone(&self.described), mesh, connection, self.generation)
+    }
+}
+
+/// One that cannot be used is a warning, and nothing is compared.
+fn compile_candidate(name: &str, described: &Described, mesh: &Mesh) -> Option<DomainPolicy> {
+    let documents = described.candidate.as_ref()?;
+    match DomainPolicy::load(name, documents, mesh, &described.contracts()) {
+        // Without the operator's document everything is denied, which is no news.
+        Ok((policy, _)) => (!mesh.is_missing()).then_some(policy),
+        Err(problems) => {
+            for problem in problems {
+                tracing::warn!(domain = name, %problem, "the candidate for the policies cannot be used");
+            }
+            None
+        }
     }
 }
 

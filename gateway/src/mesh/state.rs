@@ -118,7 +118,7 @@ impl MeshState {
     }
 
     /// Tells of every change.
-    pub(super) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.present.subscribe()
     }
 

@@ -52,7 +52,7 @@ fn notice(plan: &LogicalPlan) -> Result<Notice> {
         if let LogicalPlan::TableScan(scan) = node
             && let Some(governed) = source_as_provider(&scan.source)?.downcast_ref::<GovernedTable>()
         {
-            notice.add(Arc::clone(governed.table()), scan.projection.as_deref());
+            notice.add(Arc::clone(governed.table()), scan.projection.as_deref(), &scan.filters);
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

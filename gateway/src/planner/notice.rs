@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use datafusion::logical_expr::Expr;
 use serde::Serialize;
 
 use crate::catalog::VisibleTable;
@@ -33,8 +34,10 @@ impl Read {
         self.columns.iter().filter_map(name_at).any(|read| read == name)
     }
 
-    fn masked_columns(&self) -> usize {
-        self.columns.iter().filter(|position| self.table.is_masked(**position)).count()
+    fn masked(&self) -> impl Iterator<Item = String> {
+        let masked = self.columns.iter().filter(|position| self.table.is_masked(**position));
+        let names = masked.filter_map(|position| self.table.decision.columns.get(*position));
+        names.map(|column| format!("{}.{}", self.table.qualified_name(), column.name))
     }
 }
 
@@ -51,11 +54,17 @@ struct PoliciesJson {
 }
 
 impl Notice {
-    /// A plan reads these columns of the table; `None`: all.
-    pub(super) fn add(&mut self, table: Arc<VisibleTable>, columns: Option<&[usize]>) {
+    /// A plan reads these columns of the table (`None`: all), and those that filters of its scan name.
+    pub(super) fn add(&mut self, table: Arc<VisibleTable>, columns: Option<&[usize]>, filters: &[Expr]) {
         let all = 0..table.schema.fields().len();
+        let filtered: Vec<usize> = filters
+            .iter()
+            .flat_map(Expr::column_refs)
+            .filter_map(|column| table.schema.index_of(&column.name).ok())
+            .collect();
         let name = table.qualified_name();
         let read = self.reads.entry(name).or_insert_with(|| Read { table, columns: BTreeSet::new() });
+        read.columns.extend(filtered);
         match columns {
             Some(columns) => read.columns.extend(columns),
             None => read.columns.extend(all),
@@ -67,11 +76,21 @@ impl Notice {
         self.reads.values()
     }
 
+    /// Is the column of this table (`domain.table`) read?
+    pub(crate) fn reads_column(&self, table: &str, column: &str) -> bool {
+        self.reads.get(table).is_some_and(|read| read.column(column))
+    }
+
+    /// Masked columns that are read, as `domain.table.column`.
+    pub(crate) fn masked(&self) -> Vec<String> {
+        self.reads().flat_map(Read::masked).collect()
+    }
+
     /// The notice as clients get it with a result.
     pub(crate) fn to_json(&self, query_id: &str) -> String {
         let policies = PoliciesJson {
             row_rules: self.reads().map(|read| read.table.decision.row_rules.len()).sum(),
-            masked_columns: self.reads().map(Read::masked_columns).sum(),
+            masked_columns: self.reads().map(|read| read.masked().count()).sum(),
         };
         // Two numbers and a text always have a JSON form.
         serde_json::to_string(&NoticeJson { query_id, policies }).unwrap_or_default()

@@ -73,8 +73,11 @@ fn permitted(table: &super::QueriedTable) -> v1::PermittedTable {
 
 /// The principal with those claims only that rules of the queried tables read.
 fn needed(principal: &Principal, query: &DomainQuery, domain: &DomainView) -> Principal {
-    let read: BTreeSet<&String> =
-        query.tables.iter().flat_map(|table| domain.policy.claims_read(&table.table)).collect();
+    // A candidate for the policies is asked with the same caller.
+    let policies = [Some(&domain.policy), domain.candidate.as_ref()].into_iter().flatten();
+    let read: BTreeSet<&String> = policies
+        .flat_map(|policy| query.tables.iter().flat_map(|table| policy.claims_read(&table.table)))
+        .collect();
     let mut needed = principal.clone();
     needed.claims.retain(|claim, _| read.contains(claim));
     needed

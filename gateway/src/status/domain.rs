@@ -40,6 +40,7 @@ fn from_error(domain: &str, error: &DomainError, status: &Status) -> GatewayErro
             _ => Limit::Domain,
         }),
         Class::Cancelled => GatewayError::Cancelled,
+        Class::AccessChanged => GatewayError::AccessChanged,
         Class::Internal | Class::Unspecified => unavailable(domain, status),
         Class::Expression => GatewayError::Expression(match error.fault() {
             Fault::DivisionByZero => ExpressionFault::DivisionByZero,

@@ -11,7 +11,7 @@ mod name;
 
 use std::fmt;
 
-use meshgate_engine::{audit_file::AuditError, failure::ExpressionFault as EngineFault};
+use meshgate_engine::{audit::AuditError, failure::ExpressionFault as EngineFault};
 use tonic::{Code, Status, metadata::MetadataValue};
 
 use crate::{identity::Unauthenticated, parameters::ParameterFault, ticket::InvalidTicket};
@@ -74,6 +74,8 @@ pub(crate) enum GatewayError {
     PolicyMoved,
     /// The result would have another schema than GetFlightInfo promised.
     SchemaChanged,
+    /// What the caller may see changed while the result was given.
+    AccessChanged,
     InvalidTicket,
     /// The request is malformed; says what is expected.
     InvalidRequest(&'static str),
@@ -160,6 +162,15 @@ impl GatewayError {
         status
     }
 
+    /// The column that is not there for the caller, if that is what is wrong.
+    pub(crate) fn missing_column(&self) -> Option<&str> {
+        match self {
+            Self::UnknownColumn(name) => name.text(),
+            Self::OtherPurpose { missing, .. } => missing.missing_column(),
+            _ => None,
+        }
+    }
+
     /// The class of the error, for audit records and logs.
     pub(crate) fn class(&self) -> &'static str {
         self.code_and_class().1
@@ -188,6 +199,7 @@ impl GatewayError {
             Self::TableUnavailable(_) => (Code::Unavailable, "table_unavailable"),
             Self::PolicyMoved => (Code::Unavailable, "policy_moved"),
             Self::SchemaChanged => (Code::InvalidArgument, "schema_changed"),
+            Self::AccessChanged => (Code::PermissionDenied, "access_changed"),
             Self::InvalidTicket => (Code::InvalidArgument, "invalid_ticket"),
             Self::InvalidRequest(_) => (Code::InvalidArgument, "invalid_request"),
             Self::Unsupported(_) => (Code::Unimplemented, "unsupported"),
@@ -281,6 +293,9 @@ impl fmt::Display for GatewayError {
             Self::PolicyMoved => {
                 f.write_str("policies changed while the statement was planned: run it again")
             }
+            Self::AccessChanged => f.write_str(
+                "what you may see changed while the statement ran, and the result is not complete: run it again",
+            ),
             Self::SchemaChanged => {
                 f.write_str("the columns of the result changed since the statement was planned: run it again")
             }

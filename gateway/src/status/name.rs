@@ -18,6 +18,13 @@ impl ShownName {
     }
 }
 
+impl ShownName {
+    /// The name, if it is harmless.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
 impl fmt::Display for ShownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -292,6 +292,7 @@ fn each_status_has_the_query_id_and_a_code_that_clients_keep() {
         GatewayError::TableUnavailable(name()),
         GatewayError::PolicyMoved,
         GatewayError::SchemaChanged,
+        GatewayError::AccessChanged,
         GatewayError::InvalidTicket,
         GatewayError::InvalidRequest("send SQL"),
         GatewayError::Unsupported("DoExchange"),

@@ -19,7 +19,7 @@ use arrow_flight::{
 use aws_lc_rs::{encoding::AsDer, signature::Ed25519KeyPair};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::TryStreamExt;
-use meshgate_engine::{Engine, EngineLimits};
+use meshgate_engine::{Engine, EngineLimits, audit::AuditSettings};
 use meshgate_proto::v1;
 use prost::Message;
 use serde_json::json;
@@ -209,7 +209,10 @@ fn gateway(
     Gateway {
         authenticator: Authenticator::new(&identity, clock.clone()).unwrap(),
         sealer: Sealer::new(&sealing).unwrap(),
-        audit: Arc::new(AuditLog::open(audit).unwrap()),
+        audit: Arc::new(AuditLog::open(&AuditSettings::at(audit)).unwrap()),
+        reader_roles: vec!["officer".to_owned()],
+        admin_roles: vec!["operator".to_owned()],
+        reload: meshgate_engine::reload::Reload::all([]),
         permits: Arc::new(PermitIssuer::new("gateway", &permit_key, clock.clone()).unwrap()),
         planner: Planner::new(Arc::clone(&engine), meshgate_engine::statement::StatementLimits::default()),
         admission: Admission::new(&limits),

@@ -221,6 +221,10 @@ impl FlightService for FakeNode {
             let answer = arrow_flight::Result { body: receipt.encode_to_vec().into() };
             return Ok(Response::new(stream::iter([Ok(answer)]).boxed()));
         }
+        if action.r#type == meshgate_proto::RELOAD_ACTION {
+            let answer = arrow_flight::Result { body: meshgate_proto::RELOADED.into() };
+            return Ok(Response::new(stream::iter([Ok(answer)]).boxed()));
+        }
         assert_eq!(action.r#type, meshgate_proto::DESCRIBE_ACTION);
         let descriptions = tokio_stream::wrappers::WatchStream::new(self.description.subscribe());
         let ends = descriptions.take_while(|body| std::future::ready(!body.is_empty()));

@@ -108,6 +108,15 @@ impl TablePolicy {
         Some(grants.chain(restrictions).map(visible).collect())
     }
 
+    /// All rules of the table: grants, then restrictions.
+    pub(crate) fn all_rules(&self) -> impl Iterator<Item = VisibleRule<'_>> {
+        let grants = self.grants.iter().map(|grant| (&grant.rule, &grant.written));
+        let restrictions =
+            self.restrictions.iter().map(|restriction| (&restriction.rule, &restriction.written));
+        let all = grants.chain(restrictions);
+        all.map(|(rule, written)| VisibleRule { rule, contact: written.contact.as_deref() })
+    }
+
     fn told<'a, 'c>(
         &'a self,
         caller: &'c Caller<'c>,

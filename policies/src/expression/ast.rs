@@ -141,6 +141,33 @@ impl Expr {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn children_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::Column { .. } | Self::Literal(_) | Self::Null(_) | Self::Parameter { .. } => Vec::new(),
+            Self::Not(expr)
+            | Self::IsTrue(expr)
+            | Self::Negate(expr)
+            | Self::IsNull { expr, .. }
+            | Self::InList { expr, .. }
+            | Self::InClaim { expr, .. }
+            | Self::InLookup { expr, .. }
+            | Self::Like { expr, .. }
+            | Self::Cast { expr, .. }
+            | Self::TryCast { expr, .. } => vec![expr],
+            Self::And(exprs) | Self::Or(exprs) | Self::Call { args: exprs, .. } => exprs.iter_mut().collect(),
+            Self::Compare { left, right, .. } | Self::Arithmetic { left, right, .. } => vec![left, right],
+            Self::MaskFields { column, fields } => {
+                [column.as_mut()].into_iter().chain(fields.iter_mut().map(|(_, expr)| expr)).collect()
+            }
+            Self::Case { branches, otherwise, .. } => branches
+                .iter_mut()
+                .flat_map(|(condition, result)| [condition, result])
+                .chain(otherwise.as_deref_mut())
+                .collect(),
+        }
+    }
+
     /// Some node for which `test` holds, this one included?
     pub fn any(&self, test: &mut dyn FnMut(&Self) -> bool) -> bool {
         test(self) || self.children().into_iter().any(|child| child.any(test))

@@ -65,7 +65,7 @@ fn files(source: &Source) -> Vec<(std::path::PathBuf, Vec<u8>)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_none_or(|ending| ending != "jsonl") {
+            } else if !path.to_string_lossy().contains("audit.jsonl") {
                 let content = std::fs::read(&path).unwrap();
                 found.push((path, content));
             }

@@ -1,6 +1,7 @@
 //! The gateway's own tables: who asks, and what there is for who asks. Each
 //! row of them is about something that the caller sees.
 
+mod audit;
 mod columns;
 mod information_schema;
 mod policies;
@@ -24,6 +25,8 @@ use datafusion::{
 
 use super::{ExistingTable, PrincipalCatalog};
 
+pub(crate) use audit::AuditView;
+
 /// The schema of tables that only this gateway has.
 pub(crate) const SYSTEM_SCHEMA: &str = "system";
 /// The schema that the SQL standard names.
@@ -39,6 +42,7 @@ pub(crate) enum SystemTable {
     InformationSchemata,
     InformationTables,
     InformationViews,
+    Audit,
     Columns,
     Policies,
     Products,
@@ -47,11 +51,12 @@ pub(crate) enum SystemTable {
 
 impl SystemTable {
     /// All of them, by schema and name.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::InformationColumns,
         Self::InformationSchemata,
         Self::InformationTables,
         Self::InformationViews,
+        Self::Audit,
         Self::Columns,
         Self::Policies,
         Self::Products,
@@ -69,7 +74,7 @@ impl SystemTable {
             | Self::InformationSchemata
             | Self::InformationTables
             | Self::InformationViews => INFORMATION_SCHEMA,
-            Self::Columns | Self::Policies | Self::Products | Self::WhoAmI => SYSTEM_SCHEMA,
+            Self::Audit | Self::Columns | Self::Policies | Self::Products | Self::WhoAmI => SYSTEM_SCHEMA,
         }
     }
 
@@ -79,6 +84,7 @@ impl SystemTable {
             Self::InformationSchemata => "schemata",
             Self::InformationTables => "tables",
             Self::InformationViews => "views",
+            Self::Audit => "audit",
             Self::Policies => "policies",
             Self::Products => "products",
             Self::WhoAmI => "whoami",
@@ -92,6 +98,7 @@ impl SystemTable {
             Self::InformationSchemata => information_schema::schemata_schema(),
             Self::InformationTables => information_schema::tables_schema(),
             Self::InformationViews => information_schema::views_schema(),
+            Self::Audit => audit::schema(),
             Self::Columns => columns::schema(),
             Self::Policies => policies::schema(),
             Self::Products => products::schema(),
@@ -110,6 +117,7 @@ impl SystemTable {
             Self::InformationSchemata => information_schema::schemata(catalog),
             Self::InformationTables => information_schema::tables(catalog),
             Self::InformationViews => Ok(RecordBatch::new_empty(self.schema())),
+            Self::Audit => audit::rows(catalog),
             Self::Columns => columns::rows(catalog),
             Self::Policies => policies::rows(catalog),
             Self::Products => products::rows(catalog),

@@ -1,4 +1,5 @@
-//! `mesh.system.policies`: the rules that have an effect on what the caller sees.
+//! `mesh.system.policies`: the rules that have an effect on what the caller
+//! sees; all rules for those who see what is everybody's.
 
 use std::sync::{Arc, LazyLock};
 
@@ -9,7 +10,7 @@ use arrow::{
 };
 use meshgate_policies::{RuleKind, VisibleRule};
 
-use crate::catalog::{PrincipalCatalog, VisibleTable, set_by};
+use crate::catalog::{PrincipalCatalog, set_by};
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(vec![
@@ -27,28 +28,51 @@ pub(super) fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
+/// Domain and table, and a rule.
+type Row<'a> = (&'a str, &'a str, VisibleRule<'a>);
+
 /// One row for each rule of each table.
 pub(super) fn rows(catalog: &PrincipalCatalog) -> Result<RecordBatch, ArrowError> {
+    if catalog.reads_all() {
+        return all_rows(catalog);
+    }
     let tables = catalog.all();
-    let rows: Vec<(&VisibleTable, VisibleRule<'_>)> = tables
+    let rows: Vec<Row<'_>> = tables
         .iter()
         .flat_map(|table| {
             let policy = &table.view.policy;
             let rules = policy.visible_rules(&table.name, &catalog.principal, &catalog.statement);
-            rules.into_iter().map(move |rule| (table, rule))
+            rules.into_iter().map(move |rule| (table.domain.as_str(), table.name.as_str(), rule))
         })
         .collect();
-    let text = |of: fn(&VisibleTable, &VisibleRule<'_>) -> Option<String>| -> ArrayRef {
-        Arc::new(rows.iter().map(|(table, rule)| of(table, rule)).collect::<StringArray>())
+    batch(&rows)
+}
+
+/// Every rule of every table, whomever it is for.
+fn all_rows(catalog: &PrincipalCatalog) -> Result<RecordBatch, ArrowError> {
+    let rows: Vec<Row<'_>> = catalog
+        .snapshot
+        .domains()
+        .flat_map(|domain| {
+            let rules = domain.policy.all_rules();
+            rules.map(|(table, rule)| (domain.name.as_str(), table, rule))
+        })
+        .collect();
+    batch(&rows)
+}
+
+fn batch(rows: &[Row<'_>]) -> Result<RecordBatch, ArrowError> {
+    let text = |of: fn(&VisibleRule<'_>) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(|(_, _, rule)| of(rule)).collect::<StringArray>())
     };
     let columns = vec![
-        text(|table, _| Some(table.domain.clone())),
-        text(|table, _| Some(table.name.clone())),
-        text(|_, visible| Some(visible.rule.id.clone())),
-        text(|_, visible| Some(kind(visible.rule.kind).to_owned())),
-        text(|_, visible| Some(set_by(visible.rule).to_owned())),
-        text(|_, visible| visible.rule.why.clone()),
-        text(|_, visible| visible.contact.map(str::to_owned)),
+        Arc::new(rows.iter().map(|(domain, _, _)| Some(*domain)).collect::<StringArray>()) as ArrayRef,
+        Arc::new(rows.iter().map(|(_, table, _)| Some(*table)).collect::<StringArray>()),
+        text(|visible| Some(visible.rule.id.clone())),
+        text(|visible| Some(kind(visible.rule.kind).to_owned())),
+        text(|visible| Some(set_by(visible.rule).to_owned())),
+        text(|visible| visible.rule.why.clone()),
+        text(|visible| visible.contact.map(str::to_owned)),
     ];
     RecordBatch::try_new(schema(), columns)
 }

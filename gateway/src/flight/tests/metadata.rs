@@ -65,11 +65,12 @@ async fn of_domains(bench: &Bench, token: &str) -> Vec<String> {
     of_domains
 }
 
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "information_schema.columns",
     "information_schema.schemata",
     "information_schema.tables",
     "information_schema.views",
+    "system.audit",
     "system.columns",
     "system.policies",
     "system.products",
