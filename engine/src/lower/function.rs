@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::cast::{exact, or_null};
 use super::coarse::{self, Coarse};
+use super::keep::{self, Keep};
 use super::{LowerError, binary, date_trunc, lower_all, pseudonym, type_of};
 use crate::data_type::to_arrow;
 use arrow::datatypes::DataType as ArrowType;
@@ -67,16 +68,10 @@ fn unary(
         }
         Function::AddDays(days) => add_days(argument, *days),
         Function::Abs => absolute(argument, argument_type, data_type)?,
-        Function::KeepLast(count) => {
-            let kept = right_if_longer(&argument, *count, right(argument.clone(), *count));
-            invoke(unicode::lpad(), vec![kept, length(argument), lit("*")])
-        }
+        Function::KeepLast(count) => invoke(keep::function(Keep::Last(*count)), vec![argument]),
+        Function::KeepFirst(count) => invoke(keep::function(Keep::First(*count)), vec![argument]),
         Function::Pseudonym(space) if has_pseudonyms(argument_type) && argument_type == data_type => {
             pseudonym::without_key(space, argument)
-        }
-        Function::KeepFirst(count) => {
-            let kept = right_if_longer(&argument, *count, left(argument.clone(), *count));
-            invoke(unicode::rpad(), vec![kept, length(argument), lit("*")])
         }
         Function::EmailDomain => email_domain(argument),
         Function::Bucket(_) | Function::Round(_) if argument_type != data_type => {
@@ -122,11 +117,6 @@ fn left(text: Expr, count: u16) -> Expr {
 
 fn right(text: Expr, count: u16) -> Expr {
     invoke(unicode::right(), vec![text, lit(i64::from(count))])
-}
-
-/// What a mask keeps of `text`: `kept` if there is more than that, else nothing.
-fn right_if_longer(text: &Expr, count: u16, kept: Expr) -> Expr {
-    when(binary(length(text.clone()), Operator::Gt, lit(i64::from(count))), kept, lit(""))
 }
 
 /// `***@` and what follows the last `@`; `***` if nothing does.

@@ -11,6 +11,7 @@ mod coarse;
 mod date_trunc;
 mod fields;
 mod function;
+mod keep;
 mod literal;
 mod lookup;
 mod pseudonym;

@@ -258,6 +258,10 @@ mod tests {
         let around = Expr::Null(field(&data_type(), &path("c")).unwrap().data_type.clone());
         let shown = both(&[("c", around)], &[("a", x.clone()), ("c.e", x.clone())]);
         assert_eq!(shown, ["a 'x'", "c null:struct<d:int64!,e:text>"]);
+        // One mask lies inside the other's field: what is around both is redacted.
+        let d = Expr::Literal(Literal::Integer { value: 1, data_type: DataType::Int64 });
+        let around = Expr::Null(field(&data_type(), &path("c")).unwrap().data_type.clone());
+        assert_eq!(both(&[("c", around)], &[("c.d", d)]), ["c null:struct<d:int64!,e:text>"]);
         assert_eq!(super::both(&mask(&[("a", x)]), &stars()), None);
     }
 

@@ -84,18 +84,13 @@ impl Number {
     }
 
     fn to_float(self, data_type: &DataType) -> Option<Literal> {
-        let (value, whole) = match self {
-            Self::Float(value) => (value, false),
-            Self::Exact { value, scale } => {
-                let text = format!("{value}e-{scale}");
-                (text.parse::<f64>().ok()?, scale == 0)
-            }
+        // Up to here a float holds every whole number.
+        let exact: u128 = if *data_type == DataType::Float32 { 1 << 24 } else { 1 << 53 };
+        let value = match self {
+            Self::Float(value) => value,
+            Self::Exact { value, scale: 0 } if value.unsigned_abs() > exact => return None,
+            Self::Exact { value, scale } => format!("{value}e-{scale}").parse().ok()?,
         };
-        let exact_below =
-            if *data_type == DataType::Float32 { 16_777_216.0 } else { 9_007_199_254_740_992.0 };
-        if whole && value.abs() > exact_below {
-            return None;
-        }
         let value = if *data_type == DataType::Float32 { f64::from(value as f32) } else { value };
         value.is_finite().then(|| Literal::Float { value, data_type: data_type.clone() })
     }

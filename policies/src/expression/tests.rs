@@ -446,6 +446,14 @@ fn constants_are_computed() {
         ("cast(null as text) is not distinct from null", Some(true)),
         ("cast(null as text) in ('a')", None),
         ("1.50 = 1.5 and 2 > 1.99", Some(true)),
+        ("1.25 + 1.5 = 2.75 and 2.75 - 1.5 = 1.25 and 1.5 * 1.5 = 2.25 and 2.5 % 1.0 = 0.5", Some(true)),
+        ("abs(-1.5) = 1.5 and abs(1.5) = 1.5 and -(1.5) = -1.5", Some(true)),
+        ("claim('external') = false and claim('external') < true and claim('external') <> true", Some(true)),
+        ("cast(claim('external') as int) = 0 and cast(not claim('external') as bigint) = 1", Some(true)),
+        ("cast(cast(claim('external') as int) as bigint) = 0", Some(true)),
+        ("cast(claim('level') as decimal(38, 2)) = 3.00", Some(true)),
+        ("nullif(subject(), 'otto') = 'anna' and nullif('a', cast(null as text)) = 'a'", Some(true)),
+        ("nullif(subject(), 'anna') is null and nullif(cast(null as text), 'a') is null", Some(true)),
     ];
     for (text, expected) in cases {
         assert_eq!(truth_of(text), expected, "{text}");
@@ -453,7 +461,91 @@ fn constants_are_computed() {
 }
 
 #[test]
+fn junctions_inside_their_like_are_one() {
+    for (text, canonical) in [
+        ("active and (active and region = 'x')", "and(\"active\", \"active\", (\"region\" = 'x'))"),
+        ("active or (active or region = 'x')", "or(\"active\", \"active\", (\"region\" = 'x'))"),
+        ("active and (active or region = 'x')", "and(\"active\", or(\"active\", (\"region\" = 'x')))"),
+    ] {
+        assert_eq!(fold::fold(read(text).unwrap()).to_string(), canonical);
+    }
+}
+
+/// Masks and clocks of units that no condition can write.
+#[test]
+fn calls_are_computed_as_the_engine_computes_them() {
+    let text = |text: &str| Literal::Text(text.to_owned());
+    let of = |function: Function, argument: &Literal| fold_call::call(&function, &[Some(argument)]);
+    for (value, last, first) in [("1234567", "***4567", "1234***"), ("1234", "****", "****"), ("", "", "")] {
+        assert_eq!(of(Function::KeepLast(4), &text(value)), Some(Some(text(last))), "{value}");
+        assert_eq!(of(Function::KeepFirst(4), &text(value)), Some(Some(text(first))), "{value}");
+    }
+    for (unit, value) in [
+        (TimeUnit::Second, 1_795_390_261),
+        (TimeUnit::Millisecond, 1_795_390_261_999),
+        (TimeUnit::Microsecond, 1_795_390_261_999_999),
+        (TimeUnit::Nanosecond, 1_795_390_261_999_999_999),
+    ] {
+        let at = |zone: Option<&str>| Literal::Timestamp {
+            value,
+            data_type: DataType::Timestamp { unit, zone: zone.map(str::to_owned) },
+        };
+        let part = |of_what, zone| match of(Function::DatePart(of_what), &at(zone)) {
+            Some(Some(Literal::Integer { value, .. })) => value,
+            other => panic!("{other:?}"),
+        };
+        let parts = [DateUnit::Year, DateUnit::Hour, DateUnit::Minute, DateUnit::Second];
+        assert_eq!(parts.map(|unit| part(unit, None)), [2026, 23, 31, 1], "{unit:?}");
+        assert_eq!(parts.map(|unit| part(unit, Some("Asia/Kolkata"))), [2026, 5, 1, 1], "{unit:?}");
+    }
+}
+
+#[test]
+fn whole_numbers_and_fractions_keep_to_their_types() {
+    reads("order_id = -5", "(\"order_id\" = -5:int64)");
+    reads("total = -1.500", "(\"total\" = -150:decimal(12,2))");
+    // Three places do not fit the column, so the column is widened.
+    reads("total = 1.505", "(cast(\"total\", decimal(13,3)) = 1505:decimal(13,3))");
+    reads("score = 0.1", "(\"score\" = 3fb999999999999a:float64)");
+    reads("score = -9007199254740992", "(\"score\" = c340000000000000:float64)");
+    refuses("score = 9007199254740993", "9007199254740993", "");
+    reads("cast(active as int) = 1", "(cast(\"active\", int32) = 1:int32)");
+    let signed = |bits| types::IntegerType { signed: true, bits };
+    let unsigned = |bits| types::IntegerType { signed: false, bits };
+    for (of, low, high) in [
+        (signed(8), -128, 127),
+        (signed(32), -2_147_483_648, 2_147_483_647),
+        (unsigned(8), 0, 255),
+        (unsigned(64), 0, i128::from(u64::MAX)),
+    ] {
+        assert!(of.holds(low) && of.holds(high) && !of.holds(low - 1) && !of.holds(high + 1), "{of:?}");
+        assert_eq!((of.wrap(high + 1), of.wrap(low - 1), of.wrap(high)), (low, high, high), "{of:?}");
+    }
+}
+
+#[test]
+fn instants_of_two_units_have_no_common_type() {
+    let at = |unit, zone: &str| DataType::Timestamp { unit, zone: Some(zone.to_owned()) };
+    let (berlin, utc) = (at(TimeUnit::Microsecond, "Europe/Berlin"), at(TimeUnit::Microsecond, "UTC"));
+    assert_eq!(types::common_type(&berlin, &utc), Some(berlin.clone()));
+    assert_eq!(types::common_type(&berlin, &at(TimeUnit::Nanosecond, "UTC")), None);
+}
+
+#[test]
+fn lists_weigh_a_tenth_of_their_values() {
+    let list = |count: i128| Expr::InList {
+        expr: Box::new(Expr::Null(DataType::Int64)),
+        list: (0..count).map(|value| Literal::Integer { value, data_type: DataType::Int64 }).collect(),
+        negated: false,
+    };
+    assert_eq!((weight::weight(&list(0)), weight::weight(&list(995))), (2, 101));
+}
+
+#[test]
 fn what_a_when_cannot_decide_is_known() {
+    let space = crate::PseudonymSpace { name: "person".into(), scope: crate::PseudonymScope::Mesh };
+    assert!(!fold_call::can_call(&Function::Pseudonym(space), &[Expr::Null(DataType::Text)]));
+    assert!(fold_call::can_call(&Function::Lower, &[Expr::Null(DataType::Text)]));
     let claims = claims();
     let scope = Scope { columns: &[], claims: &claims, lookups: None, zone: chrono_tz::UTC, cell: None };
     for text in ["cast(claim('level') as double) < 1.5", "try_cast(subject() as int) = 1", "1e0 = 1e0"] {

@@ -22,7 +22,7 @@ pub(super) fn weight(expr: &Expr) -> u64 {
         Expr::Call { function, .. } => match function {
             Function::IsUnder => 5,
             Function::EmailDomain => 4,
-            Function::Abs | Function::KeepLast(_) | Function::KeepFirst(_) => 3,
+            Function::Abs => 3,
             Function::Coalesce => 2,
             _ => 1,
         },

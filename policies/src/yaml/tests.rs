@@ -149,6 +149,33 @@ fn references_expand() {
 
 /// Whatever the text, an answer: cut and mangled files must not stop a server.
 #[test]
+fn references_in_a_whole_tree_expand_and_become_texts() {
+    let mut root = node("a: ${X}\nb: [plain, \"${file:f}\"]\nc: { d: \"${Y:-7}\", e: null }\n");
+    let lookup = |reference: Reference<'_>| match reference {
+        Reference::Variable("X") => Some("true".to_owned()),
+        Reference::File("f") => Some("[1]".to_owned()),
+        _ => None,
+    };
+    let mut problems = Vec::new();
+    expand_all("t.yaml", &mut root, &lookup, &mut problems);
+    assert!(problems.is_empty(), "{problems:?}");
+    let text = |text: &str, quoted| Value::Scalar { text: text.into(), quoted };
+    assert_eq!(root.get("a").unwrap().value, text("true", true));
+    let items = root.get("b").unwrap().as_sequence().unwrap();
+    assert_eq!((&items[0].value, &items[1].value), (&text("plain", false), &text("[1]", true)));
+    let inner = root.get("c").unwrap();
+    assert_eq!(inner.get("d").unwrap().value, text("7", true));
+    assert!(inner.get("e").unwrap().is_null());
+    let mut root = node("a: 1\nb:\n  - ${NOWHERE}\n");
+    expand_all("t.yaml", &mut root, &lookup, &mut problems);
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(
+        told.len() == 1 && told[0].starts_with("t.yaml:3: the variable `NOWHERE` is not set"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn mangled_texts_do_not_panic() {
     let text = "domain: sales\ngrants:\n  - { id: a, to: { roles: [x] }, rows: \"a = 'b'\" }\n  - id: |\n      b\n  - ? x\n    : 'y' # z\n%TAG ! x\n";
     let marks: Vec<char> = "\0\t\n '\"#:-?[]{},&*!|>%@`~ä\u{feff}\u{2028}".chars().collect();

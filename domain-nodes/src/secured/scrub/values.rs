@@ -48,6 +48,8 @@ fn primitive<T: ArrowPrimitiveType>(
 ) -> Result<ArrayRef, ScrubError> {
     let source = array.as_primitive_opt::<T>().ok_or_else(|| wrong_type(array, target))?;
     let values: Vec<T::Native> = match &validity {
+        // The buffer is cut to the places, so each of its bytes is shown. Bits of a validity may be foreign.
+        None if source.nulls().is_none() && array.data_type() == target => return Ok(Arc::clone(array)),
         None => source.values().to_vec(),
         Some(validity) => source
             .values()
@@ -103,6 +105,9 @@ fn whole_bytes<T: ByteArrayType>(source: &GenericByteArray<T>) -> Result<ArrayRe
     let offsets = source.value_offsets();
     let first = offsets.first().copied().unwrap_or_default();
     let last = offsets.last().copied().unwrap_or_default();
+    if first.as_usize() == 0 && last.as_usize() == source.value_data().len() && source.nulls().is_none() {
+        return Ok(Arc::new(source.clone()));
+    }
     let values = source.value_data().get(first.as_usize()..last.as_usize());
     let values = values.ok_or(ScrubError::OutOfBounds)?.to_vec();
     let offsets: Vec<T::Offset> = offsets.iter().map(|offset| *offset - first).collect();

@@ -415,3 +415,25 @@ fn yaml_has_traps_and_none_opens() {
     assert!(!absent("007") && absent("7"));
     assert!(matches!(fixture.role("NO").decide(), Decision::Visible(_)));
 }
+
+#[test]
+fn there_are_only_so_many_documents() {
+    let mut fixture = Fixture::new("");
+    fixture.documents = (0..1_000).map(|number| document(&format!("{number}.yaml"), "")).collect();
+    assert!(fixture.warnings().is_empty());
+    for more in ["a.yaml", "b.yaml"] {
+        fixture.documents.push(document(more, ""));
+        assert_eq!(fixture.problems(), [": the domain has more than 1000 policy documents"]);
+    }
+}
+
+/// A selection that cannot be read is not also said to be missing.
+#[test]
+fn a_broken_selection_is_one_problem() {
+    for selection in ["tables: 5", "products: {}"] {
+        let found = problem(&format!(
+            "grants:\n  - {{ id: a, to: {{ everyone: true }}, {selection}, columns: all }}"
+        ));
+        assert!(!found.contains("missing"), "{selection}: {found}");
+    }
+}
