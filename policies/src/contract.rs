@@ -93,3 +93,28 @@ impl NestedField {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_has_each_of_its_tags_once() {
+        let mut column = Column {
+            name: "address".into(),
+            data_type: DataType::Text,
+            required: false,
+            classification: None,
+            tags: vec![],
+            nested: vec![],
+        };
+        for tag in ["pii", "pci", "pii"] {
+            column.tag_field(vec!["street".into()], tag);
+        }
+        column.tag_field(vec!["zip".into()], "pii");
+        let tags: Vec<_> =
+            column.nested.iter().map(|field| (field.path.join("."), field.tags.clone())).collect();
+        let expected = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+        assert_eq!(tags, [("street".into(), expected(&["pii", "pci"])), ("zip".into(), expected(&["pii"]))]);
+    }
+}

@@ -208,7 +208,11 @@ impl Typer<'_> {
                     (Some(precision @ 1..=38), Some(scale)) if scale <= precision => {
                         DataType::Decimal { precision, scale }
                     }
-                    _ => return Err(ExpressionError::new(format!("`{data_type}` has more than 38 digits"))),
+                    _ => {
+                        return Err(ExpressionError::new(format!(
+                            "`{data_type}` is no number of at most 38 digits"
+                        )));
+                    }
                 }
             }
             D::Date => DataType::Date,

@@ -509,6 +509,10 @@ fn whole_numbers_and_fractions_keep_to_their_types() {
     reads("score = 0.1", "(\"score\" = 3fb999999999999a:float64)");
     reads("score = -9007199254740992", "(\"score\" = c340000000000000:float64)");
     refuses("score = 9007199254740993", "9007199254740993", "");
+    reads("score = -1e0", "(\"score\" = bff0000000000000:float64)");
+    refuses("cast(order_id as decimal(2, 3)) = 1", "at most 38 digits", "");
+    let real = |text| Number::parse(text).unwrap().to_literal(&DataType::Float32);
+    assert!(real("16777216").is_some() && real("16777217").is_none() && real("0.1").is_some());
     reads("cast(active as int) = 1", "(cast(\"active\", int32) = 1:int32)");
     let signed = |bits| types::IntegerType { signed: true, bits };
     let unsigned = |bits| types::IntegerType { signed: false, bits };
@@ -529,6 +533,19 @@ fn instants_of_two_units_have_no_common_type() {
     let (berlin, utc) = (at(TimeUnit::Microsecond, "Europe/Berlin"), at(TimeUnit::Microsecond, "UTC"));
     assert_eq!(types::common_type(&berlin, &utc), Some(berlin.clone()));
     assert_eq!(types::common_type(&berlin, &at(TimeUnit::Nanosecond, "UTC")), None);
+}
+
+#[test]
+fn casts_keep_every_value_and_clocks_stay_apart_from_instants() {
+    let float = |integer| types::common_type(&DataType::Float32, &integer);
+    assert_eq!(float(DataType::Int16), Some(DataType::Float32));
+    assert_eq!(float(DataType::UInt32), Some(DataType::Float64));
+    assert_eq!(float(DataType::Int64), None);
+    let at = |unit, zone: Option<&str>| DataType::Timestamp { unit, zone: zone.map(str::to_owned) };
+    let (clock, instant) = (at(TimeUnit::Second, None), at(TimeUnit::Second, Some("UTC")));
+    let finer = at(TimeUnit::Nanosecond, Some("Europe/Berlin"));
+    assert!(types::cast_cannot_fail(&instant, &finer) && types::cast_cannot_fail(&clock, &clock));
+    assert!(!types::cast_cannot_fail(&instant, &clock) && !types::cast_cannot_fail(&clock, &instant));
 }
 
 #[test]

@@ -149,6 +149,22 @@ fn references_expand() {
 
 /// Whatever the text, an answer: cut and mangled files must not stop a server.
 #[test]
+fn one_text_is_a_list_of_one() {
+    let of = |text: &str| {
+        let (root, mut problems) = (node(text), Vec::new());
+        let found = Reader::new("t.yaml", &root, &mut problems).one_or_more("a");
+        (found, problems.len())
+    };
+    let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+    assert_eq!(of("a: x"), (texts(&["x"]), 0));
+    assert_eq!(of("a: [x, y]"), (texts(&["x", "y"]), 0));
+    assert_eq!(of("b: x"), (None, 0));
+    for wrong in ["a: []", "a: { b: c }", "a: [[x]]"] {
+        assert_eq!(of(wrong), (None, 1), "{wrong}");
+    }
+}
+
+#[test]
 fn references_in_a_whole_tree_expand_and_become_texts() {
     let mut root = node("a: ${X}\nb: [plain, \"${file:f}\"]\nc: { d: \"${Y:-7}\", e: null }\n");
     let lookup = |reference: Reference<'_>| match reference {

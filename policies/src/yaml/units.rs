@@ -71,9 +71,21 @@ mod tests {
 
     #[test]
     fn sizes_and_counts() {
-        assert_eq!(bytes("2GiB"), Some(2 << 30));
-        assert_eq!(bytes("500MB"), Some(500_000_000));
-        assert_eq!(bytes("4096"), Some(4096));
+        for (unit, factor) in [
+            ("", 1),
+            ("B", 1),
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+            ("TiB", 1 << 40),
+            ("kB", 1_000),
+            ("KB", 1_000),
+            ("MB", 1_000_000),
+            ("GB", 1_000_000_000),
+            ("TB", 1_000_000_000_000),
+        ] {
+            assert_eq!(bytes(&format!("7{unit}")), Some(7 * factor), "{unit}");
+        }
         assert_eq!(count("50_000_000"), Some(50_000_000));
         for wrong in ["", "GiB", "2Gi", "1e9", "-5", "1.5GiB", "18446744073709551615KiB"] {
             assert_eq!(bytes(wrong), None, "{wrong}");
