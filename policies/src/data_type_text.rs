@@ -176,8 +176,9 @@ mod tests {
         ]);
         let plain = ["boolean", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"];
         let other =
-            ["float32", "float64", "text", "binary", "date", "time", "timestamp(ns)", "decimal(38,0)"];
-        for text in plain.iter().chain(&other) {
+            ["float32", "float64", "text", "binary", "date", "time", "decimal(38,0)", "decimal(38,38)"];
+        let clocks = ["timestamp(s)", "timestamp(ms)", "timestamp(us)", "timestamp(ns)", "timestamp(s,UTC)"];
+        for text in plain.iter().chain(&other).chain(&clocks) {
             assert_eq!(text.parse::<DataType>().unwrap().to_string(), *text);
         }
         for data_type in [zoned, nested] {
@@ -210,5 +211,11 @@ mod tests {
         }
         let allowed = format!("{}text{}", "list<".repeat(16), ">".repeat(16));
         assert!(allowed.parse::<DataType>().is_ok());
+        // `struct<..:text>` around a name.
+        let named = |bytes: usize| format!("struct<{}:text>", "n".repeat(bytes - "struct<:text>".len()));
+        assert!(named(MAX_BYTES).parse::<DataType>().is_ok());
+        for bytes in [MAX_BYTES + 1, MAX_BYTES + 2] {
+            assert_eq!(named(bytes).parse::<DataType>(), Err(NotAType), "{bytes}");
+        }
     }
 }

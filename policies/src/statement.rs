@@ -37,3 +37,21 @@ pub(crate) fn days_since_epoch(day: NaiveDate) -> i32 {
 pub(crate) fn day_from_epoch(days: i32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(1970, 1, 1)?.checked_add_signed(chrono::TimeDelta::days(i64::from(days)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_clocks_are_those_of_the_zone() {
+        // 2026-11-22T23:30:00Z.
+        let of = |zone: Tz| Statement { instant: 1_795_390_200_000_000, zone };
+        let (utc, berlin) = (of(Tz::UTC), of(Tz::Europe__Berlin));
+        assert_eq!((utc.today(), berlin.today()), (Some(20_779), Some(20_780)));
+        assert_eq!(utc.clock(), Some(1_795_390_200_000_000));
+        assert_eq!(berlin.clock(), Some(1_795_393_800_000_000));
+        let beyond = Statement { instant: i64::MAX, zone: Tz::UTC };
+        assert_eq!((beyond.today(), beyond.clock()), (None, None));
+        assert_eq!(day_from_epoch(20_780), NaiveDate::from_ymd_opt(2026, 11, 23));
+    }
+}

@@ -452,6 +452,27 @@ fn constants_are_computed() {
         ("cast(claim('external') as int) = 0 and cast(not claim('external') as bigint) = 1", Some(true)),
         ("cast(cast(claim('external') as int) as bigint) = 0", Some(true)),
         ("cast(claim('level') as decimal(38, 2)) = 3.00", Some(true)),
+        (
+            "starts_with(subject(), 'an') and ends_with(subject(), 'na') and contains(subject(), 'nn')",
+            Some(true),
+        ),
+        (
+            "starts_with(subject(), 'nn') or ends_with(subject(), 'an') or contains(subject(), 'x')",
+            Some(false),
+        ),
+        ("lower('ANNA') = 'anna' and lower('ANNA') <> 'ANNA'", Some(true)),
+        ("date_trunc('week', date '2026-11-26') = '2026-11-23'", Some(true)),
+        (
+            "extract(quarter from date '2026-11-26') = 4 and extract(quarter from date '2026-03-31') = 1",
+            Some(true),
+        ),
+        ("extract(day from today()) = 23 and date_trunc('day', today()) = today()", Some(true)),
+        ("now() between '2026-11-23 00:30:00' and '2026-11-23 00:30:00'", Some(true)),
+        (
+            "'aXbXc' like 'a%Xc' and 'abab' like '%ab' and 'aab' like '%ab' and 'ab' not like 'a_b'",
+            Some(true),
+        ),
+        ("null or claim('level') = 4 or null", None),
         ("nullif(subject(), 'otto') = 'anna' and nullif('a', cast(null as text)) = 'a'", Some(true)),
         ("nullif(subject(), 'anna') is null and nullif(cast(null as text), 'a') is null", Some(true)),
     ];
@@ -516,6 +537,33 @@ fn whole_numbers_and_fractions_keep_to_their_types() {
     reads("cast(active as int) = 1", "(cast(\"active\", int32) = 1:int32)");
     let signed = |bits| types::IntegerType { signed: true, bits };
     let unsigned = |bits| types::IntegerType { signed: false, bits };
+    let integers = [
+        DataType::Int8,
+        DataType::Int16,
+        DataType::Int32,
+        DataType::Int64,
+        DataType::UInt8,
+        DataType::UInt16,
+        DataType::UInt32,
+        DataType::UInt64,
+    ];
+    for (at, integer) in integers.iter().enumerate() {
+        let expected = types::IntegerType { signed: at < 4, bits: 8 << (at % 4) };
+        assert_eq!(types::integer_type(integer), Some(expected), "{integer}");
+        for (to, other) in integers.iter().enumerate() {
+            // The same sign and as many bits, or an unsigned one in a signed one with more.
+            let widens = (at / 4 == to / 4 && to >= at) || (at >= 4 && to < 4 && to > at - 4);
+            assert_eq!(types::cast_cannot_fail(integer, other), widens, "{integer} to {other}");
+        }
+    }
+    for (left, right, common) in [(4, 0, 1), (5, 1, 2), (6, 2, 3), (4, 1, 1), (0, 6, 3)] {
+        let common = Some(integers[common].clone());
+        assert_eq!(types::common_type(&integers[left], &integers[right]), common, "{left} {right}");
+    }
+    let wide = DataType::Decimal { precision: 20, scale: 0 };
+    assert_eq!(types::common_type(&DataType::UInt64, &DataType::Int8), Some(wide));
+    let both = types::common_type(&DataType::Float32, &DataType::Float64);
+    assert_eq!(both, Some(DataType::Float64));
     for (of, low, high) in [
         (signed(8), -128, 127),
         (signed(32), -2_147_483_648, 2_147_483_647),
@@ -537,11 +585,21 @@ fn instants_of_two_units_have_no_common_type() {
 
 #[test]
 fn casts_keep_every_value_and_clocks_stay_apart_from_instants() {
+    let at = |unit, zone: Option<&str>| DataType::Timestamp { unit, zone: zone.map(str::to_owned) };
     let float = |integer| types::common_type(&DataType::Float32, &integer);
     assert_eq!(float(DataType::Int16), Some(DataType::Float32));
     assert_eq!(float(DataType::UInt32), Some(DataType::Float64));
     assert_eq!(float(DataType::Int64), None);
-    let at = |unit, zone: Option<&str>| DataType::Timestamp { unit, zone: zone.map(str::to_owned) };
+    let decimal = DataType::Decimal { precision: 12, scale: 2 };
+    for to in [DataType::Text, DataType::Float32, DataType::Float64] {
+        assert!(types::cast_cannot_fail(&decimal, &to), "{to}");
+    }
+    for to in [DataType::Boolean, DataType::Date, DataType::Int64, at(TimeUnit::Second, None)] {
+        assert!(types::try_cast_exists(&DataType::Text, &to), "{to}");
+    }
+    assert!(!types::try_cast_exists(&DataType::Text, &at(TimeUnit::Second, Some("UTC"))));
+    assert!(!types::try_cast_exists(&DataType::Text, &DataType::Binary));
+    assert!(!types::try_cast_exists(&DataType::Date, &DataType::Int64));
     let (clock, instant) = (at(TimeUnit::Second, None), at(TimeUnit::Second, Some("UTC")));
     let finer = at(TimeUnit::Nanosecond, Some("Europe/Berlin"));
     assert!(types::cast_cannot_fail(&instant, &finer) && types::cast_cannot_fail(&clock, &clock));
@@ -556,6 +614,17 @@ fn lists_weigh_a_tenth_of_their_values() {
         negated: false,
     };
     assert_eq!((weight::weight(&list(0)), weight::weight(&list(995))), (2, 101));
+    for (function, times) in [
+        (Function::IsUnder, 5),
+        (Function::EmailDomain, 4),
+        (Function::Abs, 3),
+        (Function::Coalesce, 2),
+        (Function::KeepLast(4), 1),
+    ] {
+        let args = vec![Expr::Null(DataType::Text)];
+        let call = Expr::Call { function, args, data_type: DataType::Text };
+        assert_eq!(weight::weight(&call), times + 1, "{call}");
+    }
 }
 
 #[test]
@@ -565,7 +634,15 @@ fn what_a_when_cannot_decide_is_known() {
     assert!(fold_call::can_call(&Function::Lower, &[Expr::Null(DataType::Text)]));
     let claims = claims();
     let scope = Scope { columns: &[], claims: &claims, lookups: None, zone: chrono_tz::UTC, cell: None };
-    for text in ["cast(claim('level') as double) < 1.5", "try_cast(subject() as int) = 1", "1e0 = 1e0"] {
+    for text in [
+        "cast(claim('level') as double) < 1.5",
+        "cast(claim('level') as decimal(20, 0)) / 2 = 1.5",
+        "-cast(claim('level') as double) = -3e0",
+        "cast(claim('level') as double) in (3e0)",
+        "abs(cast(claim('level') as double)) = 3e0",
+        "try_cast(subject() as int) = 1",
+        "1e0 = 1e0",
+    ] {
         assert!(!can_be_computed(&condition(text, scope).unwrap()), "{text}");
     }
 }

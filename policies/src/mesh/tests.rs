@@ -246,3 +246,16 @@ fn only_what_the_token_names_can_be_chosen() {
     }
     assert!(principal(json!({})).working_for(Some("fraud-investigation")).is_err());
 }
+
+#[test]
+fn revisions_are_positive_or_none() {
+    let revision = |line: &str| {
+        let loaded = Mesh::load("mesh.yaml", &format!("mesh: x\ntimezone: UTC\n{line}"));
+        loaded.map(|(mesh, _)| mesh.revision()).map_err(|problems| problems.len())
+    };
+    assert_eq!(revision(""), Ok(None));
+    assert_eq!(revision("version: 0\n"), Ok(None));
+    assert_eq!(revision("version: 1\n"), Ok(Some(1)));
+    assert_eq!(revision("version: 17\n"), Ok(Some(17)));
+    assert_eq!(revision("version: -1\n"), Err(1));
+}

@@ -59,6 +59,8 @@ mod tests {
     #[test]
     fn times() {
         assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(duration("3s"), Some(Duration::from_secs(3)));
+        assert_eq!(duration("2d"), Some(Duration::from_secs(172_800)));
         assert_eq!(duration("10m"), Some(Duration::from_secs(600)));
         assert_eq!(duration(" 2 h "), Some(Duration::from_secs(7200)));
         assert_eq!(duration("500 ms"), Some(Duration::from_millis(500)));

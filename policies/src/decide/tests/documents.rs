@@ -4,7 +4,7 @@ use super::{
     fixture::{document, lines},
     *,
 };
-use crate::{Decision, Mesh};
+use crate::{Decision, DomainPolicy, Mesh};
 
 /// The problem of a document that has exactly one.
 #[track_caller]
@@ -436,4 +436,31 @@ fn a_broken_selection_is_one_problem() {
         ));
         assert!(!found.contains("missing"), "{selection}: {found}");
     }
+}
+
+#[test]
+fn without_an_operators_document_nothing_is_granted() {
+    let fixture =
+        Fixture::new("grants:\n  - { id: a, to: { everyone: true }, tables: [orders], columns: all }");
+    assert!(matches!(fixture.decide(), Decision::Visible(_)));
+    let missing = Mesh::missing();
+    assert!(missing.is_missing());
+    let (policy, problems) =
+        DomainPolicy::load("sales", &fixture.documents, &missing, &fixture.tables).unwrap();
+    assert!(problems.is_empty(), "{problems:?}");
+    let decision = policy.decide("orders", &fixture.principal, &super::fixture::STATEMENT);
+    assert!(matches!(decision, Decision::Absent { .. }), "{decision:?}");
+}
+
+#[test]
+fn there_are_only_so_many_rules() {
+    let rules = |count: usize| {
+        let rule = |number| {
+            format!("  - {{ id: r{number}, to: {{ roles: [nobody] }}, tables: [orders], columns: [id] }}\n")
+        };
+        Fixture::new(&format!("grants:\n{}", (0..count).map(rule).collect::<String>()))
+    };
+    assert!(rules(10_000).warnings().is_empty());
+    let problems = rules(10_001).problems();
+    assert!(problems.len() == 1 && problems[0].contains("more than 10000 rules"), "{problems:?}");
 }
