@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meshgate_engine::permit;
+use meshgate_engine::{permit, revocation};
 use meshgate_policies::{Decision, Digest, Principal, Statement};
 use meshgate_proto::v1::Permit;
 use tokio::sync::watch;
@@ -59,27 +59,14 @@ impl Access {
     }
 
     /// Completes once the query has been decided differently for as long as it may be.
-    pub(crate) async fn lost(mut self) {
-        loop {
-            if !self.holds() {
-                tokio::time::sleep(self.within).await;
-                if !self.holds() {
-                    return;
-                }
-            }
-            tokio::select! {
-                // The watcher is gone only when the node is.
-                changed = self.states.changed() => if changed.is_err() { return std::future::pending().await },
-                // Grants end by their dates, too: since the last look, which is as long ago as it may be.
-                () = tokio::time::sleep(self.within) => if !self.holds() { return },
-            }
-        }
+    pub(crate) async fn lost(self) {
+        let states = self.states.clone();
+        revocation::lost(states, self.within, move |state| self.holds(state)).await;
     }
 
-    /// Does the present state decide as it was decided?
-    fn holds(&mut self) -> bool {
-        let state = Arc::clone(&self.states.borrow_and_update());
-        self.tables.iter().all(|(table, digest)| self.decides(&state, table, *digest))
+    /// Does this state decide as it was decided?
+    fn holds(&self, state: &State) -> bool {
+        self.tables.iter().all(|(table, digest)| self.decides(state, table, *digest))
     }
 
     fn decides(&self, state: &State, table: &str, digest: Digest) -> bool {

@@ -17,6 +17,7 @@ pub mod plan_check;
 pub mod plan_form;
 pub mod predicate;
 pub mod reload;
+pub mod revocation;
 pub mod scalar_or_null;
 pub mod statement;
 

@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use meshgate_engine::revocation;
 use meshgate_policies::{Digest, Principal};
 use tokio::sync::watch;
 
@@ -37,24 +38,12 @@ impl Access {
     }
 
     /// Completes once the statement has been decided differently for as long as it may be.
-    pub(super) async fn lost(mut self) {
-        loop {
-            if !self.holds() {
-                tokio::time::sleep(self.within).await;
-                if !self.holds() {
-                    return;
-                }
-            }
-            tokio::select! {
-                changed = self.snapshots.changed() => if changed.is_err() { return std::future::pending().await },
-                // Grants end by their dates, too: since the last look, which is as long ago as it may be.
-                () = tokio::time::sleep(self.within) => if !self.holds() { return },
-            }
-        }
+    pub(super) async fn lost(self) {
+        let snapshots = self.snapshots.clone();
+        revocation::lost(snapshots, self.within, move |snapshot| self.holds(snapshot)).await;
     }
 
-    fn holds(&mut self) -> bool {
-        let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+    fn holds(&self, snapshot: &Snapshot) -> bool {
         let statement = snapshot.statement(self.clock.now());
         self.tables.iter().all(|(domain, table, digest)| {
             let decision =
