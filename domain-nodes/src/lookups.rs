@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::secured::{ReadError, SecureError, SecuredTable, TableError};
 use crate::source::SourceError;
-use crate::state::State;
+use crate::state::{OpenError, State};
 
 /// The lookups of one query.
 #[derive(Debug)]
@@ -56,12 +56,8 @@ enum LookupFault {
     Unknown,
     #[error("it has more than {most} different keys (limits.lookup_keys)")]
     TooManyKeys { most: usize },
-    #[error("its contract names no place that can be used")]
-    NoSource,
     #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Secure(#[from] SecureError),
+    Open(#[from] OpenError),
     #[error(transparent)]
     Engine(#[from] DataFusionError),
 }
@@ -110,7 +106,7 @@ impl Lookups {
 
     async fn compute(self: &Arc<Self>, lookup: &DecidedLookup) -> Result<KeySet, LookupFault> {
         let [key] = lookup.keys.columns.as_slice() else {
-            return Err(SecureError::NothingVisible.into());
+            return Err(OpenError::from(SecureError::NothingVisible).into());
         };
         let keys = match lookup.keys.rows {
             // No row counts: there is nothing to read.
@@ -130,10 +126,8 @@ impl Lookups {
         lookup: &DecidedLookup,
         key: &str,
     ) -> Result<Arc<dyn ExecutionPlan>, LookupFault> {
-        let table = self.state.table(&lookup.table).ok_or(LookupFault::NoSource)?;
-        let raw = table.source().ok_or(LookupFault::NoSource)?.open(&self.session).await?;
-        let secured = SecuredTable::new(&lookup.keys, Arc::clone(table.contract()), raw.provider)?
-            .with_lookups(Arc::clone(self));
+        let table = self.state.table(&lookup.table).ok_or(OpenError::NoSource)?;
+        let secured = table.secured(&lookup.keys, &self.session).await?.with_lookups(Arc::clone(self));
         let logical = different_keys(secured, &lookup.table, key, self.most_keys.saturating_add(1))?;
         #[expect(
             clippy::disallowed_methods,
@@ -197,7 +191,7 @@ impl LookupError {
     /// What may be said of it above a barrier.
     pub(crate) fn seen_above(&self, id: Uuid) -> ReadError {
         match &self.fault {
-            LookupFault::Source(SourceError::Changed { .. }) => ReadError::Changed { id },
+            LookupFault::Open(OpenError::Source(SourceError::Changed { .. })) => ReadError::Changed { id },
             LookupFault::Engine(error) => {
                 match (TableError::find(error).map(|found| found.error), error.find_root()) {
                     (Some(ReadError::Changed { .. }), _) => ReadError::Changed { id },
@@ -207,11 +201,9 @@ impl LookupError {
                     _ => ReadError::Unavailable { id },
                 }
             }
-            LookupFault::Unknown
-            | LookupFault::TooManyKeys { .. }
-            | LookupFault::NoSource
-            | LookupFault::Source(_)
-            | LookupFault::Secure(_) => ReadError::Unavailable { id },
+            LookupFault::Unknown | LookupFault::TooManyKeys { .. } | LookupFault::Open(_) => {
+                ReadError::Unavailable { id }
+            }
         }
     }
 }
@@ -233,7 +225,7 @@ mod tests {
         for (fault, seen) in [
             (LookupFault::TooManyKeys { most: 7 }, ReadError::Unavailable { id }),
             (LookupFault::Unknown, ReadError::Unavailable { id }),
-            (LookupFault::NoSource, ReadError::Unavailable { id }),
+            (OpenError::NoSource.into(), ReadError::Unavailable { id }),
             (LookupFault::Engine(full), ReadError::LimitReached { id }),
             (LookupFault::Engine(DataFusionError::Execution("people".into())), ReadError::Unavailable { id }),
             (read(ReadError::Changed { id }), ReadError::Changed { id }),

@@ -25,7 +25,7 @@ use crate::lookups::Lookups;
 use crate::pseudonyms::Pseudonyms;
 use crate::request::{CheckedForm, CheckedQuery, CheckedScan, CheckedTable, Refusal, same_promise};
 use crate::secured::SecuredTable;
-use crate::status::{QueryError, TableFault};
+use crate::status::QueryError;
 use crate::touched::Touched;
 
 /// The operators that answer `checked`.
@@ -85,12 +85,9 @@ async fn secured(
     pseudonyms: &Pseudonyms,
 ) -> Result<SecuredTable, QueryError> {
     let table = &checked.table;
-    let unavailable = |fault: TableFault| QueryError::unavailable(table.name(), fault);
-    let source = table.source().ok_or_else(|| unavailable(TableFault::NoSource))?;
-    let raw = source.open(session).await.map_err(|error| unavailable(error.into()))?;
-    let secured = SecuredTable::new(&checked.decision, table.contract().clone(), raw.provider)
-        .and_then(|secured| secured.with_pseudonyms(pseudonyms))
-        .map_err(|error| unavailable(error.into()))?;
+    let secured = table.secured(&checked.decision, session).await;
+    let secured = secured.and_then(|secured| Ok(secured.with_pseudonyms(pseudonyms)?));
+    let secured = secured.map_err(|error| QueryError::unavailable(table.name(), error))?;
     Ok(secured.with_lookups(Arc::clone(lookups)))
 }
 

@@ -19,7 +19,6 @@ use crate::audit::AuditLog;
 use crate::lookups::Lookups;
 use crate::node::{Node, Phase};
 use crate::request::CheckedQuery;
-use crate::secured::SecuredTable;
 use crate::state::{ServedTable, State};
 use crate::touched::Touched;
 
@@ -166,13 +165,9 @@ impl Counting {
         let lookups = Lookups::new(Arc::clone(&self.state), session.clone(), &rows.lookups, self.most_keys);
         let table = Arc::clone(table);
         let planning = async move {
-            let external = |error: Box<dyn std::error::Error + Send + Sync>| DataFusionError::External(error);
-            let no_source = || external("the table has no source".into());
-            let source = table.source().ok_or_else(no_source)?;
-            let raw = source.open(&session).await.map_err(|error| external(Box::new(error)))?;
-            let secured = SecuredTable::new(&rows, Arc::clone(table.contract()), raw.provider);
-            let secured = secured.map_err(|error| external(Box::new(error)))?.with_lookups(lookups);
-            secured.scan(&session, Some(&Vec::new()), &[], None).await
+            let secured = table.secured(&rows, &session).await;
+            let secured = secured.map_err(|error| DataFusionError::External(Box::new(error)))?;
+            secured.with_lookups(lookups).scan(&session, Some(&Vec::new()), &[], None).await
         };
         let plan = self.engine.run(planning, deadline).await?;
         let batches = self.engine.execute(plan, context, deadline)?;

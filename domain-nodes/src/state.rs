@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use meshgate_policies::{Digest, DomainPolicy, Table};
+use datafusion::execution::SessionState;
+use meshgate_policies::{Digest, DomainPolicy, Table, TableDecision};
 use meshgate_proto::v1::Descriptor;
 
 use crate::contract::{Product, ProductTable};
 use crate::pseudonyms::Pseudonyms;
-use crate::source::Source;
+use crate::secured::{SecureError, SecuredTable};
+use crate::source::{Source, SourceError};
 
 /// One moment of a domain.
 #[derive(Debug, Clone)]
@@ -35,6 +37,17 @@ pub(crate) struct ServedTable {
     version: Digest,
     /// None if the contract's location cannot be used at all.
     source: Option<Source>,
+}
+
+/// Why a table cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("its contract names no place that can be used")]
+    NoSource,
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Secure(#[from] SecureError),
 }
 
 impl State {
@@ -82,5 +95,15 @@ impl ServedTable {
 
     pub(crate) fn source(&self) -> Option<&Source> {
         self.source.as_ref()
+    }
+
+    /// Opens the table as a decision shows it. There is no other way to its rows.
+    pub(crate) async fn secured(
+        &self,
+        decision: &TableDecision,
+        session: &SessionState,
+    ) -> Result<SecuredTable, OpenError> {
+        let raw = self.source().ok_or(OpenError::NoSource)?.open(session).await?;
+        Ok(SecuredTable::new(decision, Arc::clone(&self.table), raw.provider)?)
     }
 }

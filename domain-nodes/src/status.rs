@@ -16,8 +16,9 @@ use tonic::{Code, Status};
 
 use crate::audit::Outcome;
 use crate::request::{Moved, Refusal};
-use crate::secured::{ReadError, SecureError, TableError};
+use crate::secured::{ReadError, TableError};
 use crate::source::SourceError;
+use crate::state::OpenError;
 
 /// Why a domain query gave no complete result.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +50,8 @@ pub(crate) enum QueryError {
 /// Why a table cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TableFault {
-    #[error("its contract names no place that can be used")]
-    NoSource,
     #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Secure(#[from] SecureError),
+    Open(#[from] OpenError),
     #[error(transparent)]
     Read(#[from] ReadError),
 }
@@ -182,13 +179,11 @@ impl TableFault {
         match self {
             Self::Read(ReadError::LimitReached { .. }) => Verdict::limit("query_memory"),
             Self::Read(ReadError::Cancelled { .. }) => Verdict::cancelled(),
-            Self::Read(ReadError::Changed { .. }) | Self::Source(SourceError::Changed { .. }) => {
+            Self::Read(ReadError::Changed { .. })
+            | Self::Open(OpenError::Source(SourceError::Changed { .. })) => {
                 Verdict { retry: true, ..Verdict::unavailable() }
             }
-            Self::NoSource
-            | Self::Source(_)
-            | Self::Secure(_)
-            | Self::Read(ReadError::Unavailable { .. }) => Verdict::unavailable(),
+            Self::Open(_) | Self::Read(ReadError::Unavailable { .. }) => Verdict::unavailable(),
         }
     }
 }

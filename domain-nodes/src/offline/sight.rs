@@ -16,8 +16,7 @@ use meshgate_policies::{Cell, DecidedColumn, Statement, Table, TableDecision};
 
 use super::node::OfflineNode;
 use crate::lookups::Lookups;
-use crate::secured::{SecureError, SecuredTable};
-use crate::source::SourceError;
+use crate::state::OpenError;
 
 /// The visible rows of a table. All three have the same rows in the same order.
 #[derive(Debug, Clone)]
@@ -38,9 +37,7 @@ pub enum SightError {
     #[error("`{0}` has no data that can be read: give it rows")]
     NoSource(String),
     #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Secure(#[from] SecureError),
+    Open(OpenError),
     #[error("{0}")]
     Engine(#[from] DataFusionError),
     #[error("the rows of `{0}` changed while they were read")]
@@ -132,11 +129,13 @@ impl OfflineNode {
         let session = engine.session(settings, Arc::new(MemoryCatalogProviderList::new()))?;
         let most_keys = self.node.limits.lookup_keys;
         let lookups = Lookups::new(Arc::clone(&self.state), session.clone(), &decision.lookups, most_keys);
-        let raw = served.source().ok_or_else(missing)?.open(&session).await?;
-        let secured = SecuredTable::new(decision, Arc::clone(served.contract()), raw.provider)?
-            .with_pseudonyms(&self.state.pseudonyms)?
-            .with_lookups(lookups);
-        let source = provider_as_source(Arc::new(secured));
+        let secured = served.secured(decision, &session).await;
+        let secured = secured.and_then(|secured| Ok(secured.with_pseudonyms(&self.state.pseudonyms)?));
+        let secured = secured.map_err(|error| match error {
+            OpenError::NoSource => missing(),
+            error => SightError::Open(error),
+        })?;
+        let source = provider_as_source(Arc::new(secured.with_lookups(lookups)));
         let logical = LogicalPlanBuilder::scan(TableReference::bare(table), source, None)?.build()?;
         let (planned, deadline) = (session.clone(), engine.latest_deadline());
         #[expect(clippy::disallowed_methods, reason = "our own plan over one secured table")]
