@@ -97,8 +97,7 @@ pub fn rows_only_in(
         one.rows.iter().map(|rows| Expr::IsTrue(Box::new(rows.clone()))).collect();
     let mut lookups = one.lookups.clone();
     if let Some(other) = other {
-        let mut rows = other.rows.clone()?;
-        rename(&mut rows);
+        let rows = with_other_lookups(other.rows.as_ref()?);
         conditions.push(Expr::Not(Box::new(Expr::IsTrue(Box::new(rows)))));
         lookups.extend(other.lookups.iter().map(renamed));
     }
@@ -131,17 +130,18 @@ pub fn rows_only_in(
 fn renamed(lookup: &DecidedLookup) -> DecidedLookup {
     let mut lookup = lookup.clone();
     lookup.name.push(OTHER);
-    lookup.keys.rows.iter_mut().for_each(rename);
+    lookup.keys.rows = lookup.keys.rows.as_ref().map(with_other_lookups);
     lookup.keys.lookups = lookup.keys.lookups.iter().map(renamed).collect();
     lookup
 }
 
 /// Lookups of the other side have names of their own.
-fn rename(expr: &mut Expr) {
-    if let Expr::InLookup { lookup, .. } = expr {
+fn with_other_lookups(expr: &Expr) -> Expr {
+    let mut renamed = expr.map_children(&with_other_lookups);
+    if let Expr::InLookup { lookup, .. } = &mut renamed {
         lookup.push(OTHER);
     }
-    expr.children_mut().into_iter().for_each(rename);
+    renamed
 }
 
 #[cfg(test)]

@@ -141,30 +141,52 @@ impl Expr {
         }
     }
 
-    /// The same, to be changed.
-    pub(crate) fn children_mut(&mut self) -> Vec<&mut Self> {
+    /// The same node over other children.
+    pub(crate) fn map_children(&self, map: &dyn Fn(&Self) -> Self) -> Self {
+        let boxed = |expr: &Self| Box::new(map(expr));
+        let all = |exprs: &[Self]| exprs.iter().map(map).collect();
         match self {
-            Self::Column { .. } | Self::Literal(_) | Self::Null(_) | Self::Parameter { .. } => Vec::new(),
-            Self::Not(expr)
-            | Self::IsTrue(expr)
-            | Self::Negate(expr)
-            | Self::IsNull { expr, .. }
-            | Self::InList { expr, .. }
-            | Self::InClaim { expr, .. }
-            | Self::InLookup { expr, .. }
-            | Self::Like { expr, .. }
-            | Self::Cast { expr, .. }
-            | Self::TryCast { expr, .. } => vec![expr],
-            Self::And(exprs) | Self::Or(exprs) | Self::Call { args: exprs, .. } => exprs.iter_mut().collect(),
-            Self::Compare { left, right, .. } | Self::Arithmetic { left, right, .. } => vec![left, right],
-            Self::MaskFields { column, fields } => {
-                [column.as_mut()].into_iter().chain(fields.iter_mut().map(|(_, expr)| expr)).collect()
+            Self::Column { .. } | Self::Literal(_) | Self::Null(_) | Self::Parameter { .. } => self.clone(),
+            Self::InClaim { claim, expr } => Self::InClaim { claim: claim.clone(), expr: boxed(expr) },
+            Self::InLookup { lookup, expr } => Self::InLookup { lookup: lookup.clone(), expr: boxed(expr) },
+            Self::Not(inner) => Self::Not(boxed(inner)),
+            Self::And(terms) => Self::And(all(terms)),
+            Self::Or(terms) => Self::Or(all(terms)),
+            Self::Compare { operator, left, right } => {
+                Self::Compare { operator: *operator, left: boxed(left), right: boxed(right) }
             }
-            Self::Case { branches, otherwise, .. } => branches
-                .iter_mut()
-                .flat_map(|(condition, result)| [condition, result])
-                .chain(otherwise.as_deref_mut())
-                .collect(),
+            Self::IsNull { expr, negated } => Self::IsNull { expr: boxed(expr), negated: *negated },
+            Self::IsTrue(inner) => Self::IsTrue(boxed(inner)),
+            Self::InList { expr, list, negated } => {
+                Self::InList { expr: boxed(expr), list: list.clone(), negated: *negated }
+            }
+            Self::Like { expr, pattern, negated, ignore_case } => Self::Like {
+                expr: boxed(expr),
+                pattern: pattern.clone(),
+                negated: *negated,
+                ignore_case: *ignore_case,
+            },
+            Self::Case { branches, otherwise, data_type } => Self::Case {
+                branches: branches.iter().map(|(when, then)| (map(when), map(then))).collect(),
+                otherwise: otherwise.as_deref().map(boxed),
+                data_type: data_type.clone(),
+            },
+            Self::Arithmetic { operator, left, right, data_type } => Self::Arithmetic {
+                operator: *operator,
+                left: boxed(left),
+                right: boxed(right),
+                data_type: data_type.clone(),
+            },
+            Self::Negate(inner) => Self::Negate(boxed(inner)),
+            Self::MaskFields { column, fields } => Self::MaskFields {
+                column: boxed(column),
+                fields: fields.iter().map(|(path, expr)| (path.clone(), map(expr))).collect(),
+            },
+            Self::Cast { expr, to } => Self::Cast { expr: boxed(expr), to: to.clone() },
+            Self::TryCast { expr, to } => Self::TryCast { expr: boxed(expr), to: to.clone() },
+            Self::Call { function, args, data_type } => {
+                Self::Call { function: function.clone(), args: all(args), data_type: data_type.clone() }
+            }
         }
     }
 

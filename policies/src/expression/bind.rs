@@ -21,57 +21,9 @@ impl Caller<'_> {
             Expr::Column { .. } | Expr::Literal(_) | Expr::Null(_) => return expr.clone(),
             Expr::Parameter { parameter, data_type } => return self.parameter(parameter, data_type),
             Expr::InClaim { claim, expr } => self.membership(claim, expr),
-            Expr::InLookup { lookup, expr } => {
-                Expr::InLookup { lookup: lookup.clone(), expr: self.boxed(expr) }
-            }
-            Expr::Not(inner) => Expr::Not(self.boxed(inner)),
-            Expr::And(terms) => Expr::And(self.all(terms)),
-            Expr::Or(terms) => Expr::Or(self.all(terms)),
-            Expr::Compare { operator, left, right } => {
-                Expr::Compare { operator: *operator, left: self.boxed(left), right: self.boxed(right) }
-            }
-            Expr::IsNull { expr, negated } => Expr::IsNull { expr: self.boxed(expr), negated: *negated },
-            Expr::IsTrue(inner) => Expr::IsTrue(self.boxed(inner)),
-            Expr::InList { expr, list, negated } => {
-                Expr::InList { expr: self.boxed(expr), list: list.clone(), negated: *negated }
-            }
-            Expr::Like { expr, pattern, negated, ignore_case } => Expr::Like {
-                expr: self.boxed(expr),
-                pattern: pattern.clone(),
-                negated: *negated,
-                ignore_case: *ignore_case,
-            },
-            Expr::Case { branches, otherwise, data_type } => Expr::Case {
-                branches: branches.iter().map(|(when, then)| (self.bind(when), self.bind(then))).collect(),
-                otherwise: otherwise.as_deref().map(|expr| self.boxed(expr)),
-                data_type: data_type.clone(),
-            },
-            Expr::Arithmetic { operator, left, right, data_type } => Expr::Arithmetic {
-                operator: *operator,
-                left: self.boxed(left),
-                right: self.boxed(right),
-                data_type: data_type.clone(),
-            },
-            Expr::Negate(inner) => Expr::Negate(self.boxed(inner)),
-            Expr::MaskFields { column, fields } => Expr::MaskFields {
-                column: self.boxed(column),
-                fields: fields.iter().map(|(path, expr)| (path.clone(), self.bind(expr))).collect(),
-            },
-            Expr::Cast { expr, to } => Expr::Cast { expr: self.boxed(expr), to: to.clone() },
-            Expr::TryCast { expr, to } => Expr::TryCast { expr: self.boxed(expr), to: to.clone() },
-            Expr::Call { function, args, data_type } => {
-                Expr::Call { function: function.clone(), args: self.all(args), data_type: data_type.clone() }
-            }
+            other => other.map_children(&|child| self.bind(child)),
         };
         fold::fold(bound)
-    }
-
-    fn boxed(&self, expr: &Expr) -> Box<Expr> {
-        Box::new(self.bind(expr))
-    }
-
-    fn all(&self, exprs: &[Expr]) -> Vec<Expr> {
-        exprs.iter().map(|expr| self.bind(expr)).collect()
     }
 
     fn parameter(&self, parameter: &Parameter, data_type: &DataType) -> Expr {
