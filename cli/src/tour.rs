@@ -92,14 +92,20 @@ async fn walk(state: &state::DemoState) -> Result<(), Failure> {
     let mut answers = 0;
     for (position, line) in LINES.iter().enumerate() {
         sql::print(&format!("\n{}. {}\n", position + 1, line.title))?;
-        let edited = line.edit.as_ref().map(|edit| edit.make(&state.directory)).transpose()?;
+        let edited = match &line.edit {
+            Some(edit) => Some((columns(state, line).await?, edit.make(&state.directory)?)),
+            None => None,
+        };
         for (persona, expected) in line.answers {
             answers += 1;
             if !ask_and_check(state, line, persona, expected).await? {
                 differences += 1;
             }
         }
-        drop(edited);
+        if let Some((columns_before, edited)) = edited {
+            drop(edited);
+            wait_for(state, line, &columns_before).await?;
+        }
         sql::print(&format!("   {}\n", line.says))?;
     }
     if differences > 0 {
@@ -108,6 +114,28 @@ async fn walk(state: &state::DemoState) -> Result<(), Failure> {
         )));
     }
     sql::print(&format!("\nAll {answers} answers are what they should be.\n"))
+}
+
+/// The columns of a line's answers, for each who asks.
+async fn columns(state: &state::DemoState, line: &Line) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut columns = Vec::with_capacity(line.answers.len());
+    for (persona, _) in line.answers {
+        let mut client = Client::connect(&Target::of_demo(state, persona)?).await?;
+        columns.push(client.execute(line.ask).await?.schema.to_vec());
+    }
+    Ok(columns)
+}
+
+/// Waits until an edit that was undone is out of force: what is asked next is not to meet it.
+async fn wait_for(state: &state::DemoState, line: &Line, columns_before: &[Vec<u8>]) -> Result<(), Failure> {
+    let started = Instant::now();
+    while columns(state, line).await? != columns_before {
+        if started.elapsed() > EDIT_TIME {
+            return Err(Failure::Found("an edit that was undone is still in force".to_owned()));
+        }
+        tokio::time::sleep(BETWEEN_QUESTIONS).await;
+    }
+    Ok(())
 }
 
 /// Prints the answer; `false` if it is not the expected one.

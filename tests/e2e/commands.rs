@@ -59,8 +59,17 @@ fn sql_prints_results_and_the_policy_notice() {
 fn the_tour_holds_what_it_promises() {
     let parent = tempfile::tempdir().unwrap();
     let demo = Demo::start(&parent.path().join("demo"));
-    let output = run(&["tour", "--demo", demo.directory.to_str().unwrap()]);
+    let directory = demo.directory.to_str().unwrap();
+    let output = run(&["tour", "--demo", directory]);
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    // Its edit is out of force when it ends, not only undone in the file.
+    let orders = "select * from sales.orders where order_id = 1001";
+    let output = run(&["sql", "--as", "anna", "--demo", directory, "--format", "csv", "-c", orders]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout).lines().next(),
+        Some("order_id,customer_id,store_id,region,order_date,total")
+    );
 }
 
 #[test]
