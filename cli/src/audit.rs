@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use meshgate_engine::audit::{
     Anchor, Report,
     shadow::{Summary, summaries},
@@ -13,7 +13,7 @@ use meshgate_engine::audit::{
 };
 use meshgate_policies::Digest;
 
-use crate::{failure::Failure, sql};
+use crate::{failure::Failure, format::TextOrJson, sql};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -28,16 +28,8 @@ pub(crate) struct ShadowArguments {
     /// Audit logs of gateways and nodes.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-/// How a summary is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Text,
-    /// One object.
-    Json,
+    #[arg(long, value_enum, default_value_t)]
+    format: TextOrJson,
 }
 
 #[derive(Debug, Args)]
@@ -79,8 +71,8 @@ fn sum_up(arguments: &ShadowArguments) -> Result<(), Failure> {
         logs.insert(file.display().to_string(), found);
     }
     sql::print(&match arguments.format {
-        Format::Text => logs.iter().map(|(log, found)| summary_text(log, found)).collect(),
-        Format::Json => format!("{}\n", serde_json::json!(logs)),
+        TextOrJson::Text => logs.iter().map(|(log, found)| summary_text(log, found)).collect(),
+        TextOrJson::Json => format!("{}\n", serde_json::json!(logs)),
     })
 }
 

@@ -8,7 +8,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use meshgate_domain_node::{NodeConfig, check};
 use meshgate_engine::{
     bounded_file::{self, DOCUMENT_BYTES},
@@ -19,6 +19,7 @@ use meshgate_policies::{Mesh, Principal, Statement, doubts::Surroundings, yaml::
 
 use crate::{
     failure::Failure,
+    format::Format,
     policy::{lock, personas},
     serve,
     silences::Silences,
@@ -35,17 +36,6 @@ pub(crate) struct CheckArguments {
     online: bool,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// A line for each problem.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-    /// JUnit's XML, for build servers.
-    Junit,
 }
 
 /// A file that was checked, with all that depends on it.

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod dev;
 mod failure;
+mod format;
 mod gateway;
 mod init;
 mod mesh;

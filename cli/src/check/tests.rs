@@ -1,5 +1,6 @@
 use std::fs;
 
+use clap::ValueEnum;
 use meshgate_policies::yaml::Warning;
 
 use super::*;

@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use chrono::NaiveDate;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use meshgate_policies::{Absence, Effect, EffectKind, RuleKind, RuleRef, Standing, yaml::nearest_hint};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use super::{
     view::{Shown, View},
     workspace::Workspace,
 };
-use crate::{check::report, failure::Failure, sql};
+use crate::{check::report, failure::Failure, format::TextOrJson, sql};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
@@ -36,25 +36,7 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "DAY")]
     today: Option<NaiveDate>,
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-}
-
-impl From<Format> for outcomes::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Text => Self::Text,
-            Format::Json => Self::Json,
-        }
-    }
+    format: TextOrJson,
 }
 
 pub(crate) async fn run(arguments: ExplainArguments) -> Result<(), Failure> {
@@ -84,8 +66,8 @@ pub(crate) async fn run(arguments: ExplainArguments) -> Result<(), Failure> {
         explained.push(Explained::new(&session, table, caller).await);
     }
     sql::print(&match arguments.format {
-        Format::Text => explained.iter().map(Explained::text).collect::<Vec<_>>().join("\n"),
-        Format::Json => {
+        TextOrJson::Text => explained.iter().map(Explained::text).collect::<Vec<_>>().join("\n"),
+        TextOrJson::Json => {
             let tables: Vec<Value> = explained.iter().map(Explained::json).collect();
             report::pretty(
                 &json!({ "as": caller.persona.name, "today": today.to_string(), "tables": tables }),

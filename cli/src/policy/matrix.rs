@@ -11,11 +11,11 @@ use super::{
     day,
     offline::{Offline, Session},
     personas::{self, Caller},
-    report::{self, unusable},
+    report::unusable,
     view::{Shown, View},
     workspace::Workspace,
 };
-use crate::{check::report::pretty, failure::Failure, mesh, sql};
+use crate::{check::report::pretty, failure::Failure, format, mesh, sql};
 
 /// How the line with the day begins.
 const DAY: &str = "As of ";
@@ -47,7 +47,7 @@ enum Format {
     Json,
 }
 
-impl From<Format> for report::Format {
+impl From<Format> for format::Format {
     fn from(format: Format) -> Self {
         match format {
             Format::Markdown => Self::Text,

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use clap::ValueEnum;
 use meshgate_policies::yaml::Problem;
 use serde_json::{Value, json};
 
@@ -10,19 +9,7 @@ use super::{
     coverage::Coverage,
     suite::{Case, Question},
 };
-use crate::{check::report as problems, failure::Failure, problems::ProblemWriter, sql};
-
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-    /// JUnit's XML, for build servers.
-    Junit,
-}
+use crate::{check::report as problems, failure::Failure, format::Format, problems::ProblemWriter, sql};
 
 /// Characters of a statement that a line shows.
 const SQL_CHARACTERS: usize = 80;

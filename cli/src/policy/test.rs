@@ -10,11 +10,11 @@ use super::{
     case,
     coverage::Coverage,
     offline::Offline,
-    report::{self, Format, Tested},
+    report::{self, Tested},
     suite::{self, Suite},
     workspace::Workspace,
 };
-use crate::{failure::Failure, problems::ProblemWriter, sql};
+use crate::{failure::Failure, format::Format, problems::ProblemWriter, sql};
 
 #[derive(Debug, Args)]
 pub(crate) struct TestArguments {

@@ -15,14 +15,8 @@ use self::{
     change::{Change, Direction},
     version::Version,
 };
-use super::{
-    day,
-    offline::Offline,
-    personas,
-    report::{Format, unusable},
-    workspace::Workspace,
-};
-use crate::{failure::Failure, sql};
+use super::{day, offline::Offline, personas, report::unusable, workspace::Workspace};
+use crate::{failure::Failure, format::Format, sql};
 
 const COMMAND: &str = "diff";
 
