@@ -186,3 +186,40 @@ fn clock(value: i64, data_type: &DataType) -> Option<NaiveDateTime> {
 fn integer(value: i64) -> Option<Literal> {
     Some(Literal::Integer { value: i128::from(value), data_type: DataType::Int64 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data_type::TimeUnit;
+
+    /// Masks and clocks of units that no condition can write.
+    #[test]
+    fn calls_are_computed_as_the_engine_computes_them() {
+        let text = |text: &str| Literal::Text(text.to_owned());
+        let of = |function: Function, argument: &Literal| call(&function, &[Some(argument)]);
+        for (value, last, first) in
+            [("1234567", "***4567", "1234***"), ("1234", "****", "****"), ("", "", "")]
+        {
+            assert_eq!(of(Function::KeepLast(4), &text(value)), Some(Some(text(last))), "{value}");
+            assert_eq!(of(Function::KeepFirst(4), &text(value)), Some(Some(text(first))), "{value}");
+        }
+        for (unit, value) in [
+            (TimeUnit::Second, 1_795_390_261),
+            (TimeUnit::Millisecond, 1_795_390_261_999),
+            (TimeUnit::Microsecond, 1_795_390_261_999_999),
+            (TimeUnit::Nanosecond, 1_795_390_261_999_999_999),
+        ] {
+            let at = |zone: Option<&str>| Literal::Timestamp {
+                value,
+                data_type: DataType::Timestamp { unit, zone: zone.map(str::to_owned) },
+            };
+            let part = |of_what, zone| match of(Function::DatePart(of_what), &at(zone)) {
+                Some(Some(Literal::Integer { value, .. })) => value,
+                other => panic!("{other:?}"),
+            };
+            let parts = [DateUnit::Year, DateUnit::Hour, DateUnit::Minute, DateUnit::Second];
+            assert_eq!(parts.map(|unit| part(unit, None)), [2026, 23, 31, 1], "{unit:?}");
+            assert_eq!(parts.map(|unit| part(unit, Some("Asia/Kolkata"))), [2026, 5, 1, 1], "{unit:?}");
+        }
+    }
+}

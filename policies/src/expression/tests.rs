@@ -492,35 +492,6 @@ fn junctions_inside_their_like_are_one() {
     }
 }
 
-/// Masks and clocks of units that no condition can write.
-#[test]
-fn calls_are_computed_as_the_engine_computes_them() {
-    let text = |text: &str| Literal::Text(text.to_owned());
-    let of = |function: Function, argument: &Literal| fold_call::call(&function, &[Some(argument)]);
-    for (value, last, first) in [("1234567", "***4567", "1234***"), ("1234", "****", "****"), ("", "", "")] {
-        assert_eq!(of(Function::KeepLast(4), &text(value)), Some(Some(text(last))), "{value}");
-        assert_eq!(of(Function::KeepFirst(4), &text(value)), Some(Some(text(first))), "{value}");
-    }
-    for (unit, value) in [
-        (TimeUnit::Second, 1_795_390_261),
-        (TimeUnit::Millisecond, 1_795_390_261_999),
-        (TimeUnit::Microsecond, 1_795_390_261_999_999),
-        (TimeUnit::Nanosecond, 1_795_390_261_999_999_999),
-    ] {
-        let at = |zone: Option<&str>| Literal::Timestamp {
-            value,
-            data_type: DataType::Timestamp { unit, zone: zone.map(str::to_owned) },
-        };
-        let part = |of_what, zone| match of(Function::DatePart(of_what), &at(zone)) {
-            Some(Some(Literal::Integer { value, .. })) => value,
-            other => panic!("{other:?}"),
-        };
-        let parts = [DateUnit::Year, DateUnit::Hour, DateUnit::Minute, DateUnit::Second];
-        assert_eq!(parts.map(|unit| part(unit, None)), [2026, 23, 31, 1], "{unit:?}");
-        assert_eq!(parts.map(|unit| part(unit, Some("Asia/Kolkata"))), [2026, 5, 1, 1], "{unit:?}");
-    }
-}
-
 #[test]
 fn whole_numbers_and_fractions_keep_to_their_types() {
     reads("order_id = -5", "(\"order_id\" = -5:int64)");
@@ -535,96 +506,6 @@ fn whole_numbers_and_fractions_keep_to_their_types() {
     let real = |text| Number::parse(text).unwrap().to_literal(&DataType::Float32);
     assert!(real("16777216").is_some() && real("16777217").is_none() && real("0.1").is_some());
     reads("cast(active as int) = 1", "(cast(\"active\", int32) = 1:int32)");
-    let signed = |bits| types::IntegerType { signed: true, bits };
-    let unsigned = |bits| types::IntegerType { signed: false, bits };
-    let integers = [
-        DataType::Int8,
-        DataType::Int16,
-        DataType::Int32,
-        DataType::Int64,
-        DataType::UInt8,
-        DataType::UInt16,
-        DataType::UInt32,
-        DataType::UInt64,
-    ];
-    for (at, integer) in integers.iter().enumerate() {
-        let expected = types::IntegerType { signed: at < 4, bits: 8 << (at % 4) };
-        assert_eq!(types::integer_type(integer), Some(expected), "{integer}");
-        for (to, other) in integers.iter().enumerate() {
-            // The same sign and as many bits, or an unsigned one in a signed one with more.
-            let widens = (at / 4 == to / 4 && to >= at) || (at >= 4 && to < 4 && to > at - 4);
-            assert_eq!(types::cast_cannot_fail(integer, other), widens, "{integer} to {other}");
-        }
-    }
-    for (left, right, common) in [(4, 0, 1), (5, 1, 2), (6, 2, 3), (4, 1, 1), (0, 6, 3)] {
-        let common = Some(integers[common].clone());
-        assert_eq!(types::common_type(&integers[left], &integers[right]), common, "{left} {right}");
-    }
-    let wide = DataType::Decimal { precision: 20, scale: 0 };
-    assert_eq!(types::common_type(&DataType::UInt64, &DataType::Int8), Some(wide));
-    let both = types::common_type(&DataType::Float32, &DataType::Float64);
-    assert_eq!(both, Some(DataType::Float64));
-    for (of, low, high) in [
-        (signed(8), -128, 127),
-        (signed(32), -2_147_483_648, 2_147_483_647),
-        (unsigned(8), 0, 255),
-        (unsigned(64), 0, i128::from(u64::MAX)),
-    ] {
-        assert!(of.holds(low) && of.holds(high) && !of.holds(low - 1) && !of.holds(high + 1), "{of:?}");
-        assert_eq!((of.wrap(high + 1), of.wrap(low - 1), of.wrap(high)), (low, high, high), "{of:?}");
-    }
-}
-
-#[test]
-fn instants_of_two_units_have_no_common_type() {
-    let at = |unit, zone: &str| DataType::Timestamp { unit, zone: Some(zone.to_owned()) };
-    let (berlin, utc) = (at(TimeUnit::Microsecond, "Europe/Berlin"), at(TimeUnit::Microsecond, "UTC"));
-    assert_eq!(types::common_type(&berlin, &utc), Some(berlin.clone()));
-    assert_eq!(types::common_type(&berlin, &at(TimeUnit::Nanosecond, "UTC")), None);
-}
-
-#[test]
-fn casts_keep_every_value_and_clocks_stay_apart_from_instants() {
-    let at = |unit, zone: Option<&str>| DataType::Timestamp { unit, zone: zone.map(str::to_owned) };
-    let float = |integer| types::common_type(&DataType::Float32, &integer);
-    assert_eq!(float(DataType::Int16), Some(DataType::Float32));
-    assert_eq!(float(DataType::UInt32), Some(DataType::Float64));
-    assert_eq!(float(DataType::Int64), None);
-    let decimal = DataType::Decimal { precision: 12, scale: 2 };
-    for to in [DataType::Text, DataType::Float32, DataType::Float64] {
-        assert!(types::cast_cannot_fail(&decimal, &to), "{to}");
-    }
-    for to in [DataType::Boolean, DataType::Date, DataType::Int64, at(TimeUnit::Second, None)] {
-        assert!(types::try_cast_exists(&DataType::Text, &to), "{to}");
-    }
-    assert!(!types::try_cast_exists(&DataType::Text, &at(TimeUnit::Second, Some("UTC"))));
-    assert!(!types::try_cast_exists(&DataType::Text, &DataType::Binary));
-    assert!(!types::try_cast_exists(&DataType::Date, &DataType::Int64));
-    let (clock, instant) = (at(TimeUnit::Second, None), at(TimeUnit::Second, Some("UTC")));
-    let finer = at(TimeUnit::Nanosecond, Some("Europe/Berlin"));
-    assert!(types::cast_cannot_fail(&instant, &finer) && types::cast_cannot_fail(&clock, &clock));
-    assert!(!types::cast_cannot_fail(&instant, &clock) && !types::cast_cannot_fail(&clock, &instant));
-}
-
-#[test]
-fn lists_weigh_a_tenth_of_their_values() {
-    let list = |count: i128| Expr::InList {
-        expr: Box::new(Expr::Null(DataType::Int64)),
-        list: (0..count).map(|value| Literal::Integer { value, data_type: DataType::Int64 }).collect(),
-        negated: false,
-    };
-    assert_eq!((weight::weight(&list(0)), weight::weight(&list(995))), (2, 101));
-    for (function, times) in [
-        (Function::IsUnder, 5),
-        (Function::EmailDomain, 4),
-        (Function::Abs, 3),
-        (Function::Coalesce, 2),
-        (Function::KeepLast(4), 1),
-    ] {
-        let args = vec![Expr::Null(DataType::Text)];
-        let call = Expr::Call { function, args, data_type: DataType::Text };
-        assert_eq!(weight::weight(&call), times + 1, "{call}");
-    }
 }
 
 #[test]

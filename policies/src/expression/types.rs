@@ -213,3 +213,81 @@ pub(crate) fn per_second(unit: TimeUnit) -> i64 {
         TimeUnit::Nanosecond => 1_000_000_000,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_widen_to_what_holds_all_of_them() {
+        let signed = |bits| IntegerType { signed: true, bits };
+        let unsigned = |bits| IntegerType { signed: false, bits };
+        let integers = [
+            DataType::Int8,
+            DataType::Int16,
+            DataType::Int32,
+            DataType::Int64,
+            DataType::UInt8,
+            DataType::UInt16,
+            DataType::UInt32,
+            DataType::UInt64,
+        ];
+        for (at, integer) in integers.iter().enumerate() {
+            let expected = IntegerType { signed: at < 4, bits: 8 << (at % 4) };
+            assert_eq!(integer_type(integer), Some(expected), "{integer}");
+            for (to, other) in integers.iter().enumerate() {
+                // The same sign and as many bits, or an unsigned one in a signed one with more.
+                let widens = (at / 4 == to / 4 && to >= at) || (at >= 4 && to < 4 && to > at - 4);
+                assert_eq!(cast_cannot_fail(integer, other), widens, "{integer} to {other}");
+            }
+        }
+        for (left, right, common) in [(4, 0, 1), (5, 1, 2), (6, 2, 3), (4, 1, 1), (0, 6, 3)] {
+            let common = Some(integers[common].clone());
+            assert_eq!(common_type(&integers[left], &integers[right]), common, "{left} {right}");
+        }
+        let wide = DataType::Decimal { precision: 20, scale: 0 };
+        assert_eq!(common_type(&DataType::UInt64, &DataType::Int8), Some(wide));
+        let both = common_type(&DataType::Float32, &DataType::Float64);
+        assert_eq!(both, Some(DataType::Float64));
+        for (of, low, high) in [
+            (signed(8), -128, 127),
+            (signed(32), -2_147_483_648, 2_147_483_647),
+            (unsigned(8), 0, 255),
+            (unsigned(64), 0, i128::from(u64::MAX)),
+        ] {
+            assert!(of.holds(low) && of.holds(high) && !of.holds(low - 1) && !of.holds(high + 1), "{of:?}");
+            assert_eq!((of.wrap(high + 1), of.wrap(low - 1), of.wrap(high)), (low, high, high), "{of:?}");
+        }
+    }
+
+    #[test]
+    fn instants_of_two_units_have_no_common_type() {
+        let at = |unit, zone: &str| DataType::Timestamp { unit, zone: Some(zone.to_owned()) };
+        let (berlin, utc) = (at(TimeUnit::Microsecond, "Europe/Berlin"), at(TimeUnit::Microsecond, "UTC"));
+        assert_eq!(common_type(&berlin, &utc), Some(berlin.clone()));
+        assert_eq!(common_type(&berlin, &at(TimeUnit::Nanosecond, "UTC")), None);
+    }
+
+    #[test]
+    fn casts_keep_every_value_and_clocks_stay_apart_from_instants() {
+        let at = |unit, zone: Option<&str>| DataType::Timestamp { unit, zone: zone.map(str::to_owned) };
+        let float = |integer| common_type(&DataType::Float32, &integer);
+        assert_eq!(float(DataType::Int16), Some(DataType::Float32));
+        assert_eq!(float(DataType::UInt32), Some(DataType::Float64));
+        assert_eq!(float(DataType::Int64), None);
+        let decimal = DataType::Decimal { precision: 12, scale: 2 };
+        for to in [DataType::Text, DataType::Float32, DataType::Float64] {
+            assert!(cast_cannot_fail(&decimal, &to), "{to}");
+        }
+        for to in [DataType::Boolean, DataType::Date, DataType::Int64, at(TimeUnit::Second, None)] {
+            assert!(try_cast_exists(&DataType::Text, &to), "{to}");
+        }
+        assert!(!try_cast_exists(&DataType::Text, &at(TimeUnit::Second, Some("UTC"))));
+        assert!(!try_cast_exists(&DataType::Text, &DataType::Binary));
+        assert!(!try_cast_exists(&DataType::Date, &DataType::Int64));
+        let (clock, instant) = (at(TimeUnit::Second, None), at(TimeUnit::Second, Some("UTC")));
+        let finer = at(TimeUnit::Nanosecond, Some("Europe/Berlin"));
+        assert!(cast_cannot_fail(&instant, &finer) && cast_cannot_fail(&clock, &clock));
+        assert!(!cast_cannot_fail(&instant, &clock) && !cast_cannot_fail(&clock, &instant));
+    }
+}

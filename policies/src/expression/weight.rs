@@ -35,3 +35,30 @@ pub(super) fn weight(expr: &Expr) -> u64 {
     };
     children.saturating_mul(times).saturating_add(own)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataType, expression::Literal};
+
+    #[test]
+    fn lists_weigh_a_tenth_of_their_values() {
+        let list = |count: i128| Expr::InList {
+            expr: Box::new(Expr::Null(DataType::Int64)),
+            list: (0..count).map(|value| Literal::Integer { value, data_type: DataType::Int64 }).collect(),
+            negated: false,
+        };
+        assert_eq!((weight(&list(0)), weight(&list(995))), (2, 101));
+        for (function, times) in [
+            (Function::IsUnder, 5),
+            (Function::EmailDomain, 4),
+            (Function::Abs, 3),
+            (Function::Coalesce, 2),
+            (Function::KeepLast(4), 1),
+        ] {
+            let args = vec![Expr::Null(DataType::Text)];
+            let call = Expr::Call { function, args, data_type: DataType::Text };
+            assert_eq!(weight(&call), times + 1, "{call}");
+        }
+    }
+}
