@@ -80,7 +80,7 @@ impl QueryRecord {
         record.policy_versions = policy_versions(views);
         record.shadow = shadow::compare(catalog, &named, &denied, planned);
         let missing = planned.as_ref().err().and_then(GatewayError::missing_column);
-        let columns = missing.map(|name| hidden(&named, name)).unwrap_or_default();
+        let columns = missing.map(|column| hidden(&named, column)).unwrap_or_default();
         record.denied = bounded(denied.iter().map(DeniedTable::qualified_name).chain(columns));
         record.masked = bounded(planned.iter().flat_map(|planned| planned.notice.masked()));
     }
@@ -150,9 +150,8 @@ fn rules(table: &str, rules: &[RuleRef]) -> Vec<String> {
     rules.iter().map(|rule| format!("{table}: {}", rule.id)).collect()
 }
 
-/// The columns of these tables that a missing name stands for, and that are only hidden.
-fn hidden(tables: &[Arc<VisibleTable>], name: &str) -> Vec<String> {
-    let column = name.rsplit('.').next().unwrap_or(name);
+/// The columns of these tables that a missing one stands for, and that are only hidden.
+fn hidden(tables: &[Arc<VisibleTable>], column: &str) -> Vec<String> {
     let tables = tables.iter().filter(|table| table.hides(column));
     tables.map(|table| format!("{}.{column}", table.qualified_name())).collect()
 }

@@ -61,7 +61,7 @@ fn of_visible(
         }
         // Of a statement that was refused only the missing column counts.
         Err(error) => {
-            let column = error.missing_column()?.rsplit('.').next()?;
+            let column = error.missing_column()?;
             let found = ShadowTable::of(name, live, other, &|_| false)?;
             let is_gained = table.hides(column) && found.gained.iter().any(|gained| gained == column);
             let gained = vec![column.to_owned()];

@@ -162,10 +162,10 @@ impl GatewayError {
         status
     }
 
-    /// The column that is not there for the caller, if that is what is wrong.
+    /// The column that is not there for the caller, if that is what is wrong; without its table.
     pub(crate) fn missing_column(&self) -> Option<&str> {
         match self {
-            Self::UnknownColumn(name) => name.text(),
+            Self::UnknownColumn(name) => name.text()?.rsplit('.').next(),
             Self::OtherPurpose { missing, .. } => missing.missing_column(),
             _ => None,
         }
