@@ -12,6 +12,9 @@ use arrow::{
     record_batch::{RecordBatch, RecordBatchOptions},
 };
 
+/// Longest message to a client, as far as rows can be told apart: those with the smallest bound take 4 MiB.
+pub(crate) const MESSAGE_BYTES: usize = 2 << 20;
+
 /// The schema in which a result with `schema` leaves the gateway.
 pub(crate) fn schema(schema: &Schema) -> SchemaRef {
     let sized = |field: &FieldRef| {

@@ -34,6 +34,7 @@ mod purposes;
 mod python_clients;
 mod questions;
 mod refusals;
+mod relay;
 mod shadow;
 mod subqueries;
 mod tidy;

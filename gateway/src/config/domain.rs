@@ -12,6 +12,16 @@ use tonic::transport::Uri;
 const DOMAINS_MAX: usize = 10_000;
 const NODES_MAX: usize = 100;
 
+/// Whether results that the domain answers whole reach clients as its node encoded them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RelayMode {
+    /// After a look at each message.
+    #[default]
+    Whole,
+    /// They are decoded and encoded again.
+    Never,
+}
+
 /// A domain that takes part in the mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainConfig {
@@ -23,6 +33,7 @@ pub struct DomainConfig {
     pub nodes: Vec<Uri>,
     /// DNS name that a node's certificate must carry.
     pub certificate: String,
+    pub relay: RelayMode,
 }
 
 /// Reads all domains' files of a folder (`*.yaml`, `*.yml`), sorted by domain,
@@ -75,8 +86,9 @@ fn load(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<DomainCo
     let owner = reader.text("owner");
     let nodes = nodes(&mut reader);
     let certificate = certificate(&mut reader);
+    let relay = relay(&mut reader);
     reader.finish(UnknownKeys::Error);
-    Some(DomainConfig { domain: domain?, owner, nodes: nodes?, certificate: certificate? })
+    Some(DomainConfig { domain: domain?, owner, nodes: nodes?, certificate: certificate?, relay: relay? })
 }
 
 fn domain(reader: &mut Reader<'_, '_>) -> Option<String> {
@@ -138,4 +150,20 @@ fn certificate(reader: &mut Reader<'_, '_>) -> Option<String> {
         return None;
     }
     Some(name)
+}
+
+fn relay(reader: &mut Reader<'_, '_>) -> Option<RelayMode> {
+    if !reader.has("relay") {
+        return Some(RelayMode::default());
+    }
+    match reader.text("relay")?.as_str() {
+        "whole" => Some(RelayMode::Whole),
+        "never" => Some(RelayMode::Never),
+        other => {
+            let line = reader.line_of("relay");
+            let hint = "write `whole` or `never`".to_owned();
+            reader.error(line, format!("`relay` cannot be `{other}`"), Some(hint));
+            None
+        }
+    }
 }

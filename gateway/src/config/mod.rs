@@ -14,7 +14,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use meshgate_engine::audit::AuditSettings;
 
-pub use domain::{DomainConfig, domain_files, load_folder};
+pub use domain::{DomainConfig, RelayMode, domain_files, load_folder};
 pub use limits::Limits;
 pub use secret::Secret;
 

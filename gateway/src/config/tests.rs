@@ -88,7 +88,10 @@ impl Folder {
 #[test]
 fn a_complete_configuration() {
     let folder = Folder::new();
-    folder.write("domains/customers.yml", &SALES.replace("sales\n", "customers\n"));
+    folder.write(
+        "domains/customers.yml",
+        &format!("{}relay: never\n", SALES.replace("sales\n", "customers\n")),
+    );
     folder.write("domains/README.md", "not read");
     folder.write("domains/.hidden.yaml", "not read");
     let config = folder.load(GOOD).unwrap();
@@ -108,6 +111,10 @@ fn a_complete_configuration() {
     assert_eq!(domains, ["customers", "sales"]);
     assert_eq!(config.domains[1].nodes[1].port_u16(), Some(31401));
     assert_eq!(config.domains[1].certificate, "sales.mesh.larkfield.example");
+    assert_eq!(
+        config.domains.iter().map(|domain| domain.relay).collect::<Vec<_>>(),
+        [RelayMode::Never, RelayMode::Whole]
+    );
 }
 
 #[test]
@@ -293,6 +300,11 @@ fn problems_of_domains() {
             "domains/sales.yaml:4: `a b` is not a DNS name",
         ),
         ("certificate: sales.mesh.larkfield.example\n", "", "domains/sales.yaml:1: `certificate` is missing"),
+        (
+            "certificate:",
+            "relay: always\ncertificate:",
+            "domains/sales.yaml:4: `relay` cannot be `always`; write `whole` or `never`",
+        ),
     ] {
         let problems = folder.domain(from, to);
         assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");

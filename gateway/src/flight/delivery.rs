@@ -12,8 +12,12 @@ use std::{
     time::Duration,
 };
 
-use arrow::{datatypes::SchemaRef, error::ArrowError, record_batch::RecordBatch};
-use arrow_flight::{FlightData, encode::FlightDataEncoderBuilder, error::FlightError};
+use arrow::{
+    datatypes::SchemaRef,
+    error::ArrowError,
+    ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions},
+};
+use arrow_flight::{FlightData, SchemaAsIpc};
 use datafusion::common::DataFusionError;
 use futures::{
     Stream, StreamExt, TryStreamExt,
@@ -28,22 +32,20 @@ use crate::{
     admission::Admitted,
     config::Limits,
     edge,
-    query::QueryContext,
+    query::{Portion, QueryContext},
     status::{ExpressionFault, GatewayError, Limit},
 };
 
 /// Messages that wait for the client.
 const CHANNEL_MESSAGES: usize = 2;
-/// Clients with the smallest bound on messages take 4 MiB.
-const MESSAGE_BYTES: usize = 2 << 20;
 
-/// Rows of a running query, as the engine gives them.
-pub(super) type Batches = BoxStream<'static, Result<RecordBatch, DataFusionError>>;
+/// The result of a running query, as the engine or a node gives it.
+pub(super) type Portions = BoxStream<'static, Result<Portion, GatewayError>>;
 
 /// A query that runs.
 pub(super) struct Delivery {
-    pub(super) batches: Batches,
-    pub(super) context: Arc<QueryContext>,
+    pub(super) portions: Portions,
+    pub(super) query_id: String,
     /// In which the result leaves the gateway.
     pub(super) schema: SchemaRef,
     pub(super) record: QueryRecord,
@@ -81,9 +83,8 @@ impl Delivery {
     pub(super) fn start(self, limits: &Limits) -> BoxStream<'static, Result<FlightData, Status>> {
         let (sender, receiver) = mpsc::channel(CHANNEL_MESSAGES);
         let end = End::default();
-        let (query_id, idle_time, given) =
-            (self.context.query_id.clone(), limits.idle_time, Arc::new(Given::default()));
-        let messages = messages(self.batches, self.context, self.schema, Arc::clone(&given), limits);
+        let (query_id, idle_time, given) = (self.query_id, limits.idle_time, Arc::new(Given::default()));
+        let messages = messages(self.portions, self.schema, Arc::clone(&given), limits);
         let task = Task {
             messages,
             sender: sender.clone(),
@@ -105,7 +106,7 @@ impl Delivery {
 }
 
 struct Task {
-    messages: BoxStream<'static, Result<FlightData, FlightError>>,
+    messages: BoxStream<'static, Result<FlightData, GatewayError>>,
     sender: mpsc::Sender<FlightData>,
     given: Arc<Given>,
     idle_time: Duration,
@@ -142,7 +143,7 @@ impl Task {
             let Some(message) = next else {
                 return Ok(());
             };
-            self.send(message.map_err(gateway_error)?).await?;
+            self.send(message?).await?;
         }
     }
 
@@ -159,34 +160,64 @@ impl Task {
     }
 }
 
-/// The query's rows as Flight messages, within the bounds of a result.
+/// The query's result as Flight messages, within the bounds of a result.
 fn messages(
-    batches: Batches,
-    context: Arc<QueryContext>,
+    portions: Portions,
     schema: SchemaRef,
     given: Arc<Given>,
     limits: &Limits,
-) -> BoxStream<'static, Result<FlightData, FlightError>> {
+) -> BoxStream<'static, Result<FlightData, GatewayError>> {
     let (rows_max, bytes_max) = (limits.result_rows, limits.result_bytes);
-    let edge_schema = Arc::clone(&schema);
-    let converted = batches
-        .map_err(move |error| execution_error(&context, &error))
-        .and_then(move |batch| {
-            let converted = edge::convert(&batch, &edge_schema)
-                .map_err(|error| unconvertible(&error))
-                .and_then(|batch| count(&given, rows_max, bytes_max, &batch).map(|()| batch));
-            let pieces = converted
-                .map(|batch| stream::iter(edge::split(batch, MESSAGE_BYTES)).map(Ok::<_, GatewayError>));
-            std::future::ready(pieces)
+    let first = FlightData::from(SchemaAsIpc::new(&schema, &IpcWriteOptions::default()));
+    let further = portions
+        .and_then(move |portion| {
+            let counted = pieces(portion, &schema).and_then(|portion| {
+                count(&given, rows_max, bytes_max, portion.rows, portion.bytes).map(|()| portion.pieces)
+            });
+            std::future::ready(counted.map(|pieces| stream::iter(pieces).map(Ok)))
         })
         .try_flatten()
-        .map_err(|error| FlightError::ExternalError(Box::new(error)));
-    FlightDataEncoderBuilder::new()
-        .with_schema(schema)
-        // They are small enough, and the encoder would count shared buffers once for each column.
-        .with_max_flight_data_size(usize::MAX)
-        .build(converted)
-        .boxed()
+        .and_then(|piece| std::future::ready(message(piece)));
+    stream::once(async { Ok(first) }).chain(further).boxed()
+}
+
+/// A portion of which each piece is one message.
+struct Pieces {
+    rows: usize,
+    bytes: usize,
+    pieces: Vec<Portion>,
+}
+
+/// Rows in the types of `schema`; a node's message has them already.
+fn pieces(portion: Portion, schema: &SchemaRef) -> Result<Pieces, GatewayError> {
+    match portion {
+        Portion::Rows(batch) => {
+            let batch = edge::convert(&batch, schema).map_err(|error| unconvertible(&error))?;
+            let (rows, bytes) = (batch.num_rows(), edge::size(&batch));
+            let pieces = edge::split(batch, edge::MESSAGE_BYTES);
+            Ok(Pieces { rows, bytes, pieces: pieces.into_iter().map(Portion::Rows).collect() })
+        }
+        Portion::Message(relayed) => {
+            Ok(Pieces { rows: relayed.rows, bytes: relayed.bytes, pieces: vec![Portion::Message(relayed)] })
+        }
+    }
+}
+
+fn message(piece: Portion) -> Result<FlightData, GatewayError> {
+    let batch = match piece {
+        Portion::Message(relayed) => return Ok(relayed.message),
+        Portion::Rows(batch) => batch,
+    };
+    // No type in which a result leaves is a dictionary: nothing is remembered between messages.
+    let encoded = IpcDataGenerator::default().encode(
+        &batch,
+        &mut DictionaryTracker::new(true),
+        &IpcWriteOptions::default(),
+        &mut IpcWriteContext::default(),
+    );
+    let (_, batch) =
+        encoded.map_err(|error| GatewayError::Internal(format!("a result cannot be encoded: {error}")))?;
+    Ok(batch.into())
 }
 
 /// A number beyond the type in which it leaves the gateway, or a mistake of ours.
@@ -206,24 +237,20 @@ pub(crate) fn execution_error(context: &QueryContext, error: &DataFusionError) -
     })
 }
 
-fn count(given: &Given, rows_max: u64, bytes_max: u64, batch: &RecordBatch) -> Result<(), GatewayError> {
-    let (rows, bytes) = given.add(batch.num_rows(), edge::size(batch));
+fn count(
+    given: &Given,
+    rows_max: u64,
+    bytes_max: u64,
+    rows: usize,
+    bytes: usize,
+) -> Result<(), GatewayError> {
+    let (rows, bytes) = given.add(rows, bytes);
     if rows > rows_max {
         Err(GatewayError::Limit(Limit::ResultRows))
     } else if bytes > bytes_max {
         Err(GatewayError::Limit(Limit::ResultBytes))
     } else {
         Ok(())
-    }
-}
-
-fn gateway_error(error: FlightError) -> GatewayError {
-    match error {
-        FlightError::ExternalError(source) => match source.downcast::<GatewayError>() {
-            Ok(error) => *error,
-            Err(other) => GatewayError::Internal(format!("a result cannot be encoded: {other}")),
-        },
-        other => GatewayError::Internal(format!("a result cannot be encoded: {other}")),
     }
 }
 

@@ -14,7 +14,7 @@ use arrow_flight::{
 };
 use bytes::Bytes;
 
-use futures::{StreamExt, stream, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use meshgate_policies::{Digest, digest::DigestBuilder};
 use tonic::{Status, metadata::MetadataMap};
 
@@ -22,7 +22,7 @@ use super::{
     access::Access,
     asked::Asked,
     authenticate::Caller,
-    delivery::{Batches, Delivery, execution_error},
+    delivery::{Delivery, Portions, execution_error},
     record::QueryRecord,
     session,
 };
@@ -31,7 +31,7 @@ use crate::{
     catalog::{AuditView, PrincipalCatalog},
     edge,
     planner::{Notice, Parameters, Planned},
-    query::QueryContext,
+    query::{Portion, QueryContext, Relay},
     status::GatewayError,
     ticket::{self, Ticket as SealedTicket, TicketKind},
 };
@@ -213,9 +213,10 @@ pub(super) async fn run(
         Err(Stopped { error, running: true }) => return Err(record.failed(error)),
         Err(Stopped { error, running: false }) => return Err(record.refused(error)),
     };
-    let Started { batches, context, schema, notice, access } = started;
+    let Started { portions, schema, notice, access } = started;
     let stopping = gateway.stopping.subscribe();
-    let delivery = Delivery { batches, context, schema, record, admitted, stopping, access };
+    let delivery =
+        Delivery { portions, query_id: query_id.clone(), schema, record, admitted, stopping, access };
     Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id, notice })
 }
 
@@ -293,8 +294,7 @@ async fn sufficient_purposes(
 
 /// A query whose first rows are there.
 struct Started {
-    batches: Batches,
-    context: Arc<QueryContext>,
+    portions: Portions,
     schema: SchemaRef,
     notice: Notice,
     access: Access,
@@ -325,13 +325,19 @@ async fn start(
     if promised.is_some() && promised != Some(digest(&schema).map_err(refused)?) {
         return Err(refused(GatewayError::SchemaChanged));
     }
-    let batches = gateway.engine.execute(plan, task, context.deadline);
-    let mut batches = batches.map_err(|error| refused(execution_error(&context, &error)))?.boxed();
+    let mut portions: Portions = match Relay::of(&plan, &schema, &context) {
+        Some(relay) => relay.portions().boxed(),
+        None => {
+            let batches = gateway.engine.execute(plan, task, context.deadline);
+            let batches = batches.map_err(|error| refused(execution_error(&context, &error)))?;
+            batches.map_ok(Portion::Rows).map_err(move |error| execution_error(&context, &error)).boxed()
+        }
+    };
     // Until the first row is given, a query can be planned again.
-    let first = batches.next().await;
-    if let Some(Err(error)) = &first {
-        return Err(Stopped { error: execution_error(&context, error), running: true });
-    }
-    let batches: Batches = stream::iter(first).chain(batches).boxed();
-    Ok(Started { batches, context, schema, notice, access: Access::of(gateway, &catalog) })
+    let first = match portions.next().await.transpose() {
+        Ok(first) => first,
+        Err(error) => return Err(Stopped { error, running: true }),
+    };
+    let portions: Portions = stream::iter(first.map(Ok)).chain(portions).boxed();
+    Ok(Started { portions, schema, notice, access: Access::of(gateway, &catalog) })
 }

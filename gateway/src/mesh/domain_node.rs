@@ -16,6 +16,11 @@ pub trait DomainNode: fmt::Debug + Send + Sync {
     /// The answer to a domain request. Dropping it ends the node's work.
     async fn answer(&self, request: Request<Ticket>) -> Result<NodeMessages, Status>;
 
+    /// May its answers go to clients as it encoded them, without being decoded?
+    fn may_be_relayed(&self) -> bool {
+        false
+    }
+
     /// Has it read its files at once. True if all of them can be used.
     async fn reload(&self) -> Result<bool, Status> {
         Err(Status::unimplemented("there are no files to read"))

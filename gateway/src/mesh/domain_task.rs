@@ -33,7 +33,7 @@ pub(crate) async fn keep_described(config: DomainConfig, tls: Arc<NodesTls>, sta
     let (mut pause, mut outage) = (FIRST_PAUSE, Outage::default());
     // Never empty, as the configuration checks; without a node there is nothing to do.
     for node in config.nodes.iter().cycle() {
-        let connected = match NodeConnection::open(node, &config.certificate, &tls) {
+        let connected = match NodeConnection::open(&config, node, &tls) {
             Ok(connection) => listen(domain, Arc::new(connection), &state).await,
             Err(error) => Err(ListenError::Tls(error)),
         };

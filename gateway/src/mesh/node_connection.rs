@@ -13,7 +13,10 @@ use tonic::{
 };
 
 use super::{DomainNode, domain_node::NodeMessages};
-use crate::tls::{NodesTls, TlsError};
+use crate::{
+    config::{DomainConfig, RelayMode},
+    tls::{NodesTls, TlsError},
+};
 
 /// Longest message of a result. Nodes send about 2 MiB; one wide row can be larger.
 const RESULT_MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -30,13 +33,14 @@ const FRAME_BYTES: u32 = 256 << 10;
 #[derive(Debug, Clone)]
 pub(crate) struct NodeConnection {
     channel: Channel,
+    relay: RelayMode,
 }
 
 impl NodeConnection {
-    /// A connection to a node that must prove to be `certificate_name`.
-    pub(crate) fn open(node: &Uri, certificate_name: &str, tls: &NodesTls) -> Result<Self, TlsError> {
+    /// A connection to a node that must prove to be the domain's.
+    pub(crate) fn open(config: &DomainConfig, node: &Uri, tls: &NodesTls) -> Result<Self, TlsError> {
         let endpoint = tls
-            .endpoint(node, certificate_name)?
+            .endpoint(node, &config.certificate)?
             .tcp_nodelay(true)
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_ANSWER_WITHIN)
@@ -44,13 +48,19 @@ impl NodeConnection {
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_frame_size(FRAME_BYTES);
-        Ok(Self { channel: endpoint.connect_lazy() })
+        Ok(Self { channel: endpoint.connect_lazy(), relay: config.relay })
     }
 
     /// A connection over a channel that is there already.
     #[cfg(test)]
     pub(crate) fn over(channel: Channel) -> Self {
-        Self { channel }
+        Self { channel, relay: RelayMode::Whole }
+    }
+
+    /// The same, whose answers are decoded.
+    #[cfg(test)]
+    pub(crate) fn never_relayed(&self) -> Self {
+        Self { relay: RelayMode::Never, ..self.clone() }
     }
 
     pub(super) fn describing_client(&self) -> FlightServiceClient<Channel> {
@@ -64,6 +74,10 @@ impl DomainNode for NodeConnection {
         let client = FlightServiceClient::new(self.channel.clone());
         let mut client = client.max_decoding_message_size(RESULT_MESSAGE_BYTES_MAX);
         Ok(client.do_get(request).await?.into_inner().boxed())
+    }
+
+    fn may_be_relayed(&self) -> bool {
+        self.relay == RelayMode::Whole
     }
 
     async fn reload(&self) -> Result<bool, Status> {

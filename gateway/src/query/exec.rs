@@ -38,7 +38,6 @@ impl DomainQueryExec {
     }
 
     /// What is asked.
-    #[cfg(test)]
     pub(crate) fn query(&self) -> &Arc<DomainQuery> {
         &self.query
     }

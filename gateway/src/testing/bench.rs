@@ -10,7 +10,7 @@ use std::{
 
 use arrow::record_batch::RecordBatch;
 use arrow_flight::{
-    FlightDescriptor, FlightInfo, Ticket,
+    FlightData, FlightDescriptor, FlightInfo, Ticket,
     decode::FlightRecordBatchStream,
     error::FlightError,
     flight_service_client::FlightServiceClient,
@@ -25,7 +25,7 @@ use prost::Message;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Request, Status, Streaming, transport::Channel};
 
 use super::{
     fake_node::FakeNode,
@@ -87,6 +87,12 @@ impl Bench {
         describe(&self.gateway, larkfield::descriptor("sales", policy), &self.sales_connection);
     }
 
+    /// Results of the domain `sales` are decoded from now on.
+    pub(crate) fn never_relay_sales(&self) {
+        let connection = Arc::new(self.sales_connection.never_relayed());
+        describe(&self.gateway, larkfield::descriptor("sales", SALES_POLICY), &connection);
+    }
+
     pub(crate) fn client(&self) -> FlightServiceClient<Channel> {
         FlightServiceClient::new(self.channel.clone())
     }
@@ -105,6 +111,13 @@ impl Bench {
             .try_collect()
             .await
             .map_err(Status::from)
+    }
+
+    /// The messages of a statement's result as they arrive.
+    pub(crate) async fn messages(&self, token: &str, sql: &str) -> Result<Streaming<FlightData>, Status> {
+        let info = self.flight_info(token, statement(sql)).await?;
+        let ticket = info.endpoint[0].ticket.clone().unwrap();
+        Ok(self.client().do_get(with_token(ticket, token)).await?.into_inner())
     }
 
     /// The rows of a statement.

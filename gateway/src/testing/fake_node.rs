@@ -6,8 +6,9 @@ use std::{
 };
 
 use arrow::{
-    datatypes::{Schema, SchemaRef},
-    ipc::{CompressionType, writer::IpcWriteOptions},
+    array::{Array, ArrayRef, StringArray},
+    datatypes::{DataType, Schema, SchemaRef},
+    ipc::{CompressionType, MetadataVersion, writer::IpcWriteOptions},
     record_batch::{RecordBatch, RecordBatchOptions},
 };
 use arrow_flight::{
@@ -42,6 +43,12 @@ pub(crate) enum Mood {
     SaysNothing,
     /// The batch with compressed buffers.
     Compressed,
+    /// The messages as this makes them of what they would be; the first has the number 0.
+    Changes(fn(usize, FlightData) -> FlightData),
+    /// One batch, then nothing more, and no end.
+    Stalls,
+    /// Texts of this length, in one message.
+    LongTexts(usize),
     /// More rows, in no column, than any memory holds values for.
     EndlessRows,
 }
@@ -51,6 +58,8 @@ pub(crate) struct State {
     pub(crate) scans: Vec<v1::Scan>,
     pub(crate) permits: Vec<v1::Permit>,
     pub(crate) mood: Mood,
+    /// What was answered, as it left.
+    pub(crate) sent: Vec<FlightData>,
     /// The operator's documents that were brought.
     pub(crate) documents: Vec<String>,
 }
@@ -106,6 +115,21 @@ impl FakeNode {
         self.state.lock().unwrap().scans.push(scan);
         Ok((schema, batch))
     }
+}
+
+const ALIGNMENT: usize = 8;
+
+fn as_it_is(_: usize, message: FlightData) -> FlightData {
+    message
+}
+
+fn with_long_texts(batch: &RecordBatch, length: usize) -> RecordBatch {
+    let texts: StringArray = vec![Some("x".repeat(length)); batch.num_rows()].into_iter().collect();
+    let column = |column: &ArrayRef| match column.data_type() {
+        DataType::Utf8 => Arc::new(texts.clone()) as ArrayRef,
+        _ => Arc::clone(column),
+    };
+    RecordBatch::try_new(batch.schema(), batch.columns().iter().map(column).collect()).unwrap()
 }
 
 pub(crate) fn domain_error(class: v1::domain_error::Class, code: tonic::Code) -> Status {
@@ -164,17 +188,37 @@ impl FlightService for FakeNode {
         } else {
             (schema, batch)
         };
+        let (schema, batch) = if let Mood::LongTexts(length) = mood {
+            (schema, with_long_texts(&batch, length))
+        } else {
+            (schema, batch)
+        };
         let compression = matches!(mood, Mood::Compressed).then_some(CompressionType::LZ4_FRAME);
-        let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+        // Another alignment than the gateway's own tells its messages from these.
+        let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5).unwrap();
+        let options = options.try_with_compression(compression).unwrap();
         let mut batches: Vec<Result<RecordBatch, FlightError>> = vec![Ok(batch)];
-        if let Mood::BreaksOff(status) = mood {
-            batches.push(Err(FlightError::from(status)));
+        if let Mood::BreaksOff(status) = &mood {
+            batches.push(Err(FlightError::from(status.clone())));
         }
         let messages = FlightDataEncoderBuilder::new()
             .with_schema(schema)
             .with_options(options)
+            .with_max_flight_data_size(usize::MAX)
             .build(stream::iter(batches));
-        Ok(Response::new(messages.map_err(Status::from).boxed()))
+        let (change, stalls) = match mood {
+            Mood::Changes(change) => (change, false),
+            other => (as_it_is as fn(usize, FlightData) -> FlightData, matches!(other, Mood::Stalls)),
+        };
+        let state = Arc::clone(&self.state);
+        let messages = messages.map_err(Status::from).enumerate().map(move |(number, message)| {
+            let app_metadata = "from the node".into();
+            let message = change(number, FlightData { app_metadata, ..message? });
+            state.lock().unwrap().sent.push(message.clone());
+            Ok(message)
+        });
+        let end = if stalls { stream::pending().boxed() } else { stream::empty().boxed() };
+        Ok(Response::new(messages.chain(end).boxed()))
     }
 
     async fn handshake(

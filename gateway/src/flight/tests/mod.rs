@@ -4,6 +4,7 @@ mod explain;
 mod metadata;
 mod prepared;
 mod refusals;
+mod relay;
 mod sessions;
 mod show;
 mod statements;
