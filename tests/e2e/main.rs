@@ -18,6 +18,7 @@ mod example_repository;
 mod faults;
 mod issuer_keys;
 mod jdbc;
+mod known_answers;
 mod large_results;
 mod live_policies;
 mod nested;

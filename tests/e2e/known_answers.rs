@@ -1,0 +1,141 @@
+//! Statements of the kinds that engines are known to answer wrongly. Their answers are written
+//! down, and are the same inside one domain and across two, from parts and from scans.
+
+use meshgate_tests::mesh::{MeshPlan, Taps};
+use serde_json::json;
+
+const MESH: &str = "
+mesh: answers
+timezone: UTC
+roles: { path: $.roles }
+classifications: [public]
+restrictions: []
+";
+
+const ITEMS: &str = "id,k,moment\n1,1,2026-03-01T00:30:00+02:00\n2,2,2026-03-01T00:30:00Z\n\
+                     3,,2026-03-02T00:00:00Z\n4,4,2026-03-03T00:00:00Z\n";
+const MARKS: &str = "id,k,moment\n1,2,2026-02-28T22:30:00Z\n2,,2026-03-01T00:30:00+02:00\n\
+                     3,5,2026-03-05T00:00:00Z\n";
+
+/// `marks` in both domains, with the same rows.
+const PLACES: [&str; 2] = ["a.marks", "b.marks"];
+
+fn plan(taps: Taps) -> MeshPlan {
+    let contract = |name: &str| {
+        format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: {name}\nname: {name}\nversion: 1.0.0\nstatus: active\n\
+             servers: [{{ server: files, environment: test, type: local, path: \"../data/{{model}}.csv\", format: csv }}]\n\
+             schema: [{{ name: {name}, properties: [\
+             {{ name: id, logicalType: integer, classification: public }}, \
+             {{ name: k, logicalType: integer, classification: public }}, \
+             {{ name: moment, logicalType: string, classification: public }}] }}]\n"
+        )
+    };
+    let policy = |domain: &str, tables: &str| {
+        format!(
+            "domain: {domain}\nowner: o@x\ngrants:\n  \
+             - {{ id: all, why: A test., to: {{ roles: [r] }}, tables: [{tables}], columns: all }}\n"
+        )
+    };
+    let mut plan = MeshPlan::new(MESH, &["a", "b"])
+        .file("a/products/items.odcs.yaml", contract("items"))
+        .file("a/products/marks.odcs.yaml", contract("marks"))
+        .file("b/products/marks.odcs.yaml", contract("marks"))
+        .file("a/data/items.csv", ITEMS)
+        .file("a/data/marks.csv", MARKS)
+        .file("b/data/marks.csv", MARKS)
+        .file("a/policies/a.yaml", policy("a", "items, marks"))
+        .file("b/policies/b.yaml", policy("b", "marks"));
+    plan.taps = taps;
+    plan
+}
+
+/// Statements over `a.items` and MARKS, and their rows.
+const ANSWERS: [(&str, &[&str]); 15] = [
+    // NOT IN with NULLs: on the right nothing is certain, on the left the row is unknown.
+    ("select id from a.items where k not in (select k from MARKS)", &[]),
+    ("select id from a.items where k not in (select k from MARKS where k is not null)", &["1", "4"]),
+    ("select id from a.items where k not in (select k from MARKS where id > 9)", &["1", "2", "3", "4"]),
+    // NULL meets NULL.
+    ("select i.id a, m.id b from a.items i join MARKS m on i.k is not distinct from m.k", &["2 1", "3 2"]),
+    // LIMIT with OFFSET is of the whole, not of a side.
+    (
+        "select i.id a, m.id b from a.items i cross join MARKS m order by 1, 2 limit 2 offset 3",
+        &["2 1", "2 2"],
+    ),
+    // A filter above a limit stays above it.
+    (
+        "select m.id from (select id, k from MARKS order by id limit 1) m join a.items i on i.id = m.id where m.k = 5",
+        &[],
+    ),
+    // ORDER BY inside an aggregate.
+    (
+        "select array_to_string(array_agg(m.id * 10 + i.id order by m.id desc, i.id), ' ') x \
+         from a.items i cross join MARKS m where i.id < 3",
+        &["31 32 21 22 11 12"],
+    ),
+    // Zones in casts: one instant, and its day in the zone of the mesh.
+    (
+        "select i.id a, m.id b, cast(cast(i.moment as timestamp with time zone) as date) d from a.items i \
+         join MARKS m on cast(i.moment as timestamp with time zone) = cast(m.moment as timestamp with time zone)",
+        &["1 1 2026-02-28", "1 2 2026-02-28"],
+    ),
+    // Filters on the side that an outer join fills with NULL.
+    (
+        "select i.id a, m.id b from a.items i left join MARKS m on m.k = i.k where m.id is null",
+        &["1 NULL", "3 NULL", "4 NULL"],
+    ),
+    (
+        "select i.id a, m.id b from a.items i left join MARKS m on m.k = i.k and m.id > 1",
+        &["1 NULL", "2 NULL", "3 NULL", "4 NULL"],
+    ),
+    ("select i.id a, m.id b from a.items i left join MARKS m on m.k = i.k where m.id > 1", &[]),
+    (
+        "select i.id a, m.id b from a.items i full join MARKS m on m.k = i.k where i.id is null",
+        &["NULL 2", "NULL 3"],
+    ),
+    // Scales of decimals: added by a product, and no difference to a comparison.
+    (
+        "select cast(sum(cast(i.id as decimal(10, 2)) * cast(m.id as decimal(10, 3))) as varchar) x \
+         from a.items i join MARKS m on i.id = m.id",
+        &["14.00000"],
+    ),
+    (
+        "select i.id a, m.id b from a.items i join MARKS m \
+         on cast(i.id as decimal(10, 1)) = cast(m.id as decimal(10, 3))",
+        &["1 1", "2 2", "3 3"],
+    ),
+    // Columns of the same names on both sides, with what a join tells its other side while it runs.
+    (
+        "select i.id a, i.k b, m.id c, m.k d from a.items i join MARKS m on i.id = m.k order by m.id limit 1",
+        &["2 2 1 2"],
+    ),
+];
+
+/// No row is the right one of two.
+const TWO_ROWS: &str = "select id, (select k from MARKS where id < 3) x from a.items";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn known_wrong_answers_are_not_given() {
+    for taps in [Taps::Keep, Taps::OtherEngine] {
+        let mesh = plan(taps).start().await;
+        let mut client = mesh.client(&json!({ "sub": "u", "roles": ["r"] })).await;
+        for place in PLACES {
+            for (sql, expected) in ANSWERS {
+                let sql = sql.replace("MARKS", place);
+                let rows = client.rows(&sql).await.sorted().rows;
+                let cell = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".to_owned());
+                let rows: Vec<String> = rows
+                    .into_iter()
+                    .map(|row| row.into_iter().map(cell).collect::<Vec<_>>().join(" "))
+                    .collect();
+                assert_eq!(rows, expected, "{sql}");
+            }
+            let one = client.rows(&TWO_ROWS.replace("MARKS", place).replace("id < 3", "id < 2")).await;
+            assert_eq!(one.rows.len(), 4, "one row is a value");
+            let status = client.refused(&TWO_ROWS.replace("MARKS", place)).await;
+            assert!(status.message().contains("more than one row"), "{place}: {status:?}");
+        }
+        mesh.stop().await;
+    }
+}
