@@ -103,7 +103,7 @@ async fn asked(mesh: &Mesh, sql: &str) -> (Rendered, BTreeMap<String, Vec<Asked>
 }
 
 /// Statement, and for each domain how many rows it gives if it is asked for parts.
-const STATEMENTS: [(&str, &[(&str, usize)]); 12] = [
+const STATEMENTS: [(&str, &[(&str, usize)]); 13] = [
     ("select count(*), sum(total) from a.orders", &[("a", 1)]),
     (
         "select customer, count(*) c from a.orders group by customer having count(*) > 71 order by 1",
@@ -140,6 +140,10 @@ const STATEMENTS: [(&str, &[(&str, usize)]); 12] = [
         &[("a", 71), ("b", 1)],
     ),
     ("select (select count(*) from a.orders) a, (select count(*) from b.names) b", &[("a", 1), ("b", 1)]),
+    (
+        "select count(*) from (select id from b.names order by id limit 2) n cross join (select id, total from a.orders order by total desc limit 3) o",
+        &[("a", 3), ("b", 2)],
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
