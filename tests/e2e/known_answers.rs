@@ -1,7 +1,12 @@
 //! Statements of the kinds that engines are known to answer wrongly. Their answers are written
 //! down, and are the same inside one domain and across two, from parts and from scans.
 
-use meshgate_tests::mesh::{MeshPlan, Taps};
+use std::collections::BTreeSet;
+
+use meshgate_proto::v1::domain_query::Form;
+use meshgate_proto::v1::{DomainQuery, DomainRequest};
+use meshgate_tests::mesh::{Mesh, MeshPlan, Taps};
+use prost::Message;
 use serde_json::json;
 
 const MESH: &str = "
@@ -17,8 +22,8 @@ const ITEMS: &str = "id,k,moment\n1,1,2026-03-01T00:30:00+02:00\n2,2,2026-03-01T
 const MARKS: &str = "id,k,moment\n1,2,2026-02-28T22:30:00Z\n2,,2026-03-01T00:30:00+02:00\n\
                      3,5,2026-03-05T00:00:00Z\n";
 
-/// `marks` in both domains, with the same rows.
-const PLACES: [&str; 2] = ["a.marks", "b.marks"];
+/// `marks` in both domains, with the same rows; and the domains that are asked then.
+const PLACES: [(&str, &[&str]); 2] = [("a.marks", &["a"]), ("b.marks", &["a", "b"])];
 
 fn plan(taps: Taps) -> MeshPlan {
     let contract = |name: &str| {
@@ -115,12 +120,25 @@ const ANSWERS: [(&str, &[&str]); 15] = [
 /// No row is the right one of two.
 const TWO_ROWS: &str = "select id, (select k from MARKS where id < 3) x from a.items";
 
+/// Which domains were asked since the last call, and whether any was asked for a part.
+fn asked(mesh: &Mesh) -> (BTreeSet<String>, bool) {
+    let exchanges = mesh.exchanges();
+    let is_part = |ticket: &[u8]| {
+        let request = DomainRequest::decode(ticket).unwrap();
+        let query = DomainQuery::decode(request.query.as_slice()).unwrap();
+        matches!(query.form, Some(Form::Plan(_)))
+    };
+    let parts = exchanges.iter().any(|exchange| is_part(&exchange.ticket));
+    (exchanges.iter().map(|exchange| exchange.domain.to_string()).collect(), parts)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn known_wrong_answers_are_not_given() {
-    for taps in [Taps::Keep, Taps::OtherEngine] {
+    for (taps, parts) in [(Taps::Keep, true), (Taps::OtherEngine, false)] {
         let mesh = plan(taps).start().await;
         let mut client = mesh.client(&json!({ "sub": "u", "roles": ["r"] })).await;
-        for place in PLACES {
+        for (place, domains) in PLACES {
+            mesh.exchanges();
             for (sql, expected) in ANSWERS {
                 let sql = sql.replace("MARKS", place);
                 let rows = client.rows(&sql).await.sorted().rows;
@@ -131,6 +149,8 @@ async fn known_wrong_answers_are_not_given() {
                     .collect();
                 assert_eq!(rows, expected, "{sql}");
             }
+            let domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
+            assert_eq!(asked(&mesh), (domains, parts), "{place}");
             let one = client.rows(&TWO_ROWS.replace("MARKS", place).replace("id < 3", "id < 2")).await;
             assert_eq!(one.rows.len(), 4, "one row is a value");
             let status = client.refused(&TWO_ROWS.replace("MARKS", place)).await;
