@@ -85,8 +85,9 @@ fn summary_text(log: &str, found: &Summaries) -> String {
         let (domain, digest) = candidate.split_once(' ').unwrap_or((candidate, ""));
         let digest: String = digest.chars().take(12).collect();
         text += &format!(
-            "{log}: domain {domain}, candidate {digest}: {} queries, {} of them the same\n",
-            summary.queries, summary.same
+            "{log}: domain {domain}, candidate {digest}: {}, {} of them the same\n",
+            counted(summary.queries, "query", "queries"),
+            summary.same
         );
         for (table, of_table) in &summary.tables {
             text += &format!(
@@ -105,12 +106,14 @@ fn summary_text(log: &str, found: &Summaries) -> String {
                 text += &format!("    columns {what}: {}\n", listed(columns));
             }
             if of_table.other_rows > 0 {
-                text += &format!("    rows would be decided otherwise for {} queries\n", of_table.other_rows);
+                let queries = counted(of_table.other_rows, "query", "queries");
+                text += &format!("    rows would be decided otherwise for {queries}\n");
             }
             for (what, counts) in [("lost", &of_table.rows_lost), ("gained", &of_table.rows_gained)] {
                 let counts = counts.iter().filter(|(magnitude, _)| *magnitude != "0");
-                let counts: Vec<String> =
-                    counts.map(|(magnitude, times)| format!("{magnitude} ({times} times)")).collect();
+                let counts: Vec<String> = counts
+                    .map(|(magnitude, times)| format!("{magnitude} ({})", counted(*times, "time", "times")))
+                    .collect();
                 if !counts.is_empty() {
                     text += &format!("    rows {what}: {}\n", counts.join(", "));
                 }
@@ -118,6 +121,10 @@ fn summary_text(log: &str, found: &Summaries) -> String {
         }
     }
     text
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Names, and how many more there are.

@@ -122,7 +122,10 @@ async fn check_node(file: &Path, online: bool) -> Vec<Problem> {
         problems.extend(doubts(file, &rules));
     }
     problems.extend(if online { check::check_sources(&config).await } else { check::check_places(&config) });
-    Silences::read(file, &[&config.products, &config.policies]).apply_strictly(&mut problems);
+    let candidate = config.shadow.as_ref().map(|shadow| shadow.policies.as_path());
+    let folders = [Some(config.products.as_path()), Some(&config.policies), candidate];
+    let folders: Vec<&Path> = folders.into_iter().flatten().collect();
+    Silences::read(file, &folders).apply_strictly(&mut problems);
     problems
 }
 
@@ -134,7 +137,14 @@ fn doubts(file: &Path, rules: &check::Rules) -> Vec<Problem> {
     let callers: Vec<Principal> = callers.into_iter().map(|caller| caller.principal).collect();
     let statement = Statement { instant: Utc::now().timestamp_micros(), zone: rules.mesh.time_zone() };
     let around = Surroundings { statement: &statement, callers: &callers, foreign_keys: &rules.foreign_keys };
-    problems.extend(rules.policy.doubts(&around));
+    for policy in [&rules.policy].into_iter().chain(&rules.candidate) {
+        // What is said of a table and of no file may be so of both.
+        for doubt in policy.doubts(&around) {
+            if !problems.contains(&doubt) {
+                problems.push(doubt);
+            }
+        }
+    }
     problems
 }
 

@@ -32,12 +32,15 @@ pub struct Checked {
 #[derive(Debug)]
 pub struct Rules {
     pub policy: DomainPolicy,
+    /// What node.yaml has tried in the shadow, if it is there and can be used.
+    pub candidate: Option<DomainPolicy>,
     pub mesh: Mesh,
     pub foreign_keys: Vec<ForeignKey>,
 }
 
 /// Everything that node.yaml should say in another way, and that contracts, mesh.yaml and policies have wrong, as the node
-/// finds it, and spaces of pseudonyms that node.yaml has no key for; of those in `elsewhere` it is not here. Changes no file.
+/// finds it, and spaces of pseudonyms that node.yaml has no key for; of those in `elsewhere` it is not here. A candidate for
+/// the policies counts as the policies do. Changes no file.
 pub fn check(config: &NodeConfig, elsewhere: &BTreeSet<String>) -> Checked {
     let Contracts { products, problems: of_contracts } = contracts(config);
     let mut problems = config.warnings.clone();
@@ -45,29 +48,43 @@ pub fn check(config: &NodeConfig, elsewhere: &BTreeSet<String>) -> Checked {
     let foreign_keys = products.iter().flat_map(|product| product.foreign_keys.clone()).collect();
     let tables = products.iter().flat_map(|product| &product.tables);
     let tables: Vec<Table> = tables.map(|table| table.table.as_ref().clone()).collect();
-    let documents = documents(&config.policies).map_err(|problem| problems.push(problem)).ok();
     let mesh = match read_mesh(config) {
         Ok((mesh, warnings)) => {
             problems.extend(warnings);
-            Some(mesh)
+            mesh
         }
         Err(found) => {
             problems.extend(found);
-            None
+            problems.extend(documents(&config.policies).err());
+            return Checked { problems, rules: None };
         }
     };
-    let (Some(documents), Some(mesh)) = (documents, mesh) else { return Checked { problems, rules: None } };
-    match DomainPolicy::load(&config.domain, &documents, &mesh, &tables) {
-        Ok((policy, warnings)) => {
-            problems.extend(warnings);
-            problems.extend(without_keys(config, &policy, elsewhere));
-            Checked { problems, rules: Some(Rules { policy, mesh, foreign_keys }) }
-        }
-        Err(found) => {
-            problems.extend(found);
-            Checked { problems, rules: None }
-        }
-    }
+    let mut load = |folder: &Path| {
+        let loaded = load_policy(config, folder, &mesh, &tables, elsewhere);
+        let (policy, found) =
+            loaded.map_or_else(|found| (None, found), |(policy, found)| (Some(policy), found));
+        problems.extend(found);
+        policy
+    };
+    let policy = load(&config.policies);
+    let candidate = config.shadow.as_ref().filter(|shadow| shadow.policies.is_dir());
+    let candidate = candidate.and_then(|shadow| load(&shadow.policies));
+    let rules = policy.map(|policy| Rules { policy, candidate, mesh, foreign_keys });
+    Checked { problems, rules }
+}
+
+/// The documents of a folder, with what they do not do well.
+fn load_policy(
+    config: &NodeConfig,
+    folder: &Path,
+    mesh: &Mesh,
+    tables: &[Table],
+    elsewhere: &BTreeSet<String>,
+) -> Result<(DomainPolicy, Vec<Problem>), Vec<Problem>> {
+    let documents = documents(folder).map_err(|problem| vec![problem])?;
+    let (policy, mut problems) = DomainPolicy::load(&config.domain, &documents, mesh, tables)?;
+    problems.extend(without_keys(config, &policy, elsewhere));
+    Ok((policy, problems))
 }
 
 /// Tables whose paths leave the folders in which data may lie. Looks at folders only, and only at those

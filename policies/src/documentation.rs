@@ -1,6 +1,6 @@
 //! The documentation's examples load, and it leaves no function out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Column, DataType, Decision, Document, DomainPolicy, Mesh, Principal, Statement, Table,
@@ -131,4 +131,34 @@ fn the_documented_silence_silences() {
     assert_eq!((silence(&silences, &mut problems), problems.len()), (vec![], 0));
     let document = OwnerDocument::read("sales", "sales.yaml", &text, &mesh().words, &mut problems);
     assert_eq!((document.grants[0].at.line, problems.len()), (4, 0), "{problems:?}");
+}
+
+/// Schemas and readers know the same keys; this page names them all.
+#[test]
+fn every_key_is_documented() {
+    let words: BTreeSet<&str> = TEXT.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    for schema in [
+        include_str!("../../docs/schemas/policies.schema.json"),
+        include_str!("../../docs/schemas/mesh.schema.json"),
+        include_str!("../../docs/schemas/tests.schema.json"),
+        include_str!("../../docs/schemas/personas.schema.json"),
+    ] {
+        let mut keys = BTreeSet::new();
+        keys_of(&serde_json::from_str(schema).unwrap(), &mut keys);
+        assert!(keys.len() > 2, "{keys:?}");
+        let missing: Vec<&String> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
+
+/// The keys of all mappings in a schema.
+fn keys_of(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
+    if let Some(properties) = schema["properties"].as_object() {
+        keys.extend(properties.keys().cloned());
+    }
+    match schema {
+        serde_json::Value::Object(inner) => inner.values().for_each(|schema| keys_of(schema, keys)),
+        serde_json::Value::Array(inner) => inner.iter().for_each(|schema| keys_of(schema, keys)),
+        _ => {}
+    }
 }

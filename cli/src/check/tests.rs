@@ -109,3 +109,40 @@ async fn a_path_that_leaves_the_data_roots_is_found_without_the_data() {
     assert!(!found("../data/not-there.csv").await);
     assert!(!found("/srv/not/on/this/machine/").await);
 }
+
+#[tokio::test]
+async fn a_candidate_for_the_policies_is_checked_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let node = include_str!("../init/node.yaml").replace("DOMAIN", "sales");
+    write("node.yaml", &format!("{node}shadow: {{ policies: ./next/ }}\n"));
+    write("mesh.yaml", "mesh: m\ntimezone: UTC\nroles: { path: $.roles }\n");
+    write("data/t.csv", "id,note\n1,a\n");
+    write(
+        "products/t.odcs.yaml",
+        "apiVersion: v3.1.0\nkind: DataContract\nid: t\nname: t\nversion: 1.0.0\n\
+         servers: [ { server: files, environment: dev, type: local, path: '../data/t.csv', format: csv } ]\n\
+         schema: [ { name: t, properties: [ { name: id, logicalType: integer, classification: x } ] } ]\n",
+    );
+    let policies = |columns: &str| {
+        format!(
+            "domain: sales\nowner: a@b.example\ngrants:\n  - {{ id: g, why: W., to: {{ roles: [r] }}, tables: [t], columns: [{columns}] }}\n"
+        )
+    };
+    write("policies/sales.yaml", &policies("id"));
+    let of_candidate = async || {
+        let problems = check_root(&folder.path().join("node.yaml"), false).await;
+        let of_candidate = problems.into_iter().filter(|problem| problem.file.contains("/next/"));
+        of_candidate.map(|problem| (problem.line, problem.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(of_candidate().await, [], "there is none");
+    write("next/sales.yaml", &policies("id"));
+    assert_eq!(of_candidate().await, [], "it is good");
+    write("next/sales.yaml", &policies("nowhere"));
+    let found = of_candidate().await;
+    assert!(matches!(&found[..], [(4, message)] if message.contains("nowhere")), "{found:?}");
+}

@@ -12,6 +12,8 @@ mod domain;
 mod given;
 mod node;
 mod sight;
+#[cfg(test)]
+mod tests;
 
 pub use data::TableData;
 pub use domain::OfflineDomain;
