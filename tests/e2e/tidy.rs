@@ -75,6 +75,46 @@ fn every_test_file_is_in_the_binary() {
     }
 }
 
+/// A link into the documentation leads somewhere.
+#[test]
+fn links_between_pages_lead_to_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut pages = vec![root.join("README.md"), root.join("ARCHITECTURE.md"), root.join("CHANGELOG.md")];
+    pages.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let (mut broken, mut anchors) = (Vec::new(), 0);
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            if link.contains("://") || link.contains(char::is_whitespace) {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            anchors += usize::from(!anchor.is_empty());
+            let is_there = match anchor {
+                "" => target.exists(),
+                _ => std::fs::read_to_string(&target).is_ok_and(|text| headings(&text).contains(anchor)),
+            };
+            if !is_there {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(anchors >= 5, "links to headings are found");
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The anchors that the headings of a page have: lower case, hyphens for spaces, no punctuation.
+fn headings(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| -> String {
+        let kept = heading.trim_start_matches('#').trim().chars();
+        let kept = kept.filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        kept.map(|letter| if letter == ' ' { '-' } else { letter.to_ascii_lowercase() }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
 /// Our crates, each with the names of all its direct dependencies.
 fn packages() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
