@@ -13,7 +13,11 @@ use meshgate_engine::audit::{
 };
 use meshgate_policies::Digest;
 
-use crate::{failure::Failure, format::TextOrJson, sql};
+use crate::{
+    failure::Failure,
+    format::{TextOrJson, counted},
+    sql,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -86,7 +90,7 @@ fn summary_text(log: &str, found: &Summaries) -> String {
         let digest: String = digest.chars().take(12).collect();
         text += &format!(
             "{log}: domain {domain}, candidate {digest}: {}, {} of them the same\n",
-            counted(summary.queries, "query", "queries"),
+            counted(summary.queries, "query"),
             summary.same
         );
         for (table, of_table) in &summary.tables {
@@ -106,13 +110,13 @@ fn summary_text(log: &str, found: &Summaries) -> String {
                 text += &format!("    columns {what}: {}\n", listed(columns));
             }
             if of_table.other_rows > 0 {
-                let queries = counted(of_table.other_rows, "query", "queries");
+                let queries = counted(of_table.other_rows, "query");
                 text += &format!("    rows would be decided otherwise for {queries}\n");
             }
             for (what, counts) in [("lost", &of_table.rows_lost), ("gained", &of_table.rows_gained)] {
                 let counts = counts.iter().filter(|(magnitude, _)| *magnitude != "0");
                 let counts: Vec<String> = counts
-                    .map(|(magnitude, times)| format!("{magnitude} ({})", counted(*times, "time", "times")))
+                    .map(|(magnitude, times)| format!("{magnitude} ({})", counted(*times, "time")))
                     .collect();
                 if !counts.is_empty() {
                     text += &format!("    rows {what}: {}\n", counts.join(", "));
@@ -121,10 +125,6 @@ fn summary_text(log: &str, found: &Summaries) -> String {
         }
     }
     text
-}
-
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Names, and how many more there are.

@@ -122,9 +122,8 @@ async fn check_node(file: &Path, online: bool) -> Vec<Problem> {
         problems.extend(doubts(file, &rules));
     }
     problems.extend(if online { check::check_sources(&config).await } else { check::check_places(&config) });
-    let candidate = config.shadow.as_ref().map(|shadow| shadow.policies.as_path());
-    let folders = [Some(config.products.as_path()), Some(&config.policies), candidate];
-    let folders: Vec<&Path> = folders.into_iter().flatten().collect();
+    let mut folders = vec![config.products.as_path(), &config.policies];
+    folders.extend(config.shadow.as_ref().map(|shadow| shadow.policies.as_path()));
     Silences::read(file, &folders).apply_strictly(&mut problems);
     problems
 }

@@ -9,7 +9,7 @@ use meshgate_policies::yaml::{Problem, Severity};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, format::counted};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
@@ -41,8 +41,8 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 pub(crate) fn configuration_failure(problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let count = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    let noun = if count == 1 { "problem" } else { "problems" };
-    Failure::Usage(format!("{count} {noun} in the configuration\n{}", lines.join("\n")))
+    let problems = counted(count, "problem");
+    Failure::Usage(format!("{problems} in the configuration\n{}", lines.join("\n")))
 }
 
 /// Tells the supervisor, if there is one, where the server listens.

@@ -19,7 +19,7 @@ use arrow_flight::FlightInfo;
 use clap::Args;
 use futures::TryStreamExt;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, format::counted};
 use client::{Client, Notice, PolicyCounts, QueryError};
 use output::{Format, Output};
 use target::Target;
@@ -110,10 +110,6 @@ async fn print_result(client: &mut Client, info: &FlightInfo, format: Format) ->
 /// "8 rows. Policies applied: rows (2 rules), 2 columns masked. Why: EXPLAIN POLICY" Without it
 /// people would think that the product loses data.
 fn footer(rows: u64, policies: PolicyCounts) -> String {
-    let counted = |count: u64, noun: &str| match count {
-        1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
-    };
     let mut applied = Vec::new();
     if policies.row_rules > 0 {
         applied.push(format!("rows ({})", counted(policies.row_rules, "rule")));

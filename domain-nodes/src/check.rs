@@ -59,12 +59,15 @@ pub fn check(config: &NodeConfig, elsewhere: &BTreeSet<String>) -> Checked {
             return Checked { problems, rules: None };
         }
     };
-    let mut load = |folder: &Path| {
-        let loaded = load_policy(config, folder, &mesh, &tables, elsewhere);
-        let (policy, found) =
-            loaded.map_or_else(|found| (None, found), |(policy, found)| (Some(policy), found));
-        problems.extend(found);
-        policy
+    let mut load = |folder: &Path| match load_policy(config, folder, &mesh, &tables, elsewhere) {
+        Ok((policy, found)) => {
+            problems.extend(found);
+            Some(policy)
+        }
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
     };
     let policy = load(&config.policies);
     let candidate = config.shadow.as_ref().filter(|shadow| shadow.policies.is_dir());

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use meshgate_proto::v1::domain_query::Form;
-use meshgate_proto::v1::{DomainQuery, DomainRequest};
 use meshgate_tests::mesh::{Mesh, MeshPlan, Taps};
-use prost::Message;
+use meshgate_tests::tap::Exchange;
 use serde_json::json;
 
 const MESH: &str = "
@@ -123,12 +121,7 @@ const TWO_ROWS: &str = "select id, (select k from MARKS where id < 3) x from a.i
 /// Which domains were asked since the last call, and whether any was asked for a part.
 fn asked(mesh: &Mesh) -> (BTreeSet<String>, bool) {
     let exchanges = mesh.exchanges();
-    let is_part = |ticket: &[u8]| {
-        let request = DomainRequest::decode(ticket).unwrap();
-        let query = DomainQuery::decode(request.query.as_slice()).unwrap();
-        matches!(query.form, Some(Form::Plan(_)))
-    };
-    let parts = exchanges.iter().any(|exchange| is_part(&exchange.ticket));
+    let parts = exchanges.iter().any(Exchange::is_part);
     (exchanges.iter().map(|exchange| exchange.domain.to_string()).collect(), parts)
 }
 

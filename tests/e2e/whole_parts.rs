@@ -3,11 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use meshgate_proto::v1::domain_query::Form;
-use meshgate_proto::v1::{DomainQuery, DomainRequest};
 use meshgate_tests::mesh::{Mesh, MeshPlan, Taps};
 use meshgate_tests::render::Rendered;
-use prost::Message;
 use serde_json::json;
 
 const MESH: &str = "
@@ -91,9 +88,7 @@ async fn asked(mesh: &Mesh, sql: &str) -> (Rendered, BTreeMap<String, Vec<Asked>
     let result = client.query(sql).await.unwrap_or_else(|status| panic!("{sql}: {status:?}"));
     let mut asked: BTreeMap<String, Vec<Asked>> = BTreeMap::new();
     for exchange in mesh.exchanges() {
-        let request = DomainRequest::decode(exchange.ticket.as_slice()).unwrap();
-        let query = DomainQuery::decode(request.query.as_slice()).unwrap();
-        let is_plan = matches!(query.form, Some(Form::Plan(_)));
+        let is_plan = exchange.is_part();
         asked
             .entry(exchange.domain.clone())
             .or_default()

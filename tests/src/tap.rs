@@ -14,7 +14,8 @@ use arrow_flight::{
 use futures::StreamExt;
 use futures::stream::{BoxStream, iter};
 use meshgate_proto::DESCRIBE_ACTION;
-use meshgate_proto::v1::Descriptor;
+use meshgate_proto::v1::domain_query::Form;
+use meshgate_proto::v1::{Descriptor, DomainQuery, DomainRequest};
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -29,6 +30,23 @@ pub struct Exchange {
     /// The encoded `meshgate.v1.DomainRequest`.
     pub ticket: Vec<u8>,
     pub answer: Answer,
+}
+
+impl Exchange {
+    /// What the gateway sent: the permit, and the query that it is for.
+    pub fn request(&self) -> DomainRequest {
+        DomainRequest::decode(self.ticket.as_slice()).expect("a domain request")
+    }
+
+    /// What was asked.
+    pub fn query(&self) -> DomainQuery {
+        DomainQuery::decode(self.request().query.as_slice()).expect("a domain query")
+    }
+
+    /// Was a part of a statement asked for, and not rows of a table?
+    pub fn is_part(&self) -> bool {
+        matches!(self.query().form, Some(Form::Plan(_)))
+    }
 }
 
 /// Messages, and how the stream ended.

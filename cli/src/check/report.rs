@@ -6,7 +6,7 @@ use meshgate_policies::yaml::Problem;
 use serde_json::{Value, json};
 
 use super::Checked;
-use crate::{failure::Failure, problems::ProblemWriter};
+use crate::{failure::Failure, format::counted, problems::ProblemWriter};
 
 /// A line for each problem, and one for each file.
 pub(super) fn text(checked: &[Checked]) -> String {
@@ -21,13 +21,6 @@ pub(super) fn text(checked: &[Checked]) -> String {
         let _ = writeln!(text, "{}: {outcome}", checked.file.display());
     }
     text
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
-    }
 }
 
 pub(super) fn json(checked: &[Checked]) -> Result<String, Failure> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use meshgate_oracle::Value;
-use meshgate_proto::v1::{DomainError, DomainRequest, Permit};
+use meshgate_proto::v1::{DomainError, Permit};
 use meshgate_tests::tap::Exchange;
 use prost::Message;
 use tonic::Status;
@@ -60,8 +60,8 @@ impl Secrets {
 }
 
 fn subject(exchange: &Exchange) -> String {
-    let request = DomainRequest::decode(exchange.ticket.as_slice()).expect("a domain request");
-    let permit = Permit::decode(request.permit.expect("a permit").permit.as_slice()).expect("a permit");
+    let permit =
+        Permit::decode(exchange.request().permit.expect("a permit").permit.as_slice()).expect("a permit");
     permit.principal.expect("a principal").subject
 }
 

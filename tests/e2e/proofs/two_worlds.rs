@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshgate_proto::v1::{DomainQuery, DomainRequest};
 use meshgate_tests::client::Client;
 use meshgate_tests::mesh::Mesh;
 use meshgate_tests::tap::Exchange;
@@ -212,8 +211,7 @@ fn all_alike(answers: &[Told], others: &[Told]) -> bool {
 
 /// A domain and the query that its node was asked, without its instant.
 fn asked(exchange: &Exchange) -> Vec<u8> {
-    let request = DomainRequest::decode(exchange.ticket.as_slice()).expect("a domain request");
-    let mut query = DomainQuery::decode(request.query.as_slice()).expect("a domain query");
+    let mut query = exchange.query();
     query.instant = 0;
     [exchange.domain.as_bytes(), b" ", &query.encode_to_vec()].concat()
 }

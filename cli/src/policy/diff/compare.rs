@@ -7,6 +7,7 @@ use meshgate_domain_node::offline::{Sight, SightError};
 use super::change::{Change, Direction};
 use crate::{
     failure::Failure,
+    format::counted,
     policy::{
         case::texts,
         offline::Session,
@@ -147,7 +148,10 @@ impl Comparison<'_> {
     fn column(&self, name: &str) -> Option<Change> {
         let (left, right) = (self.left.view.column(name), self.right.view.column(name));
         let on = |side: &Side| {
-            side.cells.as_ref().map(|cells| format!(" on {}", rows(cells.len()))).unwrap_or_default()
+            side.cells
+                .as_ref()
+                .map(|cells| format!(" on {}", counted(cells.len(), "row")))
+                .unwrap_or_default()
         };
         match (left, right) {
             (left, right) if left == right => None,
@@ -171,7 +175,7 @@ impl Comparison<'_> {
         let gained = right.keys().filter(|key| !left.contains_key(*key)).count();
         let lost = left.keys().filter(|key| !right.contains_key(*key)).count();
         let of = |count: usize, word: &str| {
-            format!("{word} {}: {} before, {} now", rows(count), left.len(), right.len())
+            format!("{word} {}: {} before, {} now", counted(count, "row"), left.len(), right.len())
         };
         let mut changes = Vec::new();
         if gained > 0 {
@@ -199,8 +203,11 @@ impl Comparison<'_> {
             }
         }
         let change = |((column, is_clear), count): ((&str, bool), usize)| match is_clear {
-            true => self.change(Direction::Looser, format!("{column} is clear on {} more", rows(count))),
-            false => self.change(Direction::Tighter, format!("{column} is clear on {} less", rows(count))),
+            true => {
+                self.change(Direction::Looser, format!("{column} is clear on {} more", counted(count, "row")))
+            }
+            false => self
+                .change(Direction::Tighter, format!("{column} is clear on {} less", counted(count, "row"))),
         };
         moved.into_iter().map(change).collect()
     }
@@ -235,15 +242,11 @@ fn direction(left: &Shown, right: &Shown) -> Direction {
 
 fn extent(side: &Side) -> String {
     let visible = side.view.columns.iter().filter(|(_, shown)| *shown != Shown::Absent).count();
-    let columns = if visible == 1 { "1 column".to_owned() } else { format!("{visible} columns") };
+    let columns = counted(visible, "column");
     match &side.cells {
-        Some(cells) => format!("{columns}, {}", rows(cells.len())),
+        Some(cells) => format!("{columns}, {}", counted(cells.len(), "row")),
         None => columns,
     }
-}
-
-fn rows(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
 #[cfg(test)]
