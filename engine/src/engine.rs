@@ -11,6 +11,8 @@ use datafusion::execution::disk_manager::{DiskManager, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
+use datafusion::optimizer::OptimizerRule;
+use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
@@ -23,6 +25,9 @@ use crate::session::{self, QuerySettings};
 
 /// Planning recurses over plans and expressions, and unoptimised builds need much stack for it.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// A rule of an optimizer.
+pub type OptimizerRuleRef = Arc<dyn OptimizerRule + Send + Sync>;
 
 /// Why an engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +46,7 @@ pub struct Engine {
     limits: EngineLimits,
     memory: Arc<dyn MemoryPool>,
     environment: RuntimeEnv,
+    optimizer_rules: Vec<OptimizerRuleRef>,
     runtime: Option<Runtime>,
     clock: Clock,
 }
@@ -48,6 +54,14 @@ pub struct Engine {
 impl Engine {
     /// Starts the threads, and makes the directory for spilled data.
     pub fn new(limits: EngineLimits) -> std::result::Result<Arc<Self>, EngineError> {
+        Self::with_optimizer(limits, Optimizer::new().rules)
+    }
+
+    /// The same with rules of one's own for logical plans, in their order.
+    pub fn with_optimizer(
+        limits: EngineLimits,
+        optimizer_rules: Vec<OptimizerRuleRef>,
+    ) -> std::result::Result<Arc<Self>, EngineError> {
         if [limits.memory, limits.query_memory, limits.threads, limits.batch_size, limits.target_partitions]
             .contains(&0)
         {
@@ -70,7 +84,7 @@ impl Engine {
             .build()
             .map_err(EngineError::Threads)?;
         let clock = Clock::start().map_err(EngineError::Threads)?;
-        Ok(Arc::new(Self { limits, memory, environment, runtime: Some(runtime), clock }))
+        Ok(Arc::new(Self { limits, memory, environment, optimizer_rules, runtime: Some(runtime), clock }))
     }
 
     /// The bounds that the engine was started with.
@@ -84,10 +98,21 @@ impl Engine {
         settings: QuerySettings,
         catalogs: Arc<dyn CatalogProviderList>,
     ) -> Result<SessionState> {
-        let memory = Arc::new(QueryPool::new(self.limits.query_memory, Arc::clone(&self.memory)));
+        self.small_session(settings, catalogs, self.limits.query_memory)
+    }
+
+    /// The same for work that may take no more than this much memory.
+    pub fn small_session(
+        &self,
+        settings: QuerySettings,
+        catalogs: Arc<dyn CatalogProviderList>,
+        memory: usize,
+    ) -> Result<SessionState> {
+        let memory = memory.min(self.limits.query_memory);
+        let memory = Arc::new(QueryPool::new(memory, Arc::clone(&self.memory)));
         let environment =
             RuntimeEnvBuilder::from_runtime_env(&self.environment).with_memory_pool(memory).build_arc()?;
-        session::build(settings, catalogs, environment, &self.limits)
+        session::build(settings, catalogs, environment, &self.limits, self.optimizer_rules.clone())
     }
 
     /// The latest deadline that a query which starts now can have.

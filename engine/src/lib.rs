@@ -29,7 +29,7 @@ mod limits;
 mod memory;
 mod session;
 
-pub use engine::{Engine, EngineError};
+pub use engine::{Engine, EngineError, OptimizerRuleRef};
 pub use execution::QueryStream;
 pub use failure::{EngineFailure, classify};
 pub use key_set::KeySet;

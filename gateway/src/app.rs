@@ -25,7 +25,7 @@ use crate::{
     http::{self, Readiness, ReadinessProblem},
     identity::{Authenticator, Clock, KeySetError},
     mesh::{DomainFiles, Memory, MeshFile, MeshState},
-    planner::{FunctionNames, Planner},
+    planner::{FunctionNames, Planner, optimizer_rules},
     query::{PermitIssuer, PermitIssuerError},
     ticket::Sealer,
     tls::{self, NodesTls, TlsError},
@@ -223,7 +223,8 @@ fn gateway(
         query_time: limits.query_time,
         ..EngineLimits::default()
     };
-    let engine = Engine::new(engine_limits).map_err(|error| StartError::Engine(error.to_string()))?;
+    let engine = Engine::with_optimizer(engine_limits, optimizer_rules())
+        .map_err(|error| StartError::Engine(error.to_string()))?;
     let statement_limits = StatementLimits { bytes: limits.statement_bytes, ..StatementLimits::default() };
     let functions = FunctionNames::of(&engine).map_err(|error| StartError::Engine(error.to_string()))?;
     let sql_info = SqlInfoTable::new(&functions).map_err(|error| StartError::Engine(error.to_string()))?;

@@ -98,7 +98,16 @@ async fn asked(mesh: &Mesh, sql: &str) -> (Rendered, BTreeMap<String, Vec<Asked>
 }
 
 /// Statement, and for each domain how many rows it gives if it is asked for parts.
-const STATEMENTS: [(&str, &[(&str, usize)]); 13] = [
+const STATEMENTS: [(&str, &[(&str, usize)]); 15] = [
+    // The text joins the two tables of `a` by way of another domain's.
+    (
+        "select n.name, sum(p.pieces) from b.names n join a.orders o on o.customer = n.id join a.parts p on p.order_id = o.id where n.id < 3 group by 1 order by 1",
+        &[("a", 430), ("b", 3)],
+    ),
+    (
+        "select n.name, sum(p.pieces) from a.parts p, b.names n, a.orders o where o.customer = n.id and p.order_id = o.id and p.pieces > 11 group by 1 order by 1",
+        &[("a", 77), ("b", 7)],
+    ),
     ("select count(*), sum(total) from a.orders", &[("a", 1)]),
     (
         "select customer, count(*) c from a.orders group by customer having count(*) > 71 order by 1",

@@ -21,6 +21,17 @@ const DOMAINS: &[(&str, &[&str])] = &[
     ("logistics", &["lineitem", "nation", "region"]),
 ];
 
+const PRIMARY_KEYS: &[&[&str]] = &[
+    &["c_custkey"],
+    &["l_orderkey", "l_linenumber"],
+    &["n_nationkey"],
+    &["o_orderkey"],
+    &["p_partkey"],
+    &["ps_partkey", "ps_suppkey"],
+    &["r_regionkey"],
+    &["s_suppkey"],
+];
+
 /// 0.0001 / scale.
 const FRACTION: &str = "fraction";
 
@@ -94,8 +105,12 @@ pub fn contract(domain: &str, names: &[&str], data: &Path) -> String {
                 DataType::Utf8View => "logicalType: string".to_owned(),
                 other => panic!("{name}.{} is {other}", field.name()),
             };
+            let key =
+                PRIMARY_KEYS.iter().find_map(|key| key.iter().position(|column| column == field.name()));
+            let key =
+                key.map_or(String::new(), |at| format!(", primaryKey: true, primaryKeyPosition: {}", at + 1));
             text += &format!(
-                "      - {{ name: {}, {types}, required: true, classification: internal }}\n",
+                "      - {{ name: {}, {types}, required: true{key}, classification: internal }}\n",
                 field.name()
             );
         }

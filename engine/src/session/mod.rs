@@ -24,6 +24,7 @@ use datafusion::prelude::SessionConfig;
 
 use self::pushdown::FilterPushdownByName;
 use crate::classification::{Kind, is_allowed};
+use crate::engine::OptimizerRuleRef;
 use crate::execution::Cooperation;
 use crate::limits::EngineLimits;
 
@@ -51,6 +52,7 @@ pub(crate) fn build(
     catalogs: Arc<dyn CatalogProviderList>,
     environment: Arc<RuntimeEnv>,
     limits: &EngineLimits,
+    optimizer_rules: Vec<OptimizerRuleRef>,
 ) -> Result<SessionState> {
     let Some(instant) = DateTime::from_timestamp_micros(settings.instant) else {
         return exec_err!("the instant of the statement is out of range");
@@ -80,6 +82,7 @@ pub(crate) fn build(
         .with_table_functions(HashMap::new())
         .with_table_factories(HashMap::new())
         .with_file_formats(Vec::new())
+        .with_optimizer_rules(optimizer_rules)
         .with_physical_optimizer_rules(physical_rules())
         .build())
 }

@@ -72,6 +72,16 @@ impl VisibleTable {
         format!("{}.{}", self.domain, self.name)
     }
 
+    /// How many rows it may have, if the principal sees all of it. The node's figure is of all rows and, for files of text,
+    /// of all their bytes: the order of a join, and with it of its rows, must not depend on what is hidden.
+    pub(crate) fn estimated_rows(&self) -> Option<u64> {
+        let is_raw = |column: &DecidedColumn| matches!(column.cell, Cell::Raw);
+        let is_whole = self.decision.rows.is_none()
+            && self.decision.columns.len() == self.described.table.columns.len()
+            && self.decision.columns.iter().all(is_raw);
+        self.described.estimated_rows.filter(|_| is_whole)
+    }
+
     /// May predicates on this column be evaluated by the domain's node?
     pub(crate) fn is_plain(&self, column: &str) -> bool {
         self.decision.columns.iter().any(|decided| decided.name == column && decided.plain)

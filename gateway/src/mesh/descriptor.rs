@@ -56,6 +56,8 @@ pub(crate) struct DescribedTable {
     pub description: String,
     /// One for each column, in the table's order.
     pub column_descriptions: Vec<String>,
+    /// For planning only: never an answer, and never shown.
+    pub estimated_rows: Option<u64>,
 }
 
 /// Why a description cannot be used.
@@ -188,6 +190,7 @@ fn read_table(
         contract_version,
         description: table.description,
         column_descriptions,
+        estimated_rows: table.estimated_rows,
     })
 }
 

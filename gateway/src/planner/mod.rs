@@ -7,6 +7,7 @@
 mod cut;
 mod explain;
 mod functions;
+mod join_order;
 mod notice;
 mod parameters;
 mod scalar_subquery;
@@ -40,6 +41,7 @@ use cut::{CutPlan, DomainQueryPlanner};
 use thread::PlanningThreads;
 
 pub(crate) use functions::FunctionNames;
+pub(crate) use join_order::rules as optimizer_rules;
 pub(crate) use notice::Notice;
 pub(crate) use parameters::Parameters;
 

@@ -45,7 +45,7 @@ use crate::{
         forge::{AUDIENCE, FORGE, ISSUER, START},
     },
     mesh::{Described, MeshState, NodeConnection},
-    planner::{FunctionNames, Planner},
+    planner::{FunctionNames, Planner, optimizer_rules},
     query::PermitIssuer,
     ticket::Sealer,
 };
@@ -216,7 +216,7 @@ fn gateway(
         stale_keys: std::time::Duration::from_secs(60),
     };
     let clock = Clock::new(move || now.load(Ordering::Relaxed));
-    let engine = Engine::new(EngineLimits::default()).unwrap();
+    let engine = Engine::with_optimizer(EngineLimits::default(), optimizer_rules()).unwrap();
     let sealing = [SealingKey { id: "test".to_owned(), key: Secret::new([7; 32]) }];
     let permit_key = PermitKeyConfig { id: "gateway".to_owned(), key: Secret::new(permit_key()) };
     Gateway {
