@@ -99,7 +99,7 @@ fn summary_text(log: &str, found: &Summaries) -> String {
                 of_table.refused,
                 of_table.allowed,
                 of_table.changed,
-                listed(&of_table.subjects)
+                listed(&people(&of_table.subjects))
             );
             let columns = [
                 ("gained", &of_table.gained),
@@ -127,10 +127,18 @@ fn summary_text(log: &str, found: &Summaries) -> String {
     text
 }
 
+/// Whoever is named `subject (issuer)`, without the issuer if all are of the same.
+fn people(named: &BTreeSet<String>) -> BTreeSet<String> {
+    let parts = || named.iter().filter_map(|name| name.rsplit_once(" ("));
+    let issuers: BTreeSet<&str> = parts().map(|(_, issuer)| issuer).collect();
+    if issuers.len() == 1 { parts().map(|(subject, _)| subject.to_owned()).collect() } else { named.clone() }
+}
+
 /// Names, and how many more there are.
 fn listed(names: &BTreeSet<String>) -> String {
     const SHOWN: usize = 20;
-    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    // Subjects are what tokens say.
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect();
     match names.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -180,6 +188,15 @@ mod tests {
 
     fn arguments(file: &Path) -> VerifyArguments {
         VerifyArguments { files: vec![file.to_owned()], part: false, seen: None }
+    }
+
+    #[test]
+    fn issuers_are_named_where_there_are_several() {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(people(&set(&["anna (a) (i)", "bob (i)"])), set(&["anna (a)", "bob"]));
+        assert_eq!(people(&set(&["anna (i)", "anna (j)"])), set(&["anna (i)", "anna (j)"]));
+        assert_eq!(people(&set(&[])), set(&[]));
+        assert_eq!(listed(&set(&["a\u{1b}[2J"])), "a\\u{1b}[2J");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::touched::Columns;
 /// Most tables of a permit that are recorded: a permit names as many as its query reads.
 const TABLES: usize = 100;
 
+/// Most rules that are recorded.
+const NAMES: usize = 1_000;
+
 /// A record that is still open.
 #[derive(Debug)]
 pub(crate) struct OpenRecord {
@@ -64,7 +67,8 @@ impl OpenRecord {
     /// Notes what was decided about one of the query's tables.
     pub(crate) fn decided(&mut self, table: &Table, decision: &TableDecision) {
         let rule = |rule: &RuleRef| format!("{}.{}: {}", table.domain, table.name, rule.id);
-        self.record.rules.extend(decision.rules.iter().map(rule));
+        let room = NAMES.saturating_sub(self.record.rules.len());
+        self.record.rules.extend(decision.rules.iter().take(room).map(rule));
     }
 
     /// With which keys pseudonyms of one of the query's tables are made.

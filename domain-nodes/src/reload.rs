@@ -27,6 +27,9 @@ use crate::state::{ServedTable, State};
 /// Most files of policies that are read.
 const POLICY_FILES: usize = 1000;
 
+/// Most text of a candidate for the policies: it travels with the domain's description, and is compiled with it.
+const CANDIDATE_BYTES: usize = 4 << 20;
+
 /// Builds states, and remembers what was last good.
 #[derive(Debug, Clone)]
 pub(crate) struct Loader {
@@ -36,6 +39,8 @@ pub(crate) struct Loader {
     operator: Arc<OperatorFile>,
     last: Option<Arc<State>>,
     good: Option<Rules>,
+    /// The documents of the candidate, as they were read last.
+    candidate: Option<Vec<Document>>,
 }
 
 /// Documents that were accepted together.
@@ -56,7 +61,7 @@ pub(crate) struct Loaded {
 impl Loader {
     pub(crate) fn new(config: Arc<NodeConfig>, identity: Identity, operator: Arc<OperatorFile>) -> Self {
         let access = Arc::new(Access::of(&config));
-        Self { config, access, identity, operator, last: None, good: None }
+        Self { config, access, identity, operator, last: None, good: None, candidate: None }
     }
 
     /// The operator's document on this node's disk.
@@ -133,22 +138,27 @@ impl Loader {
         })
     }
 
-    /// The candidate under the operator's document in use. One that cannot be used is a warning.
-    fn load_candidate(&self, tables: &[Table]) -> Option<Candidate> {
-        let folder = &self.config.shadow.as_ref()?.policies;
-        let mesh = &self.good.as_ref()?.mesh;
-        let read = read_documents(folder).map_err(|problem| vec![problem]);
-        let loaded = read.and_then(|documents| {
-            let (policy, _) = DomainPolicy::load(&self.identity.domain, &documents, mesh, tables)?;
-            Ok(Candidate { policy: Arc::new(policy), documents })
+    /// Reads the documents of the candidate. Whatever is wrong with them is a warning.
+    pub(crate) fn read_candidate(&mut self) {
+        let Some(shadow) = &self.config.shadow else { return };
+        let read = read_documents(&shadow.policies).and_then(|documents| {
+            let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
+            if bytes <= CANDIDATE_BYTES {
+                return Ok(documents);
+            }
+            let message = format!("more than {CANDIDATE_BYTES} bytes of policies");
+            Err(Problem::error(&shadow.policies.display().to_string(), 0, message))
         });
-        loaded
-            .inspect_err(|problems| {
-                for problem in problems {
-                    tracing::warn!(%problem, "the candidate for the policies cannot be used, and nothing is compared");
-                }
-            })
-            .ok()
+        self.candidate = read.inspect_err(unusable_candidate).ok();
+    }
+
+    /// The candidate under the operator's document in use.
+    fn load_candidate(&self, tables: &[Table]) -> Option<Candidate> {
+        let documents = self.candidate.clone()?;
+        let mesh = &self.good.as_ref()?.mesh;
+        let loaded = DomainPolicy::load(&self.identity.domain, &documents, mesh, tables);
+        let (policy, _) = loaded.inspect_err(|problems| problems.iter().for_each(unusable_candidate)).ok()?;
+        Some(Candidate { policy: Arc::new(policy), documents })
     }
 
     fn deny_all(&self) -> Policy {
@@ -269,6 +279,10 @@ struct Policy {
 struct Candidate {
     policy: Arc<DomainPolicy>,
     documents: Vec<Document>,
+}
+
+fn unusable_candidate(problem: &Problem) {
+    tracing::warn!(%problem, "the candidate for the policies cannot be used, and nothing is compared");
 }
 
 fn tables_of(product: &Product) -> impl Iterator<Item = Table> + '_ {

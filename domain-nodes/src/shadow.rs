@@ -22,8 +22,9 @@ use crate::request::CheckedQuery;
 use crate::state::{ServedTable, State};
 use crate::touched::Touched;
 
-/// Longest count of one table's rows.
+/// Longest count of one table's rows, and the most memory that it may take from queries.
 const COUNT_TIME: Duration = Duration::from_secs(10);
+const COUNT_BYTES: usize = 64 << 20;
 /// Stands for a count that did not come to an end.
 const UNKNOWN: &str = "unknown";
 
@@ -121,8 +122,9 @@ impl Counting {
     async fn count_all(&self) {
         let mut tables = Vec::with_capacity(self.rows.len());
         for (table, live, candidate) in &self.rows {
-            let lost = self.count(table, Some(live), candidate.as_ref()).await;
-            let gained = self.count(table, candidate.as_ref(), Some(live)).await;
+            let deadline = Instant::now() + COUNT_TIME;
+            let lost = self.count(table, Some(live), candidate.as_ref(), deadline).await;
+            let gained = self.count(table, candidate.as_ref(), Some(live), deadline).await;
             let name = format!("{}.{}", self.state.domain(), table.name());
             tables.push(ShadowRows { table: name, lost, gained });
         }
@@ -138,11 +140,11 @@ impl Counting {
         table: &Arc<ServedTable>,
         one: Option<&TableDecision>,
         other: Option<&TableDecision>,
+        deadline: Instant,
     ) -> String {
         let Some(rows) = one.and_then(|one| rows_only_in(one, other, table.contract())) else {
             return magnitude(0);
         };
-        let deadline = Instant::now() + COUNT_TIME;
         match self.number(table, rows, deadline).await {
             Ok(count) => magnitude(count),
             Err(error) => {
@@ -160,7 +162,7 @@ impl Counting {
         deadline: Instant,
     ) -> Result<u64, DataFusionError> {
         let catalogs = Arc::new(MemoryCatalogProviderList::new());
-        let session = self.engine.session(self.settings.clone(), catalogs)?;
+        let session = self.engine.small_session(self.settings.clone(), catalogs, COUNT_BYTES)?;
         let context = session.task_ctx();
         let lookups = Lookups::new(Arc::clone(&self.state), session.clone(), &rows.lookups, self.most_keys);
         let table = Arc::clone(table);

@@ -35,6 +35,8 @@ pub(crate) struct Watcher {
     config: Arc<NodeConfig>,
     loader: Loader,
     loaded: Fingerprint,
+    /// Of the candidate for the policies that was read last.
+    candidate: Fingerprint,
     sender: Arc<watch::Sender<Arc<State>>>,
     readiness: Readiness,
     survey: Option<JoinHandle<()>>,
@@ -45,14 +47,15 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Reads the files for the first time. Blocks.
     pub(crate) fn start(config: Arc<NodeConfig>, mut loader: Loader, readiness: Readiness) -> Self {
-        let before = fingerprint(&config);
+        let (before, candidate) = (fingerprint(&config), candidate_print(&config));
+        loader.read_candidate();
         let first = loader.load();
         report(&first, &readiness);
         let mut state = first.state.as_ref().clone();
         state.descriptor = Arc::new(Descriptor { revision: 1, ..state.descriptor.as_ref().clone() });
         let sender = Arc::new(watch::Sender::new(Arc::new(state)));
         let (reload, requests) = reload_channel();
-        Self { config, loader, loaded: before, sender, readiness, survey: None, reload, requests }
+        Self { config, loader, loaded: before, candidate, sender, readiness, survey: None, reload, requests }
     }
 
     /// What has the files read at once.
@@ -71,7 +74,7 @@ impl Watcher {
         let mut surveyed = Instant::now();
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut pending = None;
+        let (mut pending, mut pending_candidate) = (None, None);
         let operator = self.loader.operator().clone();
         loop {
             let brought = tokio::select! {
@@ -88,22 +91,31 @@ impl Watcher {
                 self.survey();
                 surveyed = Instant::now();
             }
-            let config = self.config.clone();
-            let Ok(seen) = tokio::task::spawn_blocking(move || fingerprint(&config)).await else {
-                continue;
-            };
+            let Some((seen, candidate)) = self.look().await else { continue };
+            // A candidate settles by itself: it is not to keep what is in force waiting.
+            let new_candidate = (candidate != self.candidate
+                && pending_candidate.as_ref() == Some(&candidate))
+            .then(|| candidate.clone());
+            pending_candidate = Some(candidate);
             // A file is read once nothing has changed for an interval: half a
             // written policy could be one without its restrictions.
             let is_settled = pending.as_ref() == Some(&seen) || (brought && self.is_only_the_copy(&seen));
-            if seen == self.loaded {
+            let is_same = seen == self.loaded;
+            if (is_same && new_candidate.is_some()) || (!is_same && is_settled) {
                 pending = None;
-            } else if is_settled {
+                self.read(seen, new_candidate).await;
+            } else if is_same {
                 pending = None;
-                self.read(seen).await;
             } else {
                 pending = Some(seen);
             }
         }
+    }
+
+    /// What lies on disk: what a state is made from, and the candidate for the policies.
+    async fn look(&self) -> Option<(Fingerprint, Fingerprint)> {
+        let config = self.config.clone();
+        tokio::task::spawn_blocking(move || (fingerprint(&config), candidate_print(&config))).await.ok()
     }
 
     /// The copy of the operator's document is written whole or not at all: it
@@ -120,11 +132,8 @@ impl Watcher {
     /// complete. True if all of them can be used.
     async fn read_now(&mut self) -> bool {
         for _ in 0..ATTEMPTS {
-            let config = self.config.clone();
-            let Ok(seen) = tokio::task::spawn_blocking(move || fingerprint(&config)).await else {
-                return false;
-            };
-            if let Some(is_good) = self.read(seen).await {
+            let Some((seen, candidate)) = self.look().await else { return false };
+            if let Some(is_good) = self.read(seen, Some(candidate)).await {
                 return is_good;
             }
         }
@@ -132,14 +141,23 @@ impl Watcher {
     }
 
     /// Reads the files and publishes what they say, unless they are not as
-    /// expected any more. Gives whether all of them can be used.
-    async fn read(&mut self, expected: Fingerprint) -> Option<bool> {
+    /// expected any more. Gives whether all of them can be used. A candidate is
+    /// read too if it is expected, and stays what it was if it has changed.
+    async fn read(&mut self, expected: Fingerprint, candidate: Option<Fingerprint>) -> Option<bool> {
         let (config, mut loader) = (self.config.clone(), self.loader.clone());
         let work = move || {
+            let mut with_candidate = loader.clone();
+            let candidate = candidate.filter(|expected| {
+                with_candidate.read_candidate();
+                candidate_print(&config) == *expected
+            });
+            if candidate.is_some() {
+                loader = with_candidate;
+            }
             let loaded = loader.load();
-            (loaded, loader, fingerprint(&config))
+            (loaded, loader, candidate, fingerprint(&config))
         };
-        let Ok((loaded, loader, after)) = tokio::task::spawn_blocking(work).await else {
+        let Ok((loaded, loader, candidate, after)) = tokio::task::spawn_blocking(work).await else {
             tracing::error!("reading the changed files failed; what was served before stays");
             return None;
         };
@@ -149,6 +167,7 @@ impl Watcher {
         }
         self.loader = loader;
         self.loaded = expected;
+        self.candidate = candidate.unwrap_or_else(|| std::mem::take(&mut self.candidate));
         report(&loaded, &self.readiness);
         self.sender.send_modify(|current| *current = Arc::new(follow(current, &loaded.state)));
         tracing::info!(
@@ -280,14 +299,20 @@ fn fingerprint(config: &NodeConfig) -> Fingerprint {
     let mut paths = vec![config.mesh.clone()];
     paths.extend(files(&config.products));
     paths.extend(files(&config.policies));
-    paths.extend(config.shadow.iter().flat_map(|shadow| files(&shadow.policies)));
-    let found = paths.into_iter().filter_map(|path| Some((path.clone(), print(&path)?)));
+    prints(paths)
+}
+
+/// The same of the candidate for the policies.
+fn candidate_print(config: &NodeConfig) -> Fingerprint {
+    let Some(shadow) = &config.shadow else { return Fingerprint::new() };
+    let mut found = prints(yaml_files(&shadow.policies).unwrap_or_default());
     // An empty folder is a candidate, none is not. Its times change with files that do not count.
-    let folders = config.shadow.iter().filter_map(|shadow| {
-        let (_, _, _, inode) = print(&shadow.policies)?;
-        Some((shadow.policies.clone(), (0, 0, 0, inode)))
-    });
-    found.chain(folders).collect()
+    found.extend(print(&shadow.policies).map(|(_, _, _, inode)| (shadow.policies.clone(), (0, 0, 0, inode))));
+    found
+}
+
+fn prints(paths: Vec<PathBuf>) -> Fingerprint {
+    paths.into_iter().filter_map(|path| Some((path.clone(), print(&path)?))).collect()
 }
 
 fn print(path: &Path) -> Option<(u64, i64, i64, u64)> {

@@ -174,10 +174,40 @@ async fn a_candidate_that_comes_breaks_and_goes_disturbs_nobody() {
         compared(None).await;
         mesh.wait_ready().await;
     }
+    // More text than is taken: each file by itself would be good.
+    let large = |number: usize| candidate.with_file_name(format!("large-{number}.yaml"));
+    let comments = format!("domain: sales\n{}", "# nothing\n".repeat(95_000));
+    (0..5).for_each(|number| std::fs::write(large(number), &comments).unwrap());
+    std::fs::write(&candidate, CANDIDATE).unwrap();
+    compared(None).await;
+    mesh.wait_ready().await;
+    (0..5).for_each(|number| std::fs::remove_file(large(number)).unwrap());
+    compared(note.clone()).await;
     std::fs::remove_file(&candidate).unwrap();
     // Nothing in its folder: a candidate that grants nothing.
     compared(Some(Value::Null)).await;
     std::fs::remove_dir(candidate.parent().unwrap()).unwrap();
     compared(None).await;
     mesh.wait_ready().await;
+}
+
+/// A candidate that is written without end settles never; what is in force is read meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_is_being_written_keeps_no_change_waiting() {
+    let mesh = plan(Some(CANDIDATE)).start().await;
+    let mut alice = mesh.client(&fixture::alice()).await;
+    assert!(!cards(&mut alice).await.is_empty());
+    let (candidate, live) = (mesh.path("sales/next/sales.yaml"), mesh.path("sales/policies/sales.yaml"));
+    let writing = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        for number in 0.. {
+            ticks.tick().await;
+            std::fs::write(&candidate, format!("{CANDIDATE}# {number}\n")).unwrap();
+        }
+    });
+    std::fs::write(&live, "domain: sales\nowner: sales@larkfield.example\n").unwrap();
+    eventually_async("the change in force", LIMIT, async || alice.query(SAME).await.is_err().then_some(()))
+        .await;
+    assert!(!writing.is_finished());
+    writing.abort();
 }

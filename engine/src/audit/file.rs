@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use meshgate_policies::Digest;
+use serde_json::{Value, json};
 
 use super::chain::Link;
 use super::head::{Head, HeadFile};
@@ -22,6 +23,9 @@ use super::{AuditError, AuditSettings, LINE_BYTES, files};
 /// Most lines that wait for a file that cannot be written. Queries are refused
 /// from the first one on, so only those that were running then can add to it.
 const WAITING_MAX: usize = 10_000;
+
+/// Most characters of a value in what stands for a record.
+const STAND_IN_CHARS: usize = 100;
 
 /// An open audit log. There is one for a path at a time.
 #[derive(Debug)]
@@ -68,9 +72,12 @@ impl AuditFile {
     }
 
     /// Writes one record: a JSON object without line breaks. After an error it waits,
-    /// but for one that is no such object: that is never written.
+    /// but for one that is no such object: what it is about is written in its place.
     pub fn append(&self, record: Vec<u8>) -> Result<(), AuditError> {
-        Link::check(&record).map_err(|source| self.error(source))?;
+        if let Err(unusable) = Link::check(&record) {
+            self.append(stand_in(&record))?;
+            return Err(self.error(unusable));
+        }
         let mut state = self.state();
         if state.waiting.len() >= WAITING_MAX {
             self.write_waiting(&mut state).map_err(|source| self.error(source))?;
@@ -102,6 +109,21 @@ impl AuditFile {
         }
         Ok(())
     }
+}
+
+/// Says of a record that cannot be written which query it was of.
+fn stand_in(record: &[u8]) -> Vec<u8> {
+    let record = serde_json::from_slice::<Value>(record).unwrap_or_default();
+    let text =
+        |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default().chars().take(STAND_IN_CHARS);
+    let told = |key: &str| text(key).collect::<String>();
+    let line = json!({
+        "time": told("time"),
+        "query_id": told("query_id"),
+        "outcome": "error",
+        "error": "the record of this query was too long to be written",
+    });
+    line.to_string().into_bytes()
 }
 
 impl State {
@@ -148,6 +170,10 @@ impl State {
         self.first = if tail.length == 0 { None } else { files::first_link(log)?.map(|link| link.number) };
         if let Some((link, digest)) = tail.last {
             if link.number == self.head.last + 1 && link.before == self.head.digest {
+                tracing::warn!(
+                    log = %log.display(), number = link.number,
+                    "the audit log ends with a line that its head did not know: a server was killed, or somebody added it"
+                );
                 self.head.last = link.number;
                 self.head.digest = digest;
             } else if digest != self.head.digest {
@@ -157,8 +183,19 @@ impl State {
                     "the audit log does not end with the line that was written last: look with `meshgate audit verify`"
                 );
             }
+        } else if self.head.last > 0 && !self.was_put_aside(log)? {
+            tracing::error!(
+                log = %log.display(), must_end_with = self.head.last,
+                "lines of the audit log are gone: look with `meshgate audit verify`"
+            );
         }
         Ok(())
+    }
+
+    /// Is the line that was written last the end of the newest file that was put aside?
+    fn was_put_aside(&self, log: &Path) -> io::Result<bool> {
+        let Some((_, newest)) = files::put_aside(log)?.pop() else { return Ok(false) };
+        Ok(Tail::read(&newest)?.last.is_some_and(|(_, digest)| digest == self.head.digest))
     }
 
     /// Opens the file anew if it was moved away or removed: otherwise lines

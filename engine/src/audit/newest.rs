@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::files;
 
@@ -20,16 +20,8 @@ pub struct Bounds {
 
 /// Gives `take` the newest lines until it has taken as many as it may; a line counts if `take` says so.
 pub fn newest(log: &Path, bounds: Bounds, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    let mut paths: Vec<PathBuf> = files::put_aside(log)?.into_iter().map(|(_, path)| path).collect();
-    paths.push(log.to_owned());
     let (mut lines, mut bytes) = (bounds.lines, bounds.bytes);
-    for path in paths.iter().rev() {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            // Put aside or removed meanwhile.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
+    for file in newest_first(log)? {
         let mut backwards = Backwards { end: file.metadata()?.len(), file, left: bytes, rest: Vec::new() };
         backwards.skip_unfinished()?;
         while lines > 0 {
@@ -39,6 +31,30 @@ pub fn newest(log: &Path, bounds: Bounds, mut take: impl FnMut(&[u8]) -> bool) -
         bytes = backwards.left;
     }
     Ok(())
+}
+
+/// All files of the log, open. The one that is written is opened before the others are listed: put aside
+/// meanwhile, it is one of them, and not taken twice.
+fn newest_first(log: &Path) -> io::Result<Vec<File>> {
+    let written = open(log)?;
+    let mut files = Vec::new();
+    for (_, path) in files::put_aside(log)?.into_iter().rev() {
+        let is_written =
+            written.as_ref().map(|file| files::is_at(file, &path)).transpose()?.unwrap_or_default();
+        if !is_written {
+            files.extend(open(&path)?);
+        }
+    }
+    Ok(written.into_iter().chain(files).collect())
+}
+
+/// None if it was removed meanwhile.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A file from its end.

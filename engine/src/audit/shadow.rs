@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::verify::each_line;
 
-/// Most tables, subjects or columns of a kind that are named.
+/// Most tables, subjects or columns of a kind that are named; of a query's record, columns of all tables together.
 const NAMED: usize = 1_000;
 /// Most tables of one query.
 const TABLES: usize = 100;
@@ -66,9 +66,15 @@ pub struct ShadowRows {
 }
 
 impl Shadow {
-    /// Notes a table that would be decided otherwise, within the bound.
-    pub fn note(&mut self, table: ShadowTable) {
+    /// Notes a table that would be decided otherwise, within the bounds.
+    pub fn note(&mut self, mut table: ShadowTable) {
         if self.differs.len() < TABLES {
+            let named = |table: &ShadowTable| table.gained.len() + table.lost.len() + table.masked.len();
+            let mut room = NAMED.saturating_sub(self.differs.iter().map(named).sum());
+            for names in [&mut table.lost, &mut table.masked, &mut table.gained] {
+                names.truncate(room);
+                room -= names.len();
+            }
             self.differs.push(table);
         }
     }
@@ -87,11 +93,10 @@ impl ShadowTable {
         candidate: &Decision,
         reads: &dyn Fn(&str) -> bool,
     ) -> Option<Self> {
-        let Difference { is_refused, is_allowed, mut gained, mut lost, mut masked, rows } =
+        let Difference { is_refused, is_allowed, gained, mut lost, mut masked, rows } =
             Difference::between(live, candidate)?;
         lost.retain(|column| reads(column));
         masked.retain(|column| reads(column));
-        [&mut gained, &mut lost, &mut masked].into_iter().for_each(|names| names.truncate(NAMED));
         let effect = if is_refused || !lost.is_empty() {
             Effect::Refused
         } else if is_allowed {
@@ -135,7 +140,7 @@ pub struct TableSummary {
     pub refused: u64,
     pub allowed: u64,
     pub changed: u64,
-    /// Who asked them.
+    /// Who asked them, as `subject (issuer)`.
     pub subjects: BTreeSet<String>,
     pub gained: BTreeSet<String>,
     pub lost: BTreeSet<String>,
@@ -156,6 +161,7 @@ struct Line {
 
 #[derive(Deserialize)]
 struct Caller {
+    issuer: String,
     subject: String,
 }
 
@@ -179,7 +185,9 @@ pub fn summaries(path: &Path) -> io::Result<BTreeMap<String, Summary>> {
 }
 
 fn add(found: &mut BTreeMap<String, Summary>, line: &Line) {
-    let subject = line.principal.as_ref().map_or("", |caller| &caller.subject);
+    // A subject is somebody only together with the issuer.
+    let subject = |caller: &Caller| format!("{} ({})", caller.subject, caller.issuer);
+    let subject = line.principal.as_ref().map_or_else(String::new, subject);
     for (domain, candidate) in line.shadow.iter().flat_map(|shadow| &shadow.candidates) {
         let summary = found.entry(format!("{domain} {candidate}")).or_default();
         let differs = line.shadow.iter().flat_map(|shadow| &shadow.differs);
@@ -187,7 +195,7 @@ fn add(found: &mut BTreeMap<String, Summary>, line: &Line) {
         summary.queries += 1;
         summary.same += u64::from(own.is_empty());
         for table in own {
-            summary.of(&table.table, |of_table| of_table.add(table, subject));
+            summary.of(&table.table, |of_table| of_table.add(table, &subject));
         }
     }
     if let Some(counted) = &line.shadow_rows {
@@ -263,11 +271,11 @@ mod tests {
         {
             let log = AuditFile::open(&settings).unwrap();
             for line in [
-                r#"{"principal":{"subject":"anna"},"rows":1}"#,
-                r#"{"principal":{"subject":"anna"},"shadow":{"candidates":{"sales":"aa"},"differs":[]}}"#,
-                r#"{"principal":{"subject":"anna"},"shadow":{"candidates":{"sales":"aa","hr":"cc"},"differs":[{"table":"sales.orders","effect":"changed","gained":["margin"],"rows":true}]}}"#,
-                r#"{"principal":{"subject":"otto"},"shadow":{"candidates":{"sales":"aa"},"differs":[{"table":"sales.orders","effect":"allowed","gained":["id"]}]}}"#,
-                r#"{"principal":{"subject":"otto"},"shadow":{"candidates":{"sales":"bb"},"differs":[{"table":"sales.orders","effect":"refused","lost":["id"]}]}}"#,
+                r#"{"principal":{"issuer":"i","subject":"anna"},"rows":1}"#,
+                r#"{"principal":{"issuer":"i","subject":"anna"},"shadow":{"candidates":{"sales":"aa"},"differs":[]}}"#,
+                r#"{"principal":{"issuer":"i","subject":"anna"},"shadow":{"candidates":{"sales":"aa","hr":"cc"},"differs":[{"table":"sales.orders","effect":"changed","gained":["margin"],"rows":true}]}}"#,
+                r#"{"principal":{"issuer":"i","subject":"otto"},"shadow":{"candidates":{"sales":"aa"},"differs":[{"table":"sales.orders","effect":"allowed","gained":["id"]}]}}"#,
+                r#"{"principal":{"issuer":"i","subject":"otto"},"shadow":{"candidates":{"sales":"bb"},"differs":[{"table":"sales.orders","effect":"refused","lost":["id"]}]}}"#,
                 r#"{"shadow_rows":{"candidate":"aa","tables":[{"table":"sales.orders","lost":"0","gained":"10-99"}]}}"#,
             ] {
                 log.append(line.as_bytes().to_vec()).unwrap();
@@ -281,7 +289,10 @@ mod tests {
         let orders = &first.tables["sales.orders"];
         assert_eq!((orders.refused, orders.allowed, orders.changed, orders.other_rows), (0, 1, 1, 1));
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-        assert_eq!((&orders.gained, &orders.subjects), (&set(&["id", "margin"]), &set(&["anna", "otto"])));
+        assert_eq!(
+            (&orders.gained, &orders.subjects),
+            (&set(&["id", "margin"]), &set(&["anna (i)", "otto (i)"]))
+        );
         assert_eq!(orders.rows_gained, BTreeMap::from([("10-99".to_owned(), 1)]));
         assert_eq!(found["sales bb"].tables["sales.orders"].refused, 1);
     }

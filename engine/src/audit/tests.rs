@@ -267,16 +267,19 @@ fn numbers_that_no_server_writes_are_no_lines() {
 }
 
 #[test]
-fn what_is_no_record_is_refused_and_holds_nothing_up() {
+fn what_is_no_record_is_refused_and_another_stands_for_it() {
     let log = Log::new();
     let file = AuditFile::open(&log.settings).unwrap();
-    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(LINE_BYTES as usize));
+    let long = format!("{{\"query_id\":\"q0\",\"a\":\"{}\"}}", "x".repeat(LINE_BYTES as usize));
     for record in ["", "{}", "[1]", "{\"a\":1,\n\"b\":2}", &long] {
         file.append(record.as_bytes().to_vec()).unwrap_err();
     }
     append(&file, "q1");
     file.ensure_writable().unwrap();
-    assert_eq!((log.verify().lines, log.found()), (1, Vec::new()));
+    assert_eq!((log.verify().lines, log.found()), (6, Vec::new()));
+    let text = fs::read_to_string(log.path()).unwrap();
+    let of_long = text.lines().nth(4).unwrap();
+    assert!(of_long.contains("\"query_id\":\"q0\"") && of_long.contains("too long"), "{of_long}");
 }
 
 #[test]

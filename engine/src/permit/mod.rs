@@ -19,7 +19,7 @@ use meshgate_proto::PERMIT_TYPE;
 use meshgate_proto::v1::{Permit, SignedPermit};
 use prost::Message;
 
-pub use principal::{PrincipalError, principal_from_message, principal_to_message};
+pub use principal::{PrincipalError, principal_fits, principal_from_message, principal_to_message};
 
 /// The longest that a permit can be valid, in microseconds.
 pub const MAXIMUM_LIFETIME: i64 = 60_000_000;

@@ -23,6 +23,11 @@ pub enum PrincipalError {
     TooLarge,
 }
 
+/// Does a node take the principal's message?
+pub fn principal_fits(principal: &Principal) -> bool {
+    size(&principal_to_message(principal)) <= MAXIMUM_VALUES
+}
+
 /// The message of a principal, with all its claims.
 pub fn principal_to_message(principal: &Principal) -> v1::Principal {
     v1::Principal {

@@ -21,13 +21,14 @@ use arrow_flight::{FlightData, SchemaAsIpc};
 use datafusion::common::DataFusionError;
 use futures::{
     Stream, StreamExt, TryStreamExt,
+    future::BoxFuture,
     stream::{self, BoxStream},
 };
 use meshgate_engine::failure::{self, EngineFailure};
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
-use super::{access::Access, record::QueryRecord};
+use super::record::QueryRecord;
 use crate::{
     admission::Admitted,
     config::Limits,
@@ -51,7 +52,8 @@ pub(super) struct Delivery {
     pub(super) record: QueryRecord,
     pub(super) admitted: Admitted,
     pub(super) stopping: watch::Receiver<bool>,
-    pub(super) access: Access,
+    /// Completes when the result may not go on.
+    pub(super) lost: BoxFuture<'static, ()>,
 }
 
 /// What was given to the client so far.
@@ -94,9 +96,9 @@ impl Delivery {
             admitted: self.admitted,
         };
         let task_end = Arc::clone(&end);
-        let (record, access) = (self.record, self.access);
+        let (record, lost) = (self.record, self.lost);
         tokio::spawn(async move {
-            let ended = task.run(record, access).await.map_err(|error| error.status(&query_id));
+            let ended = task.run(record, lost).await.map_err(|error| error.status(&query_id));
             // The client's stream looks for the end when the channel has closed.
             drop(task_end.set(ended));
             drop(sender);
@@ -115,10 +117,14 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut record: QueryRecord, access: Access) -> Result<(), GatewayError> {
+    async fn run(
+        mut self,
+        mut record: QueryRecord,
+        lost: BoxFuture<'static, ()>,
+    ) -> Result<(), GatewayError> {
         let driven = tokio::select! {
             biased;
-            () = access.lost() => Err(GatewayError::AccessChanged),
+            () = lost => Err(GatewayError::AccessChanged),
             driven = self.drive() => driven,
         };
         let (rows, bytes) = self.given.total();

@@ -14,7 +14,7 @@ use arrow_flight::{
 };
 use bytes::Bytes;
 
-use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use meshgate_policies::{Digest, digest::DigestBuilder};
 use tonic::{Status, metadata::MetadataMap};
 
@@ -213,10 +213,10 @@ pub(super) async fn run(
         Err(Stopped { error, running: true }) => return Err(record.failed(error)),
         Err(Stopped { error, running: false }) => return Err(record.refused(error)),
     };
-    let Started { portions, schema, notice, access } = started;
+    let Started { portions, schema, notice, lost } = started;
     let stopping = gateway.stopping.subscribe();
     let delivery =
-        Delivery { portions, query_id: query_id.clone(), schema, record, admitted, stopping, access };
+        Delivery { portions, query_id: query_id.clone(), schema, record, admitted, stopping, lost };
     Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id, notice })
 }
 
@@ -297,7 +297,8 @@ struct Started {
     portions: Portions,
     schema: SchemaRef,
     notice: Notice,
-    access: Access,
+    /// Completes when the result may not go on.
+    lost: BoxFuture<'static, ()>,
 }
 
 /// A query that did not start.
@@ -325,6 +326,8 @@ async fn start(
     if promised.is_some() && promised != Some(digest(&schema).map_err(refused)?) {
         return Err(refused(GatewayError::SchemaChanged));
     }
+    // From before a node is asked: what it sends may wait long for another's rows.
+    let mut lost: BoxFuture<_> = Box::pin(Access::of(gateway, &catalog).lost());
     let mut portions: Portions = match Relay::of(&plan, &schema, &context) {
         Some(relay) => relay.portions().boxed(),
         None => {
@@ -334,10 +337,12 @@ async fn start(
         }
     };
     // Until the first row is given, a query can be planned again.
-    let first = match portions.next().await.transpose() {
-        Ok(first) => first,
-        Err(error) => return Err(Stopped { error, running: true }),
+    let first = tokio::select! {
+        biased;
+        () = &mut lost => Err(GatewayError::AccessChanged),
+        first = portions.next() => first.transpose(),
     };
+    let first = first.map_err(|error| Stopped { error, running: true })?;
     let portions: Portions = stream::iter(first.map(Ok)).chain(portions).boxed();
-    Ok(Started { portions, schema, notice, access: Access::of(gateway, &catalog) })
+    Ok(Started { portions, schema, notice, lost })
 }

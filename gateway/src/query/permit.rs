@@ -1,10 +1,10 @@
 //! Issues permits: who asks, for exactly which bytes, under which decisions.
 //! One for each attempt, when it is sent.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use meshgate_engine::permit::{self, PermitSigner};
-use meshgate_policies::{Digest, POLICY_LANGUAGE, Principal};
+use meshgate_policies::{Digest, DomainPolicy, POLICY_LANGUAGE, Principal};
 use meshgate_proto::{PERMIT_TYPE, v1};
 
 use super::{DomainQuery, QueryContext};
@@ -73,14 +73,19 @@ fn permitted(table: &super::QueriedTable) -> v1::PermittedTable {
 
 /// The principal with those claims only that rules of the queried tables read.
 fn needed(principal: &Principal, query: &DomainQuery, domain: &DomainView) -> Principal {
-    // A candidate for the policies is asked with the same caller.
-    let policies = [Some(&domain.policy), domain.candidate.as_ref()].into_iter().flatten();
-    let read: BTreeSet<&String> = policies
-        .flat_map(|policy| query.tables.iter().flat_map(|table| policy.claims_read(&table.table)))
-        .collect();
-    let mut needed = principal.clone();
-    needed.claims.retain(|claim, _| read.contains(claim));
-    needed
+    let only_read_by = |policies: &[&Arc<DomainPolicy>]| {
+        let read: BTreeSet<&String> = policies
+            .iter()
+            .flat_map(|policy| query.tables.iter().flat_map(|table| policy.claims_read(&table.table)))
+            .collect();
+        let mut needed = principal.clone();
+        needed.claims.retain(|claim, _| read.contains(claim));
+        needed
+    };
+    // A candidate for the policies is asked with the same caller, unless the node would take offence.
+    let with_candidate =
+        domain.candidate.as_ref().map(|candidate| only_read_by(&[&domain.policy, candidate]));
+    with_candidate.filter(permit::principal_fits).unwrap_or_else(|| only_read_by(&[&domain.policy]))
 }
 
 fn random_id() -> Result<Vec<u8>, GatewayError> {

@@ -41,6 +41,8 @@ pub(crate) enum Mood {
     OtherSchema,
     /// Ends well without having sent anything.
     SaysNothing,
+    /// Takes the request, and then says nothing for ever.
+    Silent,
     /// The batch with compressed buffers.
     Compressed,
     /// The messages as this makes them of what they would be; the first has the number 0.
@@ -171,6 +173,9 @@ impl FlightService for FakeNode {
             Mood::SaysNothing => return Ok(Response::new(stream::empty().boxed())),
             _ => self.answer(&request)?,
         };
+        if matches!(mood, Mood::Silent) {
+            return Ok(Response::new(stream::pending().boxed()));
+        }
         let (schema, batch) = if matches!(mood, Mood::OtherSchema) {
             let fields: Vec<_> =
                 schema.fields().iter().map(|field| field.as_ref().clone().with_name("other")).collect();

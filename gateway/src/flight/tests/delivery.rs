@@ -10,6 +10,7 @@ use crate::{
     testing::{
         bench::{Bench, anna, auditor, statement, with_token},
         fake_node::{Mood, domain_error},
+        larkfield::SALES_POLICY,
     },
 };
 
@@ -83,6 +84,25 @@ async fn r37_one_of_two_domains_fails() {
         assert_eq!(code, Code::Unavailable, "{sql}: {text}");
         assert!(text.contains("`hr`"), "{sql}: {text}");
     }
+}
+
+/// All of one domain's rows may be here long before another domain's first.
+#[tokio::test]
+async fn access_that_is_lost_before_the_first_row_ends_a_result() {
+    let limits = Limits { revocation_time: Duration::from_millis(50), ..Limits::default() };
+    let bench = Bench::with_limits(limits).await;
+    bench.hr.set_mood(Mood::Silent);
+    let change = async {
+        while bench.hr.scans().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        bench.sales_policy(&SALES_POLICY.replace("roles: [auditor]", "roles: [nobody]"));
+    };
+    let auditor = auditor();
+    let sql = "select count(*) from sales.orders join hr.people on id = order_id";
+    let both = async { tokio::join!(bench.refusal(&auditor, sql), change).0 };
+    let (code, text) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("it ends");
+    assert_eq!(code, Code::PermissionDenied, "{text}");
 }
 
 #[tokio::test]
