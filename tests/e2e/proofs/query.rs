@@ -253,7 +253,10 @@ impl<'a> Writer<'a> {
                 self.hit("scalar subquery");
                 let aggregate = self.random.pick(&["min", "max"]);
                 let compared = comparison(self.random);
-                format!("{column} {compared} (select {aggregate}({other}) from {from} where {predicate})")
+                format!(
+                    "{column} {compared} (select {aggregate}({}) from {from} where {predicate})",
+                    kind.ordered(&other)
+                )
             }
             _ => {
                 self.hit("correlated aggregate");

@@ -34,7 +34,7 @@ fn group(writer: &mut Writer<'_>, scope: &Scope) -> String {
         let literal = writer.literal(kind);
         let choices = [
             format!(" having count(*) > {}", writer.random.below(4)),
-            format!(" having max({column}) >= {literal}"),
+            format!(" having max({}) >= {literal}", kind.ordered(&column)),
             format!(" having count({column}) = count(*)"),
         ];
         writer.random.pick(&choices)
@@ -120,7 +120,8 @@ fn aggregate_items(writer: &mut Writer<'_>, scope: &Scope) -> String {
 }
 
 fn aggregate(writer: &mut Writer<'_>, scope: &Scope) -> String {
-    let (column, _) = scope.key(writer.random);
+    let (column, kind) = scope.key(writer.random);
+    let ordered = kind.ordered(&column);
     let exact = scope.exact_numbers();
     let mut summable = exact.clone();
     summable.extend(scope.of_kind(Kind::Integer));
@@ -129,10 +130,10 @@ fn aggregate(writer: &mut Writer<'_>, scope: &Scope) -> String {
         0 => "count(*)".to_owned(),
         1 => format!("count({column})"),
         2 => format!("count(distinct {column})"),
-        3 => format!("min({column})"),
+        3 => format!("min({ordered})"),
         4 if !exact.is_empty() => format!("avg({})", writer.random.pick(&exact)),
         5 if !summable.is_empty() => format!("sum({})", writer.random.pick(&summable)),
-        _ => format!("max({column})"),
+        _ => format!("max({ordered})"),
     };
     if writer.random.chance(20) {
         writer.hit("aggregate filter");
@@ -150,7 +151,7 @@ pub(crate) fn windows(writer: &mut Writer<'_>) -> String {
     if all.is_empty() {
         return format!("select count(*) over () as w from {}", scope.from);
     }
-    let (column, _) = scope.key(writer.random);
+    let (column, kind) = scope.key(writer.random);
     let (partition, _) = scope.key(writer.random);
     let by = if writer.random.chance(60) { format!("partition by {partition} ") } else { String::new() };
     let order = all.join(", ");
@@ -161,7 +162,7 @@ pub(crate) fn windows(writer: &mut Writer<'_>) -> String {
         format!("lag({column}) over ({by}order by {order})"),
         format!("first_value({column}) over ({by}order by {order})"),
         format!("count(*) over (partition by {partition})"),
-        format!("max({column}) over (partition by {partition})"),
+        format!("max({}) over (partition by {partition})", kind.ordered(&column)),
         format!("count({column}) over (order by {order} rows between 2 preceding and current row)"),
     ];
     let call = writer.random.pick(&choices);

@@ -87,6 +87,16 @@ impl Kind {
         matches!(self, Self::Double | Self::Rare(Rare::Float32))
     }
 
+    /// The column for an aggregate that takes the least or the greatest: which of NaN and other numbers that is depends in
+    /// the engine on the order of rows (`docs/sql.md`).
+    pub(crate) fn ordered(self, column: &str) -> String {
+        match self {
+            Self::Double => format!("nullif({column}, cast('NaN' as double))"),
+            Self::Rare(Rare::Float32) => format!("nullif({column}, cast('NaN' as real))"),
+            _ => column.to_owned(),
+        }
+    }
+
     fn letter(self) -> &'static str {
         match self {
             Self::Integer => "i",

@@ -69,11 +69,7 @@ impl Key {
 }
 
 /// The keys, and those that follow from them: tables of one domain often meet over the column of a third.
-fn with_implied(mut keys: Vec<Key>) -> Vec<Key> {
-    let mut equal = Equalities::default();
-    for key in &keys {
-        equal.unite(&key.left, &key.right);
-    }
+fn with_implied(mut keys: Vec<Key>, equal: &Equalities) -> Vec<Key> {
     let is_there = |keys: &[Key], left: &Expr, right: &Expr| {
         keys.iter()
             .any(|key| (&key.left, &key.right) == (left, right) || (&key.left, &key.right) == (right, left))
@@ -158,6 +154,8 @@ struct Pairs {
 struct Parts {
     leaves: Vec<Leaf>,
     keys: Vec<Key>,
+    /// What all joins together make equal.
+    all_equal: Equalities,
     /// What the joins so far make equal.
     equal: Equalities,
 }
@@ -168,9 +166,14 @@ pub(super) fn join(
     keys: Vec<Key>,
     conditions: &[Expr],
 ) -> Result<(LogicalPlan, Vec<Key>)> {
+    let mut all_equal = Equalities::default();
+    for key in &keys {
+        all_equal.unite(&key.left, &key.right);
+    }
     let mut parts = Parts {
         leaves: leaves.iter().map(|leaf| Leaf::of(leaf, conditions)).collect::<Result<_>>()?,
-        keys: with_implied(keys),
+        keys: with_implied(keys, &all_equal),
+        all_equal,
         equal: Equalities::default(),
     };
     let single = leaves.into_iter().enumerate().map(|(position, plan)| Part {
@@ -280,12 +283,25 @@ impl Parts {
         let unique = unique.filter(|(leaf, columns)| leaf.is_unique_by(columns));
         Ok(Some(match unique.map(|(leaf, _)| leaf.all_rows).reduce(f64::max) {
             Some(rows) => Pairs { fraction: 1.0 / rows.max(1.0), has_unique_side: true },
-            // Values are taken to be many, and to come again.
+            // Values are taken to come again and again.
             None => {
-                let distinct = left.all_rows.max(right.all_rows).sqrt();
+                let known = columns.0.iter().filter_map(|key| self.values(key)).reduce(f64::max);
+                let distinct = known.unwrap_or_else(|| left.all_rows.min(right.all_rows).sqrt());
                 Pairs { fraction: 1.0 / distinct.max(1.0), has_unique_side: false }
             }
         }))
+    }
+
+    /// How many values a key has, if it equals the primary key of one of the tables.
+    fn values(&self, key: &Expr) -> Option<f64> {
+        let class = self.all_equal.classes.iter().find(|class| class.contains(key))?;
+        let is_key_of = |leaf: &&Leaf| {
+            class.iter().any(|expression| {
+                let is_its = expression.column_refs().iter().all(|column| leaf.schema.has_column(column));
+                is_its && leaf.is_unique_by(std::slice::from_ref(expression))
+            })
+        };
+        self.leaves.iter().filter(is_key_of).map(|leaf| leaf.all_rows).reduce(f64::min)
     }
 
     /// The keys between two plans, by position.
