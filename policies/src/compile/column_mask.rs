@@ -134,7 +134,7 @@ impl Compiler<'_> {
             let cell = [field_cell(&field.data_type)];
             let name = nested::name(&format!("{}.{}", source.name, column.name), path);
             // The field alone: neither the row around it nor the keys of lookups.
-            let scope = Scope { columns: &cell, lookups: None, cell: Some(0), ..self.scope(None) };
+            let scope = Scope { columns: &cell, cell: Some(0), ..self.scope(None) };
             match (MaskCompiler { name: &name, scope, own, at, line: *line }).compile(spec) {
                 Ok(mask) => nested::place(&mut compiled, &column.data_type, path.clone(), mask),
                 Err(problem) => self.problem(problem),

@@ -70,7 +70,7 @@ fn placed(data_type: &DataType, mut path: Vec<String>, mask: Expr) -> (Vec<Strin
     if path.is_empty() || nullable(&path) || !may_be_null(&mask) {
         return (path, mask);
     }
-    while path.pop().is_some() && !path.is_empty() {
+    while path.pop().is_some() {
         if nullable(&path) {
             let around = field(data_type, &path).map(|field| field.data_type.clone());
             return (path, Expr::Null(around.unwrap_or(DataType::Boolean)));
@@ -163,22 +163,13 @@ pub(crate) fn both(left: &Expr, right: &Expr) -> Option<Expr> {
     let data_type = column.data_type();
     let mut masks: FieldMasks = fields.iter().cloned().collect();
     for (path, mask) in others {
-        let overlapping: Vec<Vec<String>> = masks
-            .keys()
-            .filter(|known| known.starts_with(path) || path.starts_with(known))
-            .cloned()
-            .collect();
-        if overlapping.is_empty() {
-            masks.insert(path.clone(), mask.clone());
-        } else if masks.get(path) != Some(mask) {
-            let outermost =
-                overlapping.iter().min_by_key(|path| path.len()).filter(|known| known.len() < path.len());
-            let path = outermost.unwrap_or(path).clone();
-            masks.retain(|known, _| !known.starts_with(&path));
-            let (path, redacted) = redacted(&data_type, path);
-            masks.insert(path, redacted);
-        }
+        let (path, mask) = match masks.get(path) {
+            Some(known) if known != mask => redacted(&data_type, path.clone()),
+            _ => (path.clone(), mask.clone()),
+        };
+        masks.insert(path, mask);
     }
+    // Where one mask lies inside the field of another, `masked` redacts that.
     Some(masked(column.as_ref().clone(), masks))
 }
 
@@ -259,10 +250,36 @@ mod tests {
         let shown = both(&[("c", around)], &[("a", x.clone()), ("c.e", x.clone())]);
         assert_eq!(shown, ["a 'x'", "c null:struct<d:int64!,e:text>"]);
         // One mask lies inside the other's field: what is around both is redacted.
-        let d = Expr::Literal(Literal::Integer { value: 1, data_type: DataType::Int64 });
-        let around = Expr::Null(field(&data_type(), &path("c")).unwrap().data_type.clone());
-        assert_eq!(both(&[("c", around)], &[("c.d", d)]), ["c null:struct<d:int64!,e:text>"]);
+        let d = |value| Expr::Literal(Literal::Integer { value, data_type: DataType::Int64 });
+        let of_c = || field(&data_type(), &path("c")).unwrap().data_type.clone();
+        let as_it_is = Expr::Column { index: 0, name: "value".into(), data_type: of_c() };
+        for around in [Expr::Null(of_c()), as_it_is] {
+            assert_eq!(both(&[("c", around)], &[("c.d", d(1))]), ["c null:struct<d:int64!,e:text>"]);
+        }
+        // What cannot be NULL is redacted with what is around it, whatever else is masked there.
+        assert_eq!(
+            both(&[("c.d", d(1)), ("c.e", x.clone())], &[("c.d", d(2))]),
+            ["c null:struct<d:int64!,e:text>"]
+        );
         assert_eq!(super::both(&mask(&[("a", x)]), &stars()), None);
+    }
+
+    #[test]
+    fn masks_agree_where_no_field_is_masked_in_two_ways() {
+        let x = || Expr::Literal(Literal::Text("x".into()));
+        let around = Expr::Null(field(&data_type(), &path("c")).unwrap().data_type.clone());
+        let some = mask(&[("a", x()), ("c.e", stars())]);
+        for (other, expected) in [
+            (mask(&[("a", x()), ("c.e", stars())]), true),
+            (mask(&[("a", x())]), true),
+            (mask(&[("b", x())]), true),
+            (mask(&[("a", x()), ("c.e", x())]), false),
+            (mask(&[("a", stars())]), false),
+            (mask(&[("c", around)]), false),
+            (stars(), false),
+        ] {
+            assert_eq!((agree(&some, &other), agree(&other, &some)), (expected, expected), "{other}");
+        }
     }
 
     #[test]
