@@ -307,10 +307,7 @@ fn matches(text: &[char], steps: &[Step]) -> bool {
         match (fits, retry) {
             (true, _) => (at, step) = (at + 1, step + 1),
             (false, None) => return false,
-            (false, Some((from, many))) => {
-                retry = Some((from + 1, many));
-                (at, step) = (from + 1, many + 1);
-            }
+            (false, Some((from, many))) => (at, step) = (from + 1, many),
         }
     }
     steps.iter().skip(step).all(|step| matches!(step, Step::AnyMany))

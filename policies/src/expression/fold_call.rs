@@ -174,9 +174,8 @@ fn part(moment: NaiveDateTime, unit: DateUnit) -> Option<Literal> {
 /// What a clock reads at a timestamp: in its own zone if it has one.
 fn clock(value: i64, data_type: &DataType) -> Option<NaiveDateTime> {
     let DataType::Timestamp { unit, zone } = data_type else { return None };
-    let per_second = per_second(*unit);
-    let nanoseconds = value.rem_euclid(per_second) * (1_000_000_000 / per_second);
-    let moment = DateTime::from_timestamp(value.div_euclid(per_second), u32::try_from(nanoseconds).ok()?)?;
+    // Whole seconds: no part is finer.
+    let moment = DateTime::from_timestamp(value.div_euclid(per_second(*unit)), 0)?;
     match zone {
         None => Some(moment.naive_utc()),
         Some(zone) => Some(moment.with_timezone(&zone.parse::<Tz>().ok()?).naive_local()),
@@ -203,6 +202,9 @@ mod tests {
             assert_eq!(of(Function::KeepLast(4), &text(value)), Some(Some(text(last))), "{value}");
             assert_eq!(of(Function::KeepFirst(4), &text(value)), Some(Some(text(first))), "{value}");
         }
+        // Masks of numbers are none of these: their value stays unknown.
+        let number = Literal::Integer { value: 17, data_type: DataType::Int64 };
+        assert_eq!((of(Function::Bucket(10), &number), of(Function::Round(-1), &number)), (None, None));
         for (unit, value) in [
             (TimeUnit::Second, 1_795_390_261),
             (TimeUnit::Millisecond, 1_795_390_261_999),

@@ -106,7 +106,6 @@ impl Typer<'_> {
             }
             ("lower", [text]) => self.texts(Function::Lower, &[text], DataType::Text),
             ("upper", [text]) => self.texts(Function::Upper, &[text], DataType::Text),
-            ("trim", [text]) => self.texts(Function::Trim, &[text], DataType::Text),
             ("length" | "char_length" | "character_length", [text]) => {
                 self.texts(Function::Length, &[text], DataType::Int64)
             }
@@ -123,8 +122,6 @@ impl Typer<'_> {
                 let count = self.literal_count(count)?;
                 self.texts(Function::Right(count), &[text], DataType::Text)
             }
-            ("substr" | "substring", [text, from]) => self.substring(text, Some(from), None),
-            ("substr" | "substring", [text, from, length]) => self.substring(text, Some(from), Some(length)),
             ("replace", [text, from, to]) => self.replace(text, from, to),
             ("coalesce", [_, ..]) => self.of_common_type(Function::Coalesce, args),
             ("nullif", [_, _]) => self.of_common_type(Function::NullIf, args),

@@ -83,10 +83,10 @@ pub(super) fn mismatch(left: (&DataType, &sql::Expr), right: (&DataType, &sql::E
         (DataType::Timestamp { .. }, DataType::Date) => {
             error.hint(format!("write CAST({left_text} AS DATE)"))
         }
-        (DataType::Text, to) if *to != DataType::Text => {
+        (DataType::Text, _) => {
             error.hint(format!("write TRY_CAST({left_text} AS <type>) or CAST({right_text} AS TEXT)"))
         }
-        (to, DataType::Text) if *to != DataType::Text => {
+        (_, DataType::Text) => {
             error.hint(format!("write TRY_CAST({right_text} AS <type>) or CAST({left_text} AS TEXT)"))
         }
         _ => error,
