@@ -155,7 +155,10 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::decision::{RuleKind, RuleRef};
+    use crate::{
+        DataType, DecidedColumn, TableDecision,
+        decision::{DecidedLookup, RuleKind, RuleRef},
+    };
 
     fn statement(instant: i64) -> Statement {
         Statement { instant, zone: chrono_tz::Europe::Berlin }
@@ -165,9 +168,17 @@ mod tests {
         Principal { issuer: "i".into(), subject: "anna".into(), ..Principal::default() }
     }
 
+    fn rule(id: &str) -> RuleRef {
+        RuleRef { id: id.into(), kind: RuleKind::Deny, operator: false, why: None }
+    }
+
     fn absent(id: &str) -> Decision {
-        let rule = RuleRef { id: id.into(), kind: RuleKind::Deny, operator: false, why: None };
-        Decision::Absent { rules: vec![rule] }
+        Decision::Absent { rules: vec![rule(id)] }
+    }
+
+    /// Of the weight of a thousand columns.
+    fn heavy() -> Decision {
+        Decision::Absent { rules: vec![rule("heavy"); 999] }
     }
 
     /// Does the cache ask for a decision?
@@ -233,17 +244,59 @@ mod tests {
         assert!(asks(&cache, "orders", &principal(), &never) && asks(&cache, "orders", &principal(), &never));
     }
 
+    fn key(table: usize) -> Key {
+        Key { table: table.to_string(), principal: Digest::of(b""), moment: 0, zone: "UTC" }
+    }
+
+    #[test]
+    fn a_generation_is_full_before_it_is_old() {
+        let heavy = Arc::new(heavy());
+        let mut generations = Generations::default();
+        for table in 0..50 {
+            generations.insert(key(table), Arc::clone(&heavy));
+        }
+        assert_eq!((generations.young.len(), generations.old.len()), (50, 0));
+        generations.insert(key(50), heavy);
+        assert_eq!((generations.young.len(), generations.old.len()), (1, 50));
+    }
+
+    #[test]
+    fn all_that_a_decision_holds_has_weight() {
+        let column = DecidedColumn {
+            index: 0,
+            name: "c".into(),
+            data_type: DataType::Text,
+            nullable: true,
+            plain: true,
+            cell: crate::Cell::Raw,
+        };
+        let mut table = TableDecision {
+            columns: vec![column.clone(), column.clone()],
+            rows: None,
+            rules: vec![],
+            row_rules: vec![],
+            lookups: vec![],
+            digest: Digest::of(b""),
+        };
+        let weigh = |table: &TableDecision| weight(&Decision::Visible(table.clone()));
+        assert_eq!(weigh(&table), 3);
+        table.rules = vec![rule("a"), rule("b"), rule("c")];
+        assert_eq!(weigh(&table), 6);
+        let keys = table.clone();
+        table.lookups = vec![DecidedLookup { name: "l".into(), table: "t".into(), keys }; 2];
+        assert_eq!(weigh(&table), 8);
+        table.columns.push(column);
+        assert_eq!(weigh(&table), 9);
+        assert_eq!((weight(&Decision::Absent { rules: vec![] }), weight(&absent("a"))), (1, 2));
+    }
+
     #[test]
     fn what_is_kept_is_bounded_and_what_is_asked_for_stays() {
         let cache = DecisionCache::new(Moment::Day);
         let noon = statement(1_795_345_200_000_000);
-        let heavy = match absent("heavy") {
-            Decision::Absent { rules } => Decision::Absent { rules: vec![rules[0].clone(); 999] },
-            visible @ Decision::Visible(_) => visible,
-        };
         asks(&cache, "often", &principal(), &noon);
         for table in 0..5 * MOST_COLUMNS / 1000 {
-            let _ = cache.decision(&format!("t{table}"), &principal(), &noon, || heavy.clone());
+            let _ = cache.decision(&format!("t{table}"), &principal(), &noon, heavy);
             assert!(!asks(&cache, "often", &principal(), &noon));
         }
         assert!(asks(&cache, "t0", &principal(), &noon));

@@ -283,3 +283,32 @@ fn owner_version(sorted: &[&Document]) -> Digest {
         .parts(sorted.iter().map(|document| &document.text))
         .finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{decide::tests::fixture::Fixture, decision_cache::Moment};
+
+    #[test]
+    fn decisions_hold_for_a_day_unless_something_reads_the_instant() {
+        let moment = |rules: &str| {
+            let grant = "grants: [ { id: a, to: { everyone: true }, tables: [orders], columns: all } ]";
+            Fixture::new(&format!("{grant}\n{rules}")).policy().rules.moment()
+        };
+        for rules in [
+            "",
+            "restrictions: [ { id: r, tables: [orders], rows: \"day < today()\" } ]",
+            "lookups: { l: { of: orders, key: id, where: \"day < today()\" } }",
+        ] {
+            assert_eq!(moment(rules), Moment::Day, "{rules}");
+        }
+        for rules in [
+            "restrictions: [ { id: r, tables: [orders], rows: \"day < cast(now() as date)\" } ]",
+            "restrictions: [ { id: r, when: \"now() > '2027-01-01'\", deny: true } ]",
+            "restrictions: [ { id: r, unless: [ { when: \"now() > '2027-01-01'\" } ], deny: true } ]",
+            "restrictions: [ { id: r, columns: [note], mask: { sql: \"case when now() > '2027-01-01' then value end\" } } ]",
+            "lookups: { l: { of: orders, key: id, where: \"day < cast(now() as date)\" } }",
+        ] {
+            assert_eq!(moment(rules), Moment::Instant, "{rules}");
+        }
+    }
+}

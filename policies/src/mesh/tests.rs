@@ -178,6 +178,17 @@ fn problems_come_all_at_once() {
 }
 
 #[test]
+fn paths_name_every_step_and_have_an_end() {
+    let steps = |count: usize| format!("${}", ".a".repeat(count));
+    for text in ["$.a", "$.a.b", "$['a.b'].c", &steps(16)] {
+        assert!(path::Path::parse(text).is_some(), "{text}");
+    }
+    for text in ["", "$", "a", "$.", "$.a.", "$..a", "$['']", "$['a'", "$a", &steps(17), &steps(18)] {
+        assert!(path::Path::parse(text).is_none(), "{text}");
+    }
+}
+
+#[test]
 fn a065_an_empty_document_is_none() {
     assert_eq!(problems(""), ["mesh.yaml: the file is empty"]);
     assert_eq!(problems("{}").len(), 2);

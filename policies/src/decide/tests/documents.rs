@@ -142,6 +142,10 @@ fn what_is_required_and_what_goes_together() {
             "needs a number from 1 to 1000",
         ),
         (
+            "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: constant() } }",
+            "`` is not a constant; write constant('x')",
+        ),
+        (
             "{ id: a, to: { everyone: true }, tables: [orders], columns: all, masks: { card: pseudonym(persn) } }",
             "declares no pseudonyms `persn`; did you mean `person`?",
         ),
@@ -427,9 +431,38 @@ fn there_are_only_so_many_documents() {
     }
 }
 
-/// A selection that cannot be read is not also said to be missing.
+#[test]
+fn own_masks_take_no_name_of_the_language() {
+    for name in ["redact", "last", "pseudonym"] {
+        let found = problem(&format!("masks: {{ {name}: value }}"));
+        assert_eq!(
+            found,
+            format!("sales.yaml:2: `{name}` is the name of a mask of the language; choose another name")
+        );
+    }
+    assert!(Fixture::new("masks: { redacted: value }").load().is_ok());
+}
+
+#[test]
+fn a_comment_behind_a_mask_is_none_of_it() {
+    let mask = |mask: &str| {
+        Fixture::new(&format!(
+            "restrictions:\n  - id: a\n    columns: [card]\n    mask: {mask}\n    tables: [orders]"
+        ))
+    };
+    for whole in ["redact # all", "last(4) # of the number", "\"constant('a # b')\""] {
+        assert!(mask(whole).warnings().is_empty(), "{whole}");
+    }
+    assert_eq!(
+        mask("constant('a # b')").problems(),
+        ["sales.yaml:5: a `#` cuts the mask off; quote the mask"]
+    );
+}
+
+/// A selection that cannot be read is not also said to be missing, nor taken for all tables.
 #[test]
 fn a_broken_selection_is_one_problem() {
+    problem("restrictions:\n  - { id: a, tables: 5, rows: \"sku = 'x'\" }");
     for selection in ["tables: 5", "products: {}"] {
         let found = problem(&format!(
             "grants:\n  - {{ id: a, to: {{ everyone: true }}, {selection}, columns: all }}"

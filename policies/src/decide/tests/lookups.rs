@@ -315,6 +315,34 @@ fn a_lookup_that_comes_back_to_itself_is_refused() {
 }
 
 #[test]
+fn there_are_only_so_many_lookups() {
+    let lookups = |count: usize| {
+        let lookup = |number| format!("  l{number}: {{ of: orders, key: id }}\n");
+        Fixture::new(&format!("lookups:\n{}", (0..count).map(lookup).collect::<String>()))
+    };
+    assert!(lookups(1_000).load().is_ok());
+    for more in [1_001, 1_002] {
+        assert_eq!(lookups(more).problems(), [": the domain has more than 1000 lookups"]);
+    }
+}
+
+#[test]
+fn each_lookup_that_is_used_is_in_the_decision_once() {
+    let both = "in_lookup('everything', note) and in_lookup('own_regions', region)";
+    let again = "or not in_lookup('everything', card)";
+    let fixture = with(&format!("grants: [ {} ]", grant("orders", &format!("{both} {again}"))));
+    let decision = visible(decide(&fixture, "orders"));
+    let keys =
+        |lookup: &crate::decision::DecidedLookup| (lookup.name.clone(), lookup.keys.columns[0].nullable);
+    let used: Vec<_> = decision.lookups.iter().map(keys).collect();
+    // Both keys are of required columns.
+    assert_eq!(used, [("everything".to_owned(), false), ("own_regions".to_owned(), false)]);
+    let mut nullable = with(&format!("grants: [ {} ]", grant("orders", both)));
+    nullable.tables[1].columns[1].required = false;
+    assert!(visible(decide(&nullable, "orders")).lookups[0].keys.columns[0].nullable);
+}
+
+#[test]
 fn chains_are_bounded() {
     let chain = |length: usize| {
         let mut lookups = String::from("lookups:\n  l0: { of: orders, key: id }\n");

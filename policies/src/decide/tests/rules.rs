@@ -210,6 +210,7 @@ fn a031_a_mask_has_the_columns_type() {
         problem("id: last(4)")
             .contains("mask on `orders.id`: this mask is for the type text, the column is int64")
     );
+    assert!(problem("id: first(4)").contains("this mask is for the type text"));
     assert!(problem("card: year").contains("the type date"));
     assert!(problem("id: { sql: \"region\" }").contains("`region` is not a value of type int64"));
     assert!(problem("fresh: { sql: \"id\" }").contains("`id` is not a value of type int32"));
@@ -542,6 +543,14 @@ fn cases_only_where_grants_differ() {
         cell(grants(&[eu, us, raw]).decide(), "card"),
         "card?*=case((\"id\" = 1:int64) -> \"card\", else keep_last(\"card\", 4)):text"
     );
+    // NULL is NULL, by a mask or for want of a grant.
+    let null = eu.replace("last(4)", "nullify");
+    let without =
+        us.replace("[id, card, total], rows", "[id, total], rows").replace("card: last(4)", "total: redact");
+    assert_eq!(cell(grants(&[&null, &without]).decide(), "card"), "card?*=null:text");
+    // Of a grant that gives all rows to this caller the column is raw, but not plain.
+    let every = raw.replace("id = 1", "has_role('analyst')");
+    assert_eq!(cell(grants(&[eu, &every]).decide(), "card"), "card?*=raw");
     // A grant for all rows makes the column raw, and plain.
     assert_eq!(cell(grants(&[eu, us, ALL]).decide(), "card"), "card=raw");
     assert_eq!(rows(grants(&[eu, us, ALL]).decide()), "all");
@@ -744,9 +753,49 @@ fn a_tag_that_the_operator_pins_is_there_whatever_the_contract_says() {
             "mesh.yaml:17: warning: the tag `pii` is pinned to `sales.forecast.x`, which is not there [pinned-to-nothing]",
         ]
     );
+    // A glob may be meant for what does not exist yet.
+    let globs = masked("pinned_tags: { pii: [\"sales.orders.new*\", \"sales.new*.card\"] }");
+    assert!(globs.warnings().is_empty());
     // Grants that leave the tag out leave the column out.
     let mut except =
         grants(&["{ id: a, to: { roles: [analyst] }, tables: [orders], columns: { except_tags: [pci] } }"]);
     except.mesh.push_str("pinned_tags: { pci: [sales.orders.id] }\n");
     assert!(!names(except.decide()).contains(&"id".to_owned()));
+}
+
+/// Of a table that it names a list must know the columns; a list for tables by glob may be meant for others.
+#[test]
+fn operators_columns_are_checked_where_their_table_is_named() {
+    let loads = |tables: &str| {
+        let rule = format!("  - {{ id: op, {tables} columns: [crad], hide: true }}");
+        grants(&[ALL]).operator(&rule).load().is_ok()
+    };
+    for tables in ["", "tables: [orders],", "tables: [\"*.orders\"],", "tables: [\"sales.*\"],"] {
+        assert!(loads(tables), "{tables}");
+    }
+    for tables in ["tables: [sales.orders],", "tables: [sales.orders, \"*.order_lines\"],"] {
+        assert!(!loads(tables), "{tables}");
+    }
+}
+
+#[test]
+fn operators_conditions_per_table_may_name_those_of_other_domains() {
+    let per_table = "{ id: r, tables: [orders], rows: { orders: \"id = 1\", profiles: \"true\" } }";
+    let operators = grants(&[ALL]).operator(&format!("  - {per_table}"));
+    assert_eq!(rows(operators.decide()), "(\"id\" = 1:int64)");
+    let owners = rules(&[ALL], &[per_table]).problems();
+    assert!(owners[0].contains("`rows` names the table `profiles`, which is not selected"), "{owners:?}");
+}
+
+#[test]
+fn a_mask_takes_part_where_it_masks_some_column() {
+    let mask = |columns: &str| {
+        let rule = format!("  - {{ id: m, columns: {columns}, mask: {{ other: redact }} }}");
+        let decision = visible(grants(&[ALL]).operator(&rule).decide());
+        let masked = decision.columns.iter().filter(|column| column.cell != Cell::Raw).count();
+        (masked, decision.rules.len() == 2)
+    };
+    assert_eq!(mask("all"), (7, true));
+    assert_eq!(mask("[card]"), (1, true));
+    assert_eq!(mask("[sku]"), (0, false));
 }
