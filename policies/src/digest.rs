@@ -102,6 +102,7 @@ mod tests {
         let digest = Digest::of(b"x");
         let text = digest.to_string();
         assert_eq!(Digest::from_hex(&text), Some(digest));
+        assert_eq!(format!("{digest:?}"), text);
         let wrong = [
             text.to_uppercase(),
             text.replacen(|_: char| true, "", 1),

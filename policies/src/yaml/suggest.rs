@@ -22,11 +22,7 @@ pub fn nearest_hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
     if let Some(candidate) = nearest(word, candidates.iter().copied()) {
         return Some(format!("did you mean `{candidate}`?"));
     }
-    match candidates.len() {
-        0 => None,
-        1..=20 => Some(format!("known: {}", candidates.join(", "))),
-        _ => None,
-    }
+    (1..=20).contains(&candidates.len()).then(|| format!("known: {}", candidates.join(", ")))
 }
 
 /// Edit distance in which swapping two neighbours counts once.
@@ -69,6 +65,7 @@ mod tests {
             ("bc", "abc", 1),
             ("tables", "tabels", 1),
             ("ab", "ba", 1),
+            ("ab", "ca", 2),
             ("kitten", "sitting", 3),
         ] {
             assert_eq!(distance(left, right), expected, "{left} {right}");

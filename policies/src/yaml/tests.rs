@@ -56,15 +56,22 @@ fn refusals() {
     assert_eq!(problem("# nothing\n"), "t.yaml: the file is empty");
     assert_eq!(problem("? [a]\n: 1\n"), "t.yaml:1: a key must be a single value");
     assert!(problem("a: [1\nb: 2").starts_with("t.yaml:"));
-    assert!(problem("a: \0").contains("NUL"));
-    assert!(problem(&"x".repeat(MAX_BYTES + 1)).contains("larger than"));
+    assert_eq!(problem("a: 1\nb: \0\n"), "t.yaml:2: the file holds a NUL character");
+    assert!(parse("t.yaml", &"x".repeat(1024 * 1024)).is_ok());
+    assert_eq!(problem(&"x".repeat(1024 * 1024 + 1)), "t.yaml: the file is larger than 1048576 bytes");
 }
 
 #[test]
 fn nesting_is_bounded() {
-    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-    assert!(parse("t.yaml", &deep(MAX_DEPTH)).is_ok());
-    assert!(problem(&deep(MAX_DEPTH + 2)).contains("levels"));
+    let lists = |levels: usize| format!("{}x{}", "[".repeat(levels), "]".repeat(levels));
+    let mappings = |levels: usize| format!("{}x{}", "{a: ".repeat(levels), "}".repeat(levels));
+    for deep in [lists, mappings] {
+        assert!(parse("t.yaml", &deep(64)).is_ok());
+        for more in [65, 66] {
+            assert!(problem(&deep(more)).contains("more than 64 levels"), "{more}");
+        }
+    }
+    assert!(problem(&"? ".repeat(66)).contains("more than 64 levels"));
     assert!(parse("t.yaml", &"[".repeat(500_000)).is_err());
     assert!(parse("t.yaml", &"- ".repeat(300_000)).is_err());
 }
@@ -113,7 +120,11 @@ fn a_list_instead_of_a_mapping() {
     let root = node("- a");
     let mut problems = Vec::new();
     assert_eq!(Reader::new("t.yaml", &root, &mut problems).text("a"), None);
-    assert_eq!(problems[0].to_string(), "t.yaml:1: expected a mapping (`key: value`), found a list");
+    let root = node("~");
+    assert_eq!(Reader::new("t.yaml", &root, &mut problems).text("a"), None);
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let expected = "t.yaml:1: expected a mapping (`key: value`), found";
+    assert_eq!(told, [format!("{expected} a list"), format!("{expected} nothing")]);
 }
 
 #[test]
@@ -124,6 +135,15 @@ fn suggestions_are_near() {
     assert_eq!(nearest("restriction", keys), Some("restrictions"));
     assert_eq!(nearest("whatever", keys), None);
     assert_eq!(nearest(&"x".repeat(1000), keys), None);
+    // A third of the word may be wrong, and no word is longer than a hundred bytes.
+    assert_eq!(nearest("abcdefghijkl", ["abcdefgh1234"]), Some("abcdefgh1234"));
+    assert_eq!(nearest("abcdefghijkl", ["abcdefg12345"]), None);
+    let long = "x".repeat(100);
+    assert_eq!(nearest(&long, [long.as_str()]), Some(long.as_str()));
+    assert_eq!(nearest(&"x".repeat(101), [long.as_str()]), None);
+    assert_eq!(nearest_hint("whatever", keys[..0].iter().copied()), None);
+    assert_eq!(nearest_hint("whatever", ["a", "b"]).as_deref(), Some("known: a, b"));
+    assert_eq!(nearest_hint("whatever", ["a"; 21]), None);
 }
 
 #[test]
@@ -137,6 +157,7 @@ fn references_expand() {
     assert_eq!(ok("plain $5 {x}"), "plain $5 {x}");
     assert_eq!(ok("a${HOME}b"), "a/home/${USER}b");
     assert_eq!(ok("${NO:-dev}${NO:-}"), "dev");
+    assert_eq!(ok("${_NO_1:-dev}"), "dev");
     assert_eq!(ok("${file:/run/key}"), "secret");
     assert_eq!(ok("$${HOME}"), "${HOME}");
     let error = |text: &str| expand(text, &lookup).unwrap_err();
@@ -144,6 +165,7 @@ fn references_expand() {
     assert_eq!(error("${HOME"), ExpandError::Unclosed);
     assert_eq!(error("${a b}"), ExpandError::Malformed("a b".into()));
     assert_eq!(error("${}"), ExpandError::Malformed(String::new()));
+    assert_eq!(error("${1}"), ExpandError::Malformed("1".into()));
     assert_eq!(error("${file:/no}"), ExpandError::Unreadable("/no".into()));
 }
 
