@@ -115,12 +115,12 @@ mod tests {
 
     #[test]
     fn claims_are_read_as_a_token_carries_them() {
-        let text = "personas:\n  eve: { sub: eve, r: [FR, '1'], n: 7, b: true, d: 2031-12-31, o: { roles: [a] }, purpose: p }\n";
+        let text = "personas:\n  eve: { sub: eve, r: [FR, '1'], n: 7, b: true, d: 2031-12-31, o: { roles: [a] }, z: null, q: 'null', purpose: p }\n";
         let personas = Persona::read_file("personas.yaml", text).unwrap();
         let [eve] = personas.as_slice() else { panic!("{personas:?}") };
         assert_eq!(
             Value::Object(eve.claims.clone()),
-            json!({ "sub": "eve", "r": ["FR", "1"], "n": 7, "b": true, "d": "2031-12-31", "o": { "roles": ["a"] } })
+            json!({ "sub": "eve", "r": ["FR", "1"], "n": 7, "b": true, "d": "2031-12-31", "o": { "roles": ["a"] }, "z": null, "q": "null" })
         );
         assert_eq!((eve.purpose.as_deref(), eve.line), (Some("p"), 2));
     }

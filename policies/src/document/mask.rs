@@ -250,11 +250,9 @@ impl fmt::Display for MaskSpec {
             Self::Sql(sql) => f.write_str(&sql.text),
             Self::Own(name) => f.write_str(name),
             Self::PerType(masks) => {
-                for (position, (group, mask)) in masks.iter().enumerate() {
-                    let between = if position == 0 { "{ " } else { ", " };
-                    write!(f, "{between}{}: {mask}", group.name())?;
-                }
-                f.write_str(" }")
+                let masks: Vec<String> =
+                    masks.iter().map(|(group, mask)| format!("{}: {mask}", group.name())).collect();
+                write!(f, "{{ {} }}", masks.join(", "))
             }
         }
     }

@@ -239,6 +239,14 @@ fn purposes_are_those_of_the_token_that_the_mesh_declares() {
 }
 
 #[test]
+fn personas_may_stand_in_the_operators_document() {
+    let with = format!("{MESH}personas: {{ anna: {{ sub: anna }}, otto: {{ sub: otto }} }}\n");
+    let mesh = Mesh::load("mesh.yaml", &with).unwrap().0;
+    let names: Vec<&str> = mesh.personas().iter().map(|persona| persona.name.as_str()).collect();
+    assert_eq!(names, ["anna", "otto"]);
+}
+
+#[test]
 fn names_of_purposes_can_travel_in_a_header() {
     for name in ["\"with space\"", "größe", "-x", "\"a\\nb\""] {
         let found = problems(&format!("mesh: x\ntimezone: UTC\npurposes: {{ {name}: {{ title: x }} }}"));

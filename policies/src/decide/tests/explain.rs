@@ -191,3 +191,18 @@ fn explanations_have_a_bound() {
     assert!(cut.is_cut && cut.effects.len() == STORY.len() - 1);
     assert_eq!(orders().columns.len(), 7);
 }
+
+#[test]
+fn owners_are_told_all_of_every_rule() {
+    let fixture = story();
+    let policy = fixture.policy();
+    let told = policy.explain_to_owner("orders", &fixture.principal, &STATEMENT).unwrap();
+    let by_readers = all(&story().role("owner"));
+    assert!(!told.is_cut && told.effects.len() == by_readers.len());
+    // Without the role that may read rules.
+    assert_eq!(told.effects[0].expression, Some("region = 'EU'"));
+    assert!(policy.explain_to_owner("order_lines", &fixture.principal, &STATEMENT).is_none());
+    let rules: Vec<_> = policy.all_rules().map(|(table, rule)| (table, rule.rule.id.as_str())).collect();
+    let ids = ["region", "some", "embargo", "note-hidden", "total-masked", "pii"];
+    assert_eq!(rules, ids.map(|id| ("orders", id)));
+}

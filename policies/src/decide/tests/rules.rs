@@ -2,7 +2,7 @@ use super::{
     fixture::{STATEMENT, document},
     *,
 };
-use crate::{Cell, ClaimValue, Decision, DomainPolicy, Statement, decision::RuleKind};
+use crate::{Cell, ClaimValue, Decision, DomainPolicy, Shows, Statement, decision::RuleKind};
 
 const ALL: &str = "{ id: all, to: { roles: [analyst] }, tables: [orders], columns: all }";
 
@@ -798,4 +798,31 @@ fn a_mask_takes_part_where_it_masks_some_column() {
     assert_eq!(mask("all"), (7, true));
     assert_eq!(mask("[card]"), (1, true));
     assert_eq!(mask("[sku]"), (0, false));
+}
+
+#[test]
+fn how_much_of_its_raw_values_a_column_can_show() {
+    let grant = |id: &str, rest: &str| {
+        format!("{{ id: {id}, to: {{ roles: [analyst] }}, tables: [orders], columns: [id, card], {rest} }}")
+    };
+    let shows = |given: &[&str]| {
+        let given: Vec<String> = ["a", "b"].iter().zip(given).map(|(id, rest)| grant(id, rest)).collect();
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        visible(grants(&given).decide()).columns[1].shows()
+    };
+    let first = "rows: \"id = 1\", masks: { card: first(2) }";
+    let last = "rows: \"id = 2\", masks: { card: last(2) }";
+    for (given, expected) in [
+        (&["rows: \"id = 1\""][..], Shows::Clear),
+        (&["masks: { card: last(4) }"], Shows::Masked),
+        (&["masks: { card: nullify }"], Shows::Masked),
+        // A mask that reads another column shows none of this one's values, one of its own value all.
+        (&["masks: { card: { sql: region } }"], Shows::Masked),
+        (&["masks: { card: { sql: value } }"], Shows::Clear),
+        (&[first, last], Shows::Masked),
+        (&[first, "rows: \"id = 2\""], Shows::Partly),
+        (&["masks: { card: { sql: \"case when id > 1 then value end\" } }"], Shows::Partly),
+    ] {
+        assert_eq!(shows(given), expected, "{given:?}");
+    }
 }
