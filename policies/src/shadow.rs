@@ -242,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn other_keys_make_a_difference_only_where_they_are_looked_up() {
+        let with = |condition: &str| {
+            decide(&format!(
+                "lookups: {{ mine: {{ of: orders, key: id, where: \"region = '{condition}'\" }} }}\n\
+                 grants: [ {{ id: g, why: A test., to: {{ everyone: true }}, tables: [orders], columns: all, \
+                 rows: \"region = 'EU'\", masks: {{ id: last(4), card: {{ sql: \"case when in_lookup('mine', id) then value end\" }} }} }} ]\n"
+            ))
+        };
+        let expected = Difference { masked: texts(&["card"]), ..Difference::default() };
+        assert_eq!(Difference::between(&with("EU"), &with("US")), Some(expected));
+    }
+
+    #[test]
     fn rows_of_one_side_only() {
         let (Decision::Visible(eu), Decision::Visible(all)) =
             (grant("columns: [card], rows: \"region = 'EU'\""), grant("columns: all"))

@@ -79,6 +79,11 @@ fn a_child_with_a_rule_or_an_open_parent_is_not_told() {
     assert_eq!(of(&(grants(&[LINES, SOME_ORDERS]) + &restricted("to: { roles: [analyst] }, "))), []);
     let others = of(&(grants(&[LINES, SOME_ORDERS]) + &restricted("to: { roles: [manager] }, ")));
     assert_eq!(others, [("foreign-key-without-rule", 3)]);
+    for people in ["roles: [analyst]", "groups: [crew]", "subjects: [anna]"] {
+        let lines = LINES.replace("roles: [analyst]", people);
+        let same = restricted(&format!("to: {{ {people} }}, "));
+        assert_eq!(of(&(grants(&[&lines, SOME_ORDERS]) + &same)), [], "{people}");
+    }
 }
 
 #[test]
