@@ -92,4 +92,10 @@ impl Oracle {
         let keys = keys_of(documents, caller, described, rows);
         format!("{:?} {keys:?}", view(documents, described, caller, rows))
     }
+
+    /// Is there a row that a caller does not see?
+    pub(crate) fn hides_rows(&self, callers: &[Caller], table: &Table) -> bool {
+        let nothing = self.seen(callers, table, &[]);
+        table.rows().into_iter().any(|row| self.seen(callers, table, &[row]) == nothing)
+    }
 }

@@ -276,12 +276,12 @@ impl Table {
     }
 
     /// Name and content of the table's only file, with a cell that is not of its type.
-    pub(crate) fn damaged(&self, column: usize, salt: usize) -> (String, Vec<u8>) {
+    pub(crate) fn damaged(&self, column: usize, row: usize, text: usize) -> (String, Vec<u8>) {
         let (path, _) = self.contents().swap_remove(0);
         let rows = &self.files[0];
-        let bad = Value::Text(format!("not a value {salt}"));
+        let bad = Value::Text(format!("not a value {text}"));
         let mut rows = rows.clone();
-        let row = salt % rows.len();
+        let row = row % rows.len();
         rows[row][column] = bad;
         (path, self.csv(&rows).into_bytes())
     }

@@ -28,10 +28,11 @@ pub(crate) struct World {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Damage {
-    table: usize,
+    pub(crate) table: usize,
     column: usize,
-    /// Chooses the row and what stands in the cell.
-    pub(crate) salt: usize,
+    pub(crate) row: usize,
+    /// What stands in the cell.
+    pub(crate) text: usize,
 }
 
 impl Damage {
@@ -45,7 +46,7 @@ impl Damage {
             && files.len() == 1
             && !files[0].is_empty()
             && fields[column].kind != Kind::Text;
-        fits.then_some(Self { table, column, salt })
+        fits.then_some(Self { table, column, row: salt, text: salt })
     }
 }
 
@@ -99,8 +100,8 @@ impl World {
 
     /// Damages the files of the world's mesh in `root`, if the world has a damage: the oracle reads them before.
     pub(crate) fn damage(&self, root: &Path) {
-        if let Some(Damage { table, column, salt }) = self.damage {
-            let (path, bytes) = self.tables[table].damaged(column, salt);
+        if let Some(Damage { table, column, row, text }) = self.damage {
+            let (path, bytes) = self.tables[table].damaged(column, row, text);
             std::fs::write(root.join(path), bytes).unwrap();
         }
     }
