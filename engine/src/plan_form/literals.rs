@@ -2,6 +2,7 @@
 //! bytes. Nested ones travel as messages inside of the message, dictionaries
 //! and unions likewise: nothing that is worth reading from a stranger.
 
+use arrow::datatypes::{Decimal128Type, Decimal256Type, DecimalType, validate_decimal_precision_and_scale};
 use datafusion_proto::generated::datafusion_common::scalar_value::Value;
 use datafusion_proto::generated::datafusion_common::{Decimal128, Decimal256, ScalarValue};
 
@@ -40,10 +41,20 @@ pub(super) fn check_literal(literal: &ScalarValue) -> Result<(), PlanFormError> 
         | Value::BinaryValue(_)
         | Value::LargeBinaryValue(_)
         | Value::BinaryViewValue(_) => Ok(()),
-        // The decoder takes the number of bytes for granted.
-        Value::Decimal128Value(Decimal128 { value, .. }) if value.len() == 16 => Ok(()),
-        Value::Decimal256Value(Decimal256 { value, .. }) if value.len() == 32 => Ok(()),
-        Value::Decimal128Value(_) | Value::Decimal256Value(_) => refused("a decimal of another size"),
+        // The decoder takes the number of bytes for granted, and who writes a number its precision and scale.
+        Value::Decimal128Value(Decimal128 { value, p, s })
+            if value.len() == 16 && is_decimal::<Decimal128Type>(*p, *s) =>
+        {
+            Ok(())
+        }
+        Value::Decimal256Value(Decimal256 { value, p, s })
+            if value.len() == 32 && is_decimal::<Decimal256Type>(*p, *s) =>
+        {
+            Ok(())
+        }
+        Value::Decimal128Value(_) | Value::Decimal256Value(_) => {
+            refused("a decimal of another size, precision or scale")
+        }
         Value::Decimal32Value(_) | Value::Decimal64Value(_) => refused("a small decimal"),
         Value::ListValue(_)
         | Value::LargeListValue(_)
@@ -57,4 +68,9 @@ pub(super) fn check_literal(literal: &ScalarValue) -> Result<(), PlanFormError> 
         Value::UnionValue(_) => refused("a union value"),
         Value::RunEndEncodedValue(_) => refused("a run-end-encoded value"),
     }
+}
+
+fn is_decimal<T: DecimalType>(precision: i64, scale: i64) -> bool {
+    let both = u8::try_from(precision).ok().zip(i8::try_from(scale).ok());
+    both.is_some_and(|(precision, scale)| validate_decimal_precision_and_scale::<T>(precision, scale).is_ok())
 }
