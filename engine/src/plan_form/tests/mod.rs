@@ -364,6 +364,10 @@ async fn a114_expressions_and_literals_are_those_of_the_list() {
         Value::DictionaryValue(Box::default()),
         Value::UnionValue(Box::default()),
         Value::Decimal128Value(common::Decimal128 { value: vec![1], p: 10, s: 2 }),
+        Value::Decimal128Value(common::Decimal128 { value: vec![0; 16], p: 39, s: 2 }),
+        Value::Decimal128Value(common::Decimal128 { value: vec![0; 16], p: 10, s: 11 }),
+        Value::Decimal128Value(common::Decimal128 { value: vec![0; 16], p: 266, s: 2 }),
+        Value::Decimal256Value(common::Decimal256 { value: vec![0; 32], p: 10, s: 300 }),
     ] {
         assert!(matches!(judge_expression(value(nested)).await, Err(PlanFormError::Literal(_))));
     }

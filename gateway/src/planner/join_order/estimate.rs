@@ -17,7 +17,7 @@ use crate::catalog::GovernedTable;
 const UNKNOWN: f64 = 1_000_000.0;
 /// The part of the rows that an equality, or another condition, leaves.
 const EQUAL: f64 = 0.05;
-const OTHER: f64 = 0.33;
+pub(super) const OTHER: f64 = 0.33;
 
 /// An input of joins.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
-//! The order of inner joins. In the place of the engine's own rule, which
+//! The order of inner joins, and of the semi and anti joins among them. In the place of the engine's own rule, which
 //! follows the statement's text: joins between tables of one domain come first,
 //! so that the domain itself can do them, and then small parts before large
 //! ones, each by a condition if there is one. The smaller side of a join comes
-//! first: it is the one that is held in memory.
+//! first: it is the one that is held in memory. Semi and anti joins only take
+//! rows away: they come after a domain's own joins, and before any across domains.
 //!
 //! Only the order is chosen here. What the conditions are, and which answer is
 //! right, does not depend on it: every condition ends up in a join or above all
@@ -68,12 +69,12 @@ impl OptimizerRule for JoinOrder {
 /// The same rows, from joins in a better order.
 fn ordered(plan: LogicalPlan) -> Result<LogicalPlan> {
     match plan {
-        LogicalPlan::Filter(Filter { predicate, input, .. }) if is_inner(&input) => {
+        LogicalPlan::Filter(Filter { predicate, input, .. }) if is_region(&input) => {
             let plan =
-                Region::new(Arc::unwrap_or_clone(input), Some(predicate)).map_leaves(ordered)?.joined()?;
+                Region::new(Arc::unwrap_or_clone(input), Some(predicate)).map_inputs(ordered)?.joined()?;
             Ok(plan.map_uncorrelated_subqueries(|plan| ordered(plan).map(Transformed::yes))?.data)
         }
-        plan if is_inner(&plan) => Region::new(plan, None).map_leaves(ordered)?.joined(),
+        plan if is_region(&plan) => Region::new(plan, None).map_inputs(ordered)?.joined(),
         plan => {
             let changed = |plan| ordered(plan).map(Transformed::yes);
             let plan = plan.map_uncorrelated_subqueries(changed)?.data;
@@ -82,8 +83,9 @@ fn ordered(plan: LogicalPlan) -> Result<LogicalPlan> {
     }
 }
 
-fn is_inner(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Join(join) if is_free(join))
+/// Inner joins, with semi and anti joins over them?
+fn is_region(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Join(join) if is_free(join) || is_test(join) && is_region(&join.left))
 }
 
 /// Can its inputs be joined in any order?
@@ -91,4 +93,9 @@ fn is_free(join: &Join) -> bool {
     join.join_type == JoinType::Inner
         && join.null_equality == NullEquality::NullEqualsNothing
         && !join.null_aware
+}
+
+/// Does it only take rows of its left side away, each by itself?
+fn is_test(join: &Join) -> bool {
+    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti) && !join.null_aware
 }

@@ -1,4 +1,4 @@
-//! Joins parts one after the other: first those of each domain, then what came of them.
+//! Joins parts one after the other: first those of each domain, then what semi and anti joins leave of them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use datafusion::{
     },
 };
 
-use super::estimate::Leaf;
+use super::estimate::{Leaf, OTHER};
 
 /// Most expressions that are equal to each other of which all pairs are looked at.
 const MOST_EQUAL: usize = 16;
@@ -161,10 +161,12 @@ struct Parts {
 }
 
 /// Joins all of `leaves`, which `conditions` are about, and gives the keys back with what became of them.
+/// `tests` are semi and anti joins, whose left sides stand for all leaves.
 pub(super) fn join(
     leaves: Vec<LogicalPlan>,
     keys: Vec<Key>,
     conditions: &[Expr],
+    tests: Vec<Join>,
 ) -> Result<(LogicalPlan, Vec<Key>)> {
     let mut all_equal = Equalities::default();
     for key in &keys {
@@ -193,8 +195,32 @@ pub(super) fn join(
             None => groups.extend(group),
         }
     }
-    let plan = parts.join_all(groups)?;
+    let mut above = Vec::new();
+    for test in tests {
+        match groups.iter().position(|part| can_test(&test, part.plan.schema())) {
+            Some(position) => {
+                let part = groups.swap_remove(position);
+                let rows = (part.rows * OTHER).max(1.0);
+                groups.push(Part { plan: tested(part.plan, test)?, rows, ..part });
+            }
+            None => above.push(test),
+        }
+    }
+    let plan = above.into_iter().try_fold(parts.join_all(groups)?, tested)?;
     Ok((plan, parts.keys))
+}
+
+/// Is all that a semi or anti join looks at in these columns?
+fn can_test(test: &Join, columns: &DFSchema) -> bool {
+    let of_keys = test.on.iter().flat_map(|(left, _)| left.column_refs());
+    let of_filter = test.filter.iter().flat_map(Expr::column_refs);
+    let of_left = of_filter.filter(|column| !test.right.schema().has_column(column));
+    of_keys.chain(of_left).all(|column| columns.has_column(column))
+}
+
+fn tested(left: LogicalPlan, test: Join) -> Result<LogicalPlan> {
+    let schema = build_join_schema(left.schema(), test.right.schema(), &test.join_type)?;
+    Ok(LogicalPlan::Join(Join { left: Arc::new(left), schema: Arc::new(schema), ..test }))
 }
 
 impl Parts {

@@ -1,4 +1,4 @@
-//! Inner joins that lie next to each other: what they join, and by what.
+//! Inner joins that lie next to each other, and semi and anti joins over them: what they join, and by what.
 
 use std::sync::Arc;
 
@@ -11,23 +11,25 @@ use datafusion::{
 };
 
 use super::{
-    is_free,
+    is_free, is_region, is_test,
     order::{self, Key},
 };
 
-/// Inputs of inner joins, and all conditions over them.
+/// Inputs of inner joins, all conditions over them, and the semi and anti joins, the innermost first.
 pub(super) struct Region {
     schema: DFSchemaRef,
     leaves: Vec<LogicalPlan>,
     keys: Vec<Key>,
     conditions: Vec<Expr>,
+    tests: Vec<Join>,
 }
 
 impl Region {
     /// Of inner joins, and the condition above them.
     pub(super) fn new(joins: LogicalPlan, above: Option<Expr>) -> Self {
         let schema = Arc::clone(joins.schema());
-        let mut region = Self { schema, leaves: Vec::new(), keys: Vec::new(), conditions: Vec::new() };
+        let mut region =
+            Self { schema, leaves: Vec::new(), keys: Vec::new(), conditions: Vec::new(), tests: Vec::new() };
         region.take(joins);
         above.into_iter().for_each(|condition| region.condition(condition));
         region
@@ -42,6 +44,10 @@ impl Region {
                 self.keys.extend(on.into_iter().map(|(left, right)| Key::of_join(left, right)));
                 filter.into_iter().for_each(|condition| self.condition(condition));
             }
+            LogicalPlan::Join(join) if is_test(&join) && is_region(&join.left) => {
+                self.take(join.left.as_ref().clone());
+                self.tests.push(join);
+            }
             leaf => self.leaves.push(leaf),
         }
     }
@@ -54,16 +60,19 @@ impl Region {
         }
     }
 
-    /// The same with other leaves that give the same.
-    pub(super) fn map_leaves(mut self, change: impl Fn(LogicalPlan) -> Result<LogicalPlan>) -> Result<Self> {
-        self.leaves = self.leaves.into_iter().map(change).collect::<Result<_>>()?;
+    /// The same with other inputs that give the same.
+    pub(super) fn map_inputs(mut self, change: impl Fn(LogicalPlan) -> Result<LogicalPlan>) -> Result<Self> {
+        self.leaves = self.leaves.into_iter().map(&change).collect::<Result<_>>()?;
+        for test in &mut self.tests {
+            test.right = Arc::new(change(test.right.as_ref().clone())?);
+        }
         Ok(self)
     }
 
     /// The joins in their order, under the conditions that no join could take.
     pub(super) fn joined(self) -> Result<LogicalPlan> {
-        let Self { schema, leaves, keys, mut conditions } = self;
-        let (mut plan, keys) = order::join(leaves, keys, &conditions)?;
+        let Self { schema, leaves, keys, mut conditions, tests } = self;
+        let (mut plan, keys) = order::join(leaves, keys, &conditions, tests)?;
         conditions.retain(|condition| !keys.iter().any(|key| key.has_taken(condition)));
         conditions.extend(keys.into_iter().filter_map(Key::left_over));
         if plan.schema() != &schema {

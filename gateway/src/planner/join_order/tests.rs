@@ -116,3 +116,43 @@ fn only_plain_inner_joins_are_free() {
         assert!(text.contains("Inner Join: b.y = c.y") || text.contains("Inner Join: c.y = b.y"), "{text}");
     }
 }
+
+/// `a` and `b` by `y`, of which those rows stay that find one in `c` by `keys`, which are of `a` and `b`.
+fn in_c(kind: JoinType, keys: &[&str]) -> String {
+    let of_c = ["c.x", "c.y"].map(Column::from_qualified_name);
+    let of_both = keys.iter().map(|key| Column::from_qualified_name(*key)).collect::<Vec<_>>();
+    let on = (of_both, of_c[..keys.len()].to_vec());
+    let plan = crossed(&["a", "b"])
+        .join(table("c").build().unwrap(), kind, on, None)
+        .unwrap()
+        .filter(col("a.y").eq(col("b.y")))
+        .unwrap();
+    shown(plan)
+}
+
+#[test]
+fn semi_and_anti_joins_come_before_joins_across_domains() {
+    for (kind, name) in [(JoinType::LeftSemi, "LeftSemi"), (JoinType::LeftAnti, "LeftAnti")] {
+        let expected = format!(
+            "Inner Join: b.y = a.y\
+             \n  {name} Join: b.x = c.x\
+             \n    TableScan: b\
+             \n    TableScan: c\
+             \n  TableScan: a"
+        );
+        let text = in_c(kind, &["b.x"]);
+        assert!(text.ends_with(&expected.replace('\n', "\n  ")), "{text}");
+        assert!(text.starts_with("Projection: a.x, a.y, b.x, b.y"), "{text}");
+    }
+}
+
+#[test]
+fn a_semi_join_that_looks_at_both_sides_comes_after_their_join() {
+    let text = in_c(JoinType::LeftSemi, &["a.x", "b.x"]);
+    let expected = "LeftSemi Join: a.x = c.x, b.x = c.y\
+         \n  Inner Join: a.y = b.y\
+         \n    TableScan: a\
+         \n    TableScan: b\
+         \n  TableScan: c";
+    assert_eq!(text, expected);
+}
