@@ -7,6 +7,7 @@
 mod cut;
 mod explain;
 mod functions;
+mod in_list;
 mod join_order;
 mod notice;
 mod parameters;
@@ -194,7 +195,7 @@ fn unknown_table(reference: &TableReference) -> GatewayError {
 /// The optimized plan, with its domain queries cut out.
 fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayError> {
     let planning = |error| GatewayError::from_planning(&error);
-    let plan = scalar_subquery::allow_null(plan).map_err(planning)?;
+    let plan = scalar_subquery::allow_null(plan).and_then(in_list::keep_null).map_err(planning)?;
     let optimized = state.optimize(&plan).map_err(planning)?;
     cut::cut(optimized, state).map_err(planning)
 }
