@@ -254,3 +254,16 @@ async fn the_mesh_says_that_the_column_is_masked_and_readers_of_rules_how() {
         ]
     );
 }
+
+/// A field in the condition of a join, and in that of a subquery about its rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_can_be_joined_and_looked_up_by() {
+    let mesh = start().await;
+    let mut client = mesh.client(&with_roles(&["auditor"])).await;
+    let sql = "select i.id, count(*) as n from crm.people as i join crm.people as p \
+               on i.person['code'] = p.person['code'] \
+               where (select count(*) from crm.people as o where o.id = p.person['income']) = 0 \
+               and p.address is null group by i.id";
+    assert_eq!(client.rows(sql).await.rows, [[Some("2".to_owned()), Some("1".to_owned())]]);
+    mesh.stop().await;
+}

@@ -9,6 +9,7 @@ use datafusion::catalog::MemorySchemaProvider;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -29,9 +30,15 @@ impl PlainEngine {
         // The rule takes columns of the same name on both sides of a join for the same column.
         let mut rules = PhysicalOptimizer::new().rules;
         rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+        // Together they break plans over fields of structs.
+        let mut logical_rules = Optimizer::new().rules;
+        let is_broken =
+            |name: &str| ["extract_leaf_expressions", "push_down_leaf_projections"].contains(&name);
+        logical_rules.retain(|rule| !is_broken(rule.name()));
         let state = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config)
+            .with_optimizer_rules(logical_rules)
             .with_physical_optimizer_rules(rules)
             .build();
         let engine = Self(SessionContext::new_with_state(state));
