@@ -100,8 +100,9 @@ fn in_every_case(condition: &Expr) -> Vec<(Expr, Expr)> {
             pairs.extend(in_every_case(right));
             pairs
         }
+        // Columns that equal one value are no reason to join their tables: all rows of the one meet all of the other.
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right })
-            if !left.is_volatile() && !right.is_volatile() =>
+            if [left, right].iter().all(|side| !side.is_volatile() && !side.column_refs().is_empty()) =>
         {
             vec![(left.as_ref().clone(), right.as_ref().clone())]
         }

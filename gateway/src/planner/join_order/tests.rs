@@ -156,3 +156,20 @@ fn a_semi_join_that_looks_at_both_sides_comes_after_their_join() {
          \n  TableScan: c";
     assert_eq!(text, expected);
 }
+
+/// Columns that equal one value join nothing: tables that only such conditions bring together come last.
+#[test]
+fn a_value_is_no_key() {
+    let plan = crossed(&["a", "b", "c"])
+        .filter(
+            col("a.x")
+                .eq(lit(1_i64))
+                .and(col("b.x").eq(lit(1_i64)))
+                .and(col("a.y").eq(col("c.y")))
+                .and(col("b.y").eq(col("c.x"))),
+        )
+        .unwrap();
+    let text = shown(plan);
+    assert!(!text.contains("a.x = b.x"), "{text}");
+    assert!(text.contains("Inner Join: a.y = c.y") && text.contains("Inner Join: b.y = c.x"), "{text}");
+}
