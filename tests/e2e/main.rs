@@ -39,6 +39,7 @@ mod relay;
 mod shadow;
 mod subqueries;
 mod tidy;
+mod tpcds;
 mod tpch;
 mod tutorial;
 mod warnings;

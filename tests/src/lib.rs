@@ -27,6 +27,7 @@ pub mod render;
 pub mod repository;
 pub mod tap;
 pub mod token;
+pub mod tpcds;
 pub mod tpch;
 
 use std::time::{Duration, Instant};

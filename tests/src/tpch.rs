@@ -64,7 +64,7 @@ const PARAMETERS: [&[&str]; 22] = [
 const MESH: &str = "mesh: tpch\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
                     classifications: [internal]\n";
 
-fn policy(domain: &str) -> String {
+pub(crate) fn policy(domain: &str) -> String {
     format!(
         "domain: {domain}\nowner: {domain}@larkfield.example\ngrants:\n  - {{ id: all, why: A benchmark., \
          to: {{ everyone: true }}, tables: [\"*\"], columns: all }}\n"
@@ -95,16 +95,7 @@ pub fn contract(domain: &str, names: &[&str], data: &Path) -> String {
     for name in names {
         text += &format!("  - name: {name}\n    properties:\n");
         for field in schema(name).fields() {
-            let types = match field.data_type() {
-                DataType::Int64 => "logicalType: integer, physicalType: bigint".to_owned(),
-                DataType::Int32 => "logicalType: integer, physicalType: int".to_owned(),
-                DataType::Date32 => "logicalType: date".to_owned(),
-                DataType::Decimal128(precision, scale) => {
-                    format!("logicalType: number, physicalType: \"decimal({precision},{scale})\"")
-                }
-                DataType::Utf8View => "logicalType: string".to_owned(),
-                other => panic!("{name}.{} is {other}", field.name()),
-            };
+            let types = types(field.data_type());
             let key =
                 PRIMARY_KEYS.iter().find_map(|key| key.iter().position(|column| column == field.name()));
             let key =
@@ -116,6 +107,20 @@ pub fn contract(domain: &str, names: &[&str], data: &Path) -> String {
         }
     }
     text
+}
+
+/// What a contract says of the type of a column.
+pub(crate) fn types(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Int64 => "logicalType: integer, physicalType: bigint".to_owned(),
+        DataType::Int32 => "logicalType: integer, physicalType: int".to_owned(),
+        DataType::Date32 => "logicalType: date".to_owned(),
+        DataType::Decimal128(precision, scale) => {
+            format!("logicalType: number, physicalType: \"decimal({precision},{scale})\"")
+        }
+        DataType::Utf8 | DataType::Utf8View => "logicalType: string".to_owned(),
+        other => panic!("{other} is a type of no benchmark"),
+    }
 }
 
 fn schema(table: &str) -> SchemaRef {
