@@ -27,6 +27,7 @@ mod operator;
 mod own_data;
 mod own_mesh;
 mod pages;
+mod placements;
 mod plain_engine;
 mod policy_commands;
 mod proofs;

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::client::Client;
-use crate::tap::{Exchange, Instead, Passed, StandIn, Tap};
+use crate::tap::{Alter, Exchange, Instead, Passed, StandIn, Tap};
 use crate::token::{AUDIENCE, Forge, ISSUER};
 use crate::{eventually_async, logs, process};
 
@@ -48,6 +48,10 @@ pub enum Taps {
     Keep,
     /// The same, and the nodes say that their engine is another one.
     OtherEngine,
+    /// The same, of these domains only.
+    OtherEngineOf(Vec<String>),
+    /// What leaves the nodes is kept, and something else is made of it.
+    Altered(Arc<Alter>),
     /// What is made of the mesh's folder and a domain answers in the place of the domain's node.
     StandIn(Box<MakeStandIn>),
 }
@@ -155,6 +159,9 @@ impl Mesh {
                 Taps::None => None,
                 Taps::Keep => Some(Instead::Nothing),
                 Taps::OtherEngine => Some(Instead::OtherEngine),
+                Taps::OtherEngineOf(domains) if domains.contains(domain) => Some(Instead::OtherEngine),
+                Taps::OtherEngineOf(_) => Some(Instead::Nothing),
+                Taps::Altered(alter) => Some(Instead::Altered(Arc::clone(alter))),
                 Taps::StandIn(make) => Some(Instead::StandIn(make(root, domain))),
             };
             let address = match instead {

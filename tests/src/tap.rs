@@ -73,9 +73,14 @@ pub trait StandIn: Send + Sync {
     async fn answer(&self, ticket: &[u8]) -> Answer;
 }
 
+/// Makes of a domain's right answer what is passed on.
+pub type Alter = dyn Fn(&str, Answer) -> Answer + Send + Sync;
+
 /// What a tap puts in the place of what the node says.
 pub enum Instead {
     Nothing,
+    /// What is made of the node's answers.
+    Altered(Arc<Alter>),
     /// The version of the engine, so that the gateway asks for rows of tables only.
     OtherEngine,
     /// The answers to domain requests. Stand-ins understand requests for rows of tables only.
@@ -124,12 +129,22 @@ impl Tap {
             .expect("TLS settings")
             .connect_lazy();
         let node = FlightServiceClient::new(channel).max_decoding_message_size(64 << 20);
-        let (stand_in, other_engine) = match instead {
-            Instead::Nothing => (None, false),
-            Instead::OtherEngine => (None, true),
-            Instead::StandIn(stand_in) => (Some(stand_in), true),
+        let mut service = Service {
+            domain: domain.to_owned(),
+            node,
+            passed,
+            stand_in: None,
+            alter: None,
+            other_engine: false,
         };
-        let service = Service { domain: domain.to_owned(), node, passed, stand_in, other_engine };
+        match instead {
+            Instead::Nothing => {}
+            Instead::Altered(alter) => service.alter = Some(alter),
+            Instead::OtherEngine => service.other_engine = true,
+            Instead::StandIn(stand_in) => {
+                (service.stand_in, service.other_engine) = (Some(stand_in), true);
+            }
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let server = Server::builder()
@@ -150,6 +165,7 @@ struct Service {
     node: FlightServiceClient<Channel>,
     passed: Passed,
     stand_in: Option<Arc<dyn StandIn>>,
+    alter: Option<Arc<Alter>>,
     other_engine: bool,
 }
 
@@ -197,6 +213,10 @@ impl FlightService for Service {
         let answer = match &self.stand_in {
             Some(stand_in) => stand_in.answer(&ticket.ticket).await,
             None => self.ask(ticket.clone()).await,
+        };
+        let answer = match &self.alter {
+            Some(alter) => alter(&self.domain, answer),
+            None => answer,
         };
         let exchange =
             Exchange { domain: self.domain.clone(), ticket: ticket.ticket.to_vec(), answer: answer.clone() };

@@ -11,8 +11,13 @@ pub(crate) struct Keys(TempDir);
 
 impl Keys {
     pub(crate) fn new() -> Self {
+        Self::of(&DOMAINS)
+    }
+
+    pub(crate) fn of(domains: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        create_keys(folder.path(), &DOMAINS.map(str::to_owned));
+        let domains: Vec<String> = domains.iter().map(|domain| (*domain).to_owned()).collect();
+        create_keys(folder.path(), &domains);
         Self(folder)
     }
 

@@ -34,8 +34,12 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(random: &'a mut Random, sight: &'a Sight) -> Self {
-        let (tables, hidden) = (&sight.visible, &sight.hidden);
-        Self { random, tables, hidden, constructs: Vec::new(), keys_only: false }
+        Self { hidden: &sight.hidden, ..Self::over(random, &sight.visible) }
+    }
+
+    /// Over tables that have nothing hidden.
+    pub(crate) fn over(random: &'a mut Random, tables: &'a [Visible]) -> Self {
+        Self { random, tables, hidden: &[], constructs: Vec::new(), keys_only: false }
     }
 
     pub(crate) fn query(mut self) -> Query {
@@ -169,21 +173,21 @@ impl<'a> Writer<'a> {
     /// `left` joined with one more table, by columns of the same kind if there are some.
     pub(crate) fn join(&mut self, left: Scope, alias: &str) -> Scope {
         let right = self.table(alias);
-        let pairs: Vec<(String, String)> = left
-            .columns
-            .iter()
-            .filter(|(_, kind)| kind.is_comparable())
-            .flat_map(|(name, kind)| right.of_kind(*kind).into_iter().map(move |other| (name.clone(), other)))
-            .collect();
-        if pairs.is_empty() {
+        let domain = |scope: &Scope| scope.from.split('.').next().unwrap().to_owned();
+        if left.pairs(&right).is_empty() {
             return left;
         }
-        let domain = |scope: &Scope| scope.from.split('.').next().unwrap().to_owned();
         if domain(&left) != domain(&right) {
             self.hit("join across domains");
         } else if left.from.split(' ').next() == right.from.split(' ').next() {
             self.hit("self join");
         }
+        self.joined(left, right)
+    }
+
+    /// Two sides, joined in some way by columns of the same kind, of which there are some.
+    pub(crate) fn joined(&mut self, left: Scope, right: Scope) -> Scope {
+        let pairs = left.pairs(&right);
         let (kind, construct) = self.random.pick(&[
             ("join", "inner join"),
             ("join", "inner join"),

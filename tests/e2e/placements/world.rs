@@ -1,0 +1,128 @@
+//! A world: random tables, a copy of each in every domain, so that a statement can have any of them anywhere.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Field as ArrowField, Schema};
+use bytes::Bytes;
+use meshgate_tests::mesh::{MeshPlan, Taps};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::plain_engine::PlainEngine;
+use crate::proofs::random::Random;
+use crate::proofs::scope::Visible;
+use crate::proofs::tables::{Format, Table};
+
+pub(super) const DOMAINS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
+/// Most rows of a file: joins of several tables multiply them.
+const ROWS: usize = 16;
+
+pub(super) struct World {
+    pub(super) seed: u64,
+    zone: &'static str,
+    /// The first two, three or four.
+    pub(super) domains: &'static [&'static str],
+    tables: Vec<Table>,
+}
+
+impl World {
+    pub(super) fn random(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let domains = &DOMAINS[..2 + random.below(3)];
+        let zone = random.pick(&["UTC", "Europe/Berlin", "America/New_York"]);
+        let table = |number: usize| {
+            let mut table = Table::random(&mut random, domains[0], &format!("t{number}"));
+            // Parquet has every type, and statistics that rows are left out by.
+            table.format = Format::Parquet;
+            for rows in &mut table.files {
+                rows.truncate(ROWS);
+            }
+            table
+        };
+        Self { seed, zone, domains, tables: (1..=4).map(table).collect() }
+    }
+
+    /// The tables as statements name them before they are placed.
+    pub(super) fn visible(&self) -> Vec<Visible> {
+        let visible = |table: &Table| Visible {
+            name: format!("{UNPLACED}.{}", table.name),
+            columns: table.fields.iter().map(|field| (field.name.clone(), field.kind)).collect(),
+        };
+        self.tables.iter().map(visible).collect()
+    }
+
+    /// Which form of domain queries the nodes take: parts of plans, rows of tables, or some this and some that.
+    pub(super) fn taps(&self) -> Taps {
+        match self.seed % 4 {
+            0 | 1 => Taps::Keep,
+            2 => Taps::OtherEngine,
+            _ => Taps::OtherEngineOf(vec![self.domains[0].to_owned()]),
+        }
+    }
+
+    pub(super) fn plan(&self) -> MeshPlan {
+        let mesh = format!(
+            "mesh: placements\ntimezone: {}\nroles: {{ path: $.roles }}\ngroups: {{ path: $.groups }}\n\
+             classifications: [public, internal, restricted]\ntags: {{ pii: A test., pci: A test. }}\n",
+            self.zone
+        );
+        let mut plan = MeshPlan::new(&mesh, self.domains);
+        for domain in self.domains {
+            let policy = format!(
+                "domain: {domain}\nowner: o@x\ngrants:\n  - {{ id: all, why: A test., to: {{ everyone: true }}, \
+                 tables: [\"*\"], columns: all }}\n"
+            );
+            plan = plan.file(&format!("{domain}/policies/{domain}.yaml"), policy);
+            for table in &self.tables {
+                let table = Table { domain, ..table.clone() };
+                let contract = format!("{domain}/products/{}.odcs.yaml", table.name);
+                plan = plan.file(&contract, table.contract().to_string());
+                for (path, bytes) in table.contents() {
+                    plan = plan.file(&path, bytes);
+                }
+            }
+        }
+        plan
+    }
+
+    /// One engine over the files of the mesh in `root`; it knows a table by each of its places, and that columns which
+    /// contracts require are never NULL if it `believes` the contracts.
+    pub(super) fn engine(&self, root: &Path, believes: bool) -> PlainEngine {
+        let engine = PlainEngine::new(self.zone, Vec::new());
+        for table in &self.tables {
+            let rows = if believes { promised(table, &read(table, root)) } else { read(table, root) };
+            for domain in self.domains {
+                engine.add(domain, &table.name, rows.clone());
+            }
+        }
+        engine
+    }
+}
+
+/// The domain of a table that has no place yet.
+pub(super) const UNPLACED: &str = "nowhere";
+
+/// The same rows under the schema of the contract.
+fn promised(table: &Table, rows: &RecordBatch) -> RecordBatch {
+    let schema = rows.schema();
+    let fields = schema.fields().iter().zip(&table.fields).map(|(field, own)| {
+        let field = ArrowField::clone(field);
+        field.with_nullable(!own.required)
+    });
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    RecordBatch::try_new(Arc::new(schema), rows.columns().to_vec()).unwrap()
+}
+
+fn read(table: &Table, root: &Path) -> RecordBatch {
+    let batches = table.contents().into_iter().flat_map(|(path, _)| {
+        let bytes = Bytes::from(std::fs::read(root.join(path)).unwrap());
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let empty = RecordBatch::new_empty(reader.schema().clone());
+        let rows: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+        std::iter::once(empty).chain(rows)
+    });
+    let batches: Vec<RecordBatch> = batches.collect();
+    concat_batches(&batches[0].schema(), &batches).unwrap()
+}
