@@ -21,8 +21,11 @@ impl Author<'_> {
         let body = self.body();
         let sql = format!("{with}{}", body.sql);
         let (mut is_ordered, mut some_of) = (false, None);
+        // Over grouping sets of columns that a join makes equal, the engine forgets to sort by the second.
+        let has_sets =
+            self.writer.constructs.iter().any(|hit| ["grouping sets", "rollup", "cube"].contains(hit));
         let sql = match self.below(20) {
-            0..=6 => {
+            0..=6 if !has_sets => {
                 is_ordered = true;
                 let order = self.ordered(&body);
                 format!("{sql}{order}")
