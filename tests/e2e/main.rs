@@ -13,6 +13,7 @@ mod audit;
 mod catalogue;
 mod commands;
 mod cookbook;
+mod corpus;
 mod demo;
 mod example_repository;
 mod faults;
