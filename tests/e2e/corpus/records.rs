@@ -1,6 +1,6 @@
 //! The records of a file of the corpus: statements, and queries with what they give.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
 pub(super) struct Record {
@@ -21,7 +21,10 @@ pub(super) fn read(file: &Path) -> Vec<Record> {
         at += 1;
         match words.as_slice() {
             ["halt", ..] => break,
-            ["include", path, ..] => records.extend(read(&file.parent().unwrap().join(path))),
+            ["include", path, ..] => {
+                records
+                    .extend(included(&file.parent().unwrap().join(path)).iter().flat_map(|file| read(file)));
+            }
             ["onlyif", database, ..] => is_skipped = !database.eq_ignore_ascii_case("datafusion"),
             ["skipif", database, ..] => is_skipped = database.eq_ignore_ascii_case("datafusion"),
             ["statement", outcome, ..] => {
@@ -53,6 +56,21 @@ pub(super) fn read(file: &Path) -> Vec<Record> {
         }
     }
     records
+}
+
+/// One file, or all that a `*` in its name stands for.
+fn included(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let Some((first, last)) = name.split_once('*') else { return vec![path.to_owned()] };
+    let files = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let is_meant = |file: &PathBuf| {
+        file.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(first) && name.ends_with(last))
+    };
+    let mut files: Vec<PathBuf> = files.filter(is_meant).collect();
+    files.sort();
+    files
 }
 
 /// The lines up to an empty one, or to the one before the rows.
