@@ -1,5 +1,7 @@
 //! What policy says for one principal and one table.
 
+use std::collections::BTreeMap;
+
 use crate::{DataType, Digest, expression::Expr};
 
 /// Outcome of a decision.
@@ -60,6 +62,35 @@ pub struct DecidedColumn {
     /// Only plain columns take pushed predicates, dynamic filters, statistics.
     pub plain: bool,
     pub cell: Cell,
+    /// What other domains may be told of its values, as keys of joins. Nothing unless it is
+    /// plain and the principal sees all rows of the table.
+    pub disclosed: Disclosed,
+}
+
+/// What the owner of a column lets other domains know of its values, by domain.
+pub type Disclosed = BTreeMap<String, JoinKeys>;
+
+/// What a domain may be told of the keys that it is joined with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JoinKeys {
+    /// The least and the greatest.
+    Bounds,
+    /// All of them.
+    Values,
+}
+
+impl JoinKeys {
+    /// As documents say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bounds => "bounds",
+            Self::Values => "values",
+        }
+    }
+
+    pub(crate) fn by_word(word: &str) -> Option<Self> {
+        [Self::Bounds, Self::Values].into_iter().find(|keys| keys.word() == word)
+    }
 }
 
 /// How much of its raw values a visible column can show, as far as rules tell without data.

@@ -113,7 +113,10 @@ impl Generations {
 fn weight(decision: &Decision) -> usize {
     match decision {
         Decision::Absent { rules } => 1 + rules.len(),
-        Decision::Visible(table) => 1 + table.columns.len() + table.rules.len() + table.lookups.len(),
+        Decision::Visible(table) => {
+            let disclosed: usize = table.columns.iter().map(|column| column.disclosed.len()).sum();
+            1 + table.columns.len() + disclosed + table.rules.len() + table.lookups.len()
+        }
     }
 }
 
@@ -269,6 +272,7 @@ mod tests {
             nullable: true,
             plain: true,
             cell: crate::Cell::Raw,
+            disclosed: Default::default(),
         };
         let mut table = TableDecision {
             columns: vec![column.clone(), column.clone()],
@@ -287,6 +291,8 @@ mod tests {
         assert_eq!(weigh(&table), 8);
         table.columns.push(column);
         assert_eq!(weigh(&table), 9);
+        table.columns[0].disclosed = [("a".to_owned(), crate::JoinKeys::Bounds)].into();
+        assert_eq!(weigh(&table), 10);
         assert_eq!((weight(&Decision::Absent { rules: vec![] }), weight(&absent("a"))), (1, 2));
     }
 

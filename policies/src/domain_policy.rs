@@ -242,6 +242,7 @@ fn rules_of(document: &OwnerDocument) -> Rules<'_> {
         own_masks: &document.masks,
         grants: &document.grants,
         restrictions: &document.restrictions,
+        disclosures: &document.disclosures,
     }
 }
 

@@ -32,7 +32,9 @@ pub use contract::{Column, NestedField, Table};
 pub use data_type::DataType;
 pub use data_type_text::NotAType;
 pub use decide::{Absence, Account, Effect, EffectKind, Explanation, RuleAccount, Standing, VisibleRule};
-pub use decision::{Cell, DecidedColumn, Decision, RuleKind, RuleRef, Shows, TableDecision};
+pub use decision::{
+    Cell, DecidedColumn, Decision, Disclosed, JoinKeys, RuleKind, RuleRef, Shows, TableDecision,
+};
 pub use digest::Digest;
 pub use domain_policy::{Document, DomainPolicy, WrittenRule};
 pub use mesh::Mesh;

@@ -3,7 +3,7 @@
 //! Only ever told: nothing of a candidate reaches a plan or a result.
 
 use crate::{
-    Cell, DecidedColumn, Decision, Table, TableDecision,
+    Cell, DecidedColumn, Decision, Disclosed, Table, TableDecision,
     decision::DecidedLookup,
     expression::{Expr, Literal},
 };
@@ -114,6 +114,7 @@ pub fn rows_only_in(
         nullable: true,
         plain: false,
         cell: Cell::Raw,
+        disclosed: Disclosed::new(),
     };
     let never = rows == Some(Expr::Literal(Literal::Boolean(false)));
     let decision = TableDecision {

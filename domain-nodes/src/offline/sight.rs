@@ -12,7 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::TryStreamExt;
 use meshgate_engine::QuerySettings;
-use meshgate_policies::{Cell, DecidedColumn, Statement, Table, TableDecision};
+use meshgate_policies::{Cell, DecidedColumn, Disclosed, Statement, Table, TableDecision};
 
 use super::node::OfflineNode;
 use crate::lookups::Lookups;
@@ -169,6 +169,7 @@ fn column(contract: &Table, index: usize) -> Option<DecidedColumn> {
         nullable: true,
         plain: true,
         cell: Cell::Raw,
+        disclosed: Disclosed::new(),
     })
 }
 

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     Column, DataType, Mesh, Table,
-    document::{Grant, LookupSpec, Restriction, Sql},
+    decision::Disclosed,
+    document::{Disclosure, Grant, LookupSpec, Restriction, Sql},
     expression::{Expr, Scope, claims_of, lookups_of},
     principal::ClaimType,
     yaml::Problem,
@@ -24,6 +25,7 @@ pub(crate) struct Rules<'a> {
     pub(crate) own_masks: &'a BTreeMap<String, Sql>,
     pub(crate) grants: &'a [Grant],
     pub(crate) restrictions: &'a [Restriction],
+    pub(crate) disclosures: &'a [Disclosure],
 }
 
 pub(super) struct Compiler<'a> {
@@ -77,6 +79,9 @@ pub(crate) fn compile(
         for restriction in rules.restrictions {
             compiler.restriction(restriction, rules.own_masks, false);
         }
+        for disclosure in rules.disclosures {
+            compiler.disclosure(disclosure);
+        }
     }
     // The operator's rules are for all domains: lookups are none of their words.
     compiler.lookup_keys.clear();
@@ -98,6 +103,7 @@ fn empty(table: &Table) -> TablePolicy {
         name: column.name.clone(),
         data_type: column.data_type.clone(),
         required: column.required,
+        disclosed: Disclosed::new(),
     };
     TablePolicy {
         name: table.name.clone(),

@@ -4,6 +4,7 @@
 mod column_mask;
 mod columns;
 mod compiler;
+mod disclosures;
 mod lookups;
 mod mask;
 pub(crate) mod nested;
@@ -21,7 +22,7 @@ pub(crate) use lookups::Lookup;
 
 use crate::{
     DataType, Digest, Principal,
-    decision::RuleRef,
+    decision::{Disclosed, RuleRef},
     decision_cache::Moment,
     document::Matcher,
     expression::{Caller, Expr, Parameter, truth},
@@ -69,6 +70,8 @@ pub(crate) struct PolicyColumn {
     pub(crate) name: String,
     pub(crate) data_type: DataType,
     pub(crate) required: bool,
+    /// What its owner lets other domains know of its values.
+    pub(crate) disclosed: Disclosed,
 }
 
 impl TablePolicy {

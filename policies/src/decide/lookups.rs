@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Rows;
 use crate::{
-    Cell, DecidedColumn, Decision, TableDecision,
+    Cell, DecidedColumn, Decision, Disclosed, TableDecision,
     compile::{Compiled, Lookup},
     decision::DecidedLookup,
     digest::DigestBuilder,
@@ -92,6 +92,7 @@ impl Found<'_> {
             nullable: !key.required,
             plain: true,
             cell: Cell::Raw,
+            disclosed: Disclosed::new(),
         };
         let keys = TableDecision {
             columns: vec![column],

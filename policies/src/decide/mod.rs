@@ -22,7 +22,7 @@ use self::{
     masks::ColumnMasks,
 };
 use crate::{
-    Cell, DataType, DecidedColumn, Decision, POLICY_LANGUAGE, TableDecision,
+    Cell, DataType, DecidedColumn, Decision, Disclosed, POLICY_LANGUAGE, TableDecision,
     compile::{Compiled, MaskId, TableAction, TableException, TableGrant, TablePolicy, TableRestriction},
     decision::RuleRef,
     digest::DigestBuilder,
@@ -73,12 +73,15 @@ impl TablePolicy {
             .map(|matched| matched.grant.rule.clone())
             .chain(restrictions.iter().map(|restriction| restriction.rule.clone()))
             .collect();
-        let columns = self.decided_columns(&grants, &restrictions, caller);
+        let mut columns = self.decided_columns(&grants, &restrictions, caller);
         if columns.is_empty() {
             return Decision::Absent { rules };
         }
-        let digest = self.digest(&columns, &grants, &restrictions);
         let (rows, row_rules) = visible_rows(&grants, &restrictions, caller);
+        if rows.is_none() {
+            self.disclose(&mut columns);
+        }
+        let digest = self.digest(&columns, &grants, &restrictions);
         Decision::Visible(TableDecision { columns, rows, rules, row_rules, lookups: Vec::new(), digest })
     }
 
@@ -117,9 +120,19 @@ impl TablePolicy {
                 plain,
                 // Wherever a plain column is visible at all, it is so raw.
                 cell: if plain { Cell::Raw } else { self.cell(index, grants, &put, caller) },
+                disclosed: Disclosed::new(),
             });
         }
         decided
+    }
+
+    /// Puts to columns of which nothing is kept from the principal what may be told of them.
+    fn disclose(&self, columns: &mut [DecidedColumn]) {
+        for column in columns.iter_mut().filter(|column| column.plain) {
+            if let Some(of_policy) = self.columns.get(column.index) {
+                column.disclosed.clone_from(&of_policy.disclosed);
+            }
+        }
     }
 
     /// M(c): the different masks that restrictions put on a column.
@@ -223,10 +236,17 @@ impl TablePolicy {
                 .part(column.data_type.to_string().as_bytes())
                 .part(&[u8::from(column.nullable), u8::from(column.plain)]);
         }
-        builder
+        builder = builder
             .parts(grants.iter().map(|matched| matched.grant.digest.as_bytes().to_vec()))
-            .parts(restrictions.iter().map(|restriction| restriction.digest.as_bytes().to_vec()))
-            .finish()
+            .parts(restrictions.iter().map(|restriction| restriction.digest.as_bytes().to_vec()));
+        // A node whose owner has withdrawn a disclosure gives no rows to a gateway that still believes in it.
+        for column in columns {
+            for (domain, keys) in &column.disclosed {
+                let parts = [column.name.as_str(), domain, keys.word()];
+                builder = builder.part(b"disclosed").parts(parts.iter());
+            }
+        }
+        builder.finish()
     }
 }
 

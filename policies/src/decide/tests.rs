@@ -1,6 +1,7 @@
 //! Each line of the cell rule, with its deny twin.
 
 mod account;
+mod disclosures;
 mod documents;
 mod explain;
 pub(crate) mod fixture;

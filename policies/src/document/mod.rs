@@ -3,6 +3,7 @@
 //!
 //! Nothing here decides. `compile` makes rules of tables out of it.
 
+mod disclosure;
 mod keys;
 mod lookup;
 mod mask;
@@ -10,6 +11,7 @@ mod owner;
 mod pattern;
 mod rule;
 
+pub(crate) use disclosure::Disclosure;
 pub(crate) use keys::Keys;
 pub(crate) use lookup::{LookupSpec, Rights};
 pub(crate) use mask::{Constant, MaskSpec, TypeGroup};

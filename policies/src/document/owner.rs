@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Grant, Keys, LookupSpec, MaskSpec, Matcher, Restriction, Sql, Vocabulary, lookup::read_lookups,
-    read_readers, read_restrictions,
+    Disclosure, Grant, Keys, LookupSpec, MaskSpec, Matcher, Restriction, Sql, Vocabulary,
+    disclosure::read_disclosures, lookup::read_lookups, read_readers, read_restrictions,
 };
-use crate::yaml::{self, Problem, Reader, UnknownKeys, Warning};
+use crate::yaml::{self, Problem, Reader, UnknownKeys};
 
 /// One document of a domain's owner.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +19,7 @@ pub(crate) struct OwnerDocument {
     pub(crate) masks: BTreeMap<String, Sql>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) restrictions: Vec<Restriction>,
+    pub(crate) disclosures: Vec<Disclosure>,
 }
 
 impl OwnerDocument {
@@ -54,9 +55,9 @@ impl OwnerDocument {
             None => Vec::new(),
         };
         let restrictions = read_restrictions(&mut reader, &words);
-        read_disclosures(&mut reader);
+        let disclosures = read_disclosures(&mut reader, domain);
         reader.finish(UnknownKeys::Error);
-        Self { contact, readers, lookups, masks, grants, restrictions }
+        Self { contact, readers, lookups, masks, grants, restrictions, disclosures }
     }
 }
 
@@ -72,26 +73,4 @@ fn read_own_masks(reader: &mut Reader<'_, '_>) -> BTreeMap<String, Sql> {
         }
     }
     masks
-}
-
-/// Checked for their form. Nothing is disclosed to other domains yet, whatever they say.
-fn read_disclosures(reader: &mut Reader<'_, '_>) {
-    let file = reader.file();
-    for node in reader.list("disclosures").unwrap_or_default() {
-        let mut inner = Reader::new(file, node, reader.problems());
-        for key in ["tables", "columns", "to_domains"] {
-            if inner.require(key).is_some() {
-                inner.names(key);
-            }
-        }
-        let join_keys = inner.required_text("join_keys");
-        if let Some(other) = join_keys.filter(|word| word != "bounds" && word != "values") {
-            let line = inner.line_of("join_keys");
-            inner.error(line, format!("`{other}` is not `bounds` or `values`"), None);
-        }
-        inner.text("why");
-        inner.finish(UnknownKeys::Error);
-        let message = "disclosures are not supported yet: nothing is disclosed";
-        reader.warning(Warning::DisclosureWithoutEffect, node.line, message);
-    }
 }

@@ -8,7 +8,6 @@ use std::fmt;
 pub enum Warning {
     ClaimNobodySends,
     ColumnNotInContract,
-    DisclosureWithoutEffect,
     ForeignKeyWithoutRule,
     GrantEndsSoon,
     GrantToEveryoneWithRows,
@@ -25,10 +24,9 @@ pub enum Warning {
 
 impl Warning {
     /// All of them, by name.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::ClaimNobodySends,
         Self::ColumnNotInContract,
-        Self::DisclosureWithoutEffect,
         Self::ForeignKeyWithoutRule,
         Self::GrantEndsSoon,
         Self::GrantToEveryoneWithRows,
@@ -48,7 +46,6 @@ impl Warning {
         match self {
             Self::ClaimNobodySends => "claim-nobody-sends",
             Self::ColumnNotInContract => "column-not-in-contract",
-            Self::DisclosureWithoutEffect => "disclosure-without-effect",
             Self::ForeignKeyWithoutRule => "foreign-key-without-rule",
             Self::GrantEndsSoon => "grant-ends-soon",
             Self::GrantToEveryoneWithRows => "grant-to-everyone-with-rows",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use meshgate_domain_node::offline::{Sight, SightError};
+use meshgate_policies::JoinKeys;
 
 use super::change::{Change, Direction};
 use crate::{
@@ -125,6 +126,7 @@ impl Comparison<'_> {
                 let mut changes = self.columns();
                 changes.extend(self.rows());
                 changes.extend(self.cells());
+                changes.extend(self.disclosures());
                 if changes.is_empty() {
                     changes.extend(self.without_effect());
                 }
@@ -212,6 +214,25 @@ impl Comparison<'_> {
         moved.into_iter().map(change).collect()
     }
 
+    /// What other domains may be told of its columns where this persona joins them.
+    fn disclosures(&self) -> Vec<Change> {
+        let (left, right) = (disclosed(&self.left), disclosed(&self.right));
+        let places: BTreeSet<_> = left.keys().chain(right.keys()).collect();
+        let change = |place: &(&str, &str)| {
+            let (before, now) = (left.get(place), right.get(place));
+            let (column, domain) = place;
+            let told =
+                |keys: &JoinKeys| format!("join keys of {column} for the domain {domain}: {}", keys.word());
+            let direction = if now > before { Direction::Looser } else { Direction::Tighter };
+            let what = match now {
+                Some(keys) => told(keys),
+                None => format!("no join keys of {column} for the domain {domain} any more"),
+            };
+            (before != now).then(|| self.change(direction, what))
+        };
+        places.into_iter().filter_map(change).collect()
+    }
+
     /// Rules that differ, with the same effect on these rows.
     fn without_effect(&self) -> Option<Change> {
         let (left, right) = (self.left.view.decision.as_ref()?, self.right.view.decision.as_ref()?);
@@ -224,6 +245,14 @@ impl Comparison<'_> {
         };
         Some(self.change(Direction::Other, what))
     }
+}
+
+/// What is disclosed of each column to each domain.
+fn disclosed(side: &Side) -> BTreeMap<(&str, &str), JoinKeys> {
+    let columns = side.view.decision.iter().flat_map(|decision| &decision.columns);
+    let of_columns =
+        columns.flat_map(|column| column.disclosed.iter().map(|told| (column.name.as_str(), told)));
+    of_columns.map(|(column, (domain, keys))| ((column, domain.as_str()), *keys)).collect()
 }
 
 /// A mask that becomes another one may show more; only what shows nothing is certain.

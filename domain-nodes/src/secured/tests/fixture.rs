@@ -143,6 +143,7 @@ pub(super) fn decision(contract: &Table, rows: Option<Expr>) -> TableDecision {
                 nullable: !column.required,
                 plain: true,
                 cell: Cell::Raw,
+                disclosed: Default::default(),
             })
             .collect(),
         rows,

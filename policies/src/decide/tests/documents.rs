@@ -302,12 +302,31 @@ fn a_grant_on_a_table_that_is_not_there_warns() {
 }
 
 #[test]
-fn disclosures_are_read_but_not_used() {
+fn disclosures_are_checked() {
     let text = "disclosures:\n  - { tables: [orders], columns: [id], join_keys: values, to_domains: [customers], why: Joins }";
-    let warnings = Fixture::new(text).warnings();
-    assert!(warnings[0].contains("disclosures are not supported yet"), "{warnings:?}");
-    let wrong = Fixture::new(&text.replace("join_keys: values", "join_keys: all")).problems();
-    assert!(wrong.iter().any(|problem| problem.contains("`all` is not `bounds` or `values`")));
+    assert_eq!(Fixture::new(text).warnings(), [""; 0]);
+    for (from, to, problem) in [
+        ("join_keys: values", "join_keys: all", "`all` is not `bounds` or `values`"),
+        ("join_keys: values, ", "", "`join_keys` is missing"),
+        ("tables: [orders], ", "", "`tables` is missing"),
+        ("columns: [id], ", "", "`columns` is missing"),
+        ("[id]", "[]", "`columns` is empty"),
+        ("[id]", "[idd]", "no selected table has a column `idd`"),
+        ("[id]", "[id.part]", "`id.part` is a field inside a column, and no key of joins"),
+        ("[orders]", "[customers.orders]", "`customers.orders` is not in the domain `sales`"),
+        (", to_domains: [customers]", "", "`to_domains` is missing"),
+        ("[customers]", "[]", "`to_domains` is empty"),
+        ("[customers]", "[sales]", "`sales` is this domain: it is told nothing new"),
+        ("[customers]", "[\"*\"]", "`*` is no name of a domain"),
+        ("[customers]", "[system]", "`system` is no name of a domain"),
+        ("why: Joins", "whom: Joins", "unknown key `whom`"),
+    ] {
+        let problems = Fixture::new(&text.replace(from, to)).problems();
+        assert!(problems.iter().any(|told| told.contains(problem)), "{to}: {problems:?}");
+    }
+    // As with grants: perhaps only its contract is broken.
+    let gone = Fixture::new(&text.replace("[orders]", "[order]")).warnings();
+    assert!(gone[0].contains("there is no table `order`"), "{gone:?}");
 }
 
 #[test]
