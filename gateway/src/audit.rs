@@ -41,6 +41,9 @@ pub(crate) struct AuditRecord {
     /// Ids of the rules that took part, as `domain.table: rule`.
     pub rules: Vec<String>,
     pub policy_versions: Vec<PolicyVersion>,
+    /// What domains were told of one another's values, for joins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disclosed: Vec<DisclosedKeys>,
     /// What candidates for the policies would decide otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Shadow>,
@@ -68,6 +71,15 @@ pub(crate) struct PolicyVersion {
     /// Hexadecimal digests.
     pub owner: String,
     pub operator: String,
+}
+
+/// Which values a domain was told of, and how many; never the values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct DisclosedKeys {
+    /// `domain.table.column`
+    pub column: String,
+    pub to_domain: String,
+    pub values: usize,
 }
 
 /// How a query ended.

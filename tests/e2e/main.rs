@@ -15,6 +15,7 @@ mod commands;
 mod cookbook;
 mod corpus;
 mod demo;
+mod disclosures;
 mod example_repository;
 mod faults;
 mod issuer_keys;

@@ -20,9 +20,11 @@ use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use datafusion::common::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion_proto::logical_plan::AsLogicalPlan;
-use datafusion_proto::protobuf::LogicalPlanNode;
+use datafusion_proto::logical_plan::to_proto::serialize_expr;
+use datafusion_proto::protobuf::logical_plan_node::LogicalPlanType;
+use datafusion_proto::protobuf::{LogicalPlanNode, SelectionNode};
 use prost::Message;
 
 use self::codec::{Reader, Writer};
@@ -100,6 +102,18 @@ pub fn encode(
     let bare = codec::without_scan_filters(plan.clone())?;
     let message = LogicalPlanNode::try_from_logical_plan(&bare, &Writer::new(name))?;
     Ok(message.encode_to_vec())
+}
+
+/// The message of those rows of an encoded plan for which `predicate` is true: a filter on top of
+/// it. `None` if the message is not acceptable then.
+pub fn filtered(bytes: &[u8], predicate: &Expr) -> Option<Vec<u8>> {
+    let input = LogicalPlanNode::decode(bytes).ok()?;
+    let expr = serialize_expr(predicate, &Writer::new(|_| None)).ok()?;
+    let selection = SelectionNode { input: Some(Box::new(input)), expr: Some(Box::new(expr)) };
+    let message =
+        LogicalPlanNode { logical_plan_type: Some(LogicalPlanType::Selection(Box::new(selection))) };
+    let bytes = message.encode_to_vec();
+    check(&bytes).is_ok().then_some(bytes)
 }
 
 /// The walk over a message.

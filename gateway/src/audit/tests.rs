@@ -22,6 +22,7 @@ fn record(query_id: &str) -> AuditRecord {
             owner: "aa".to_owned(),
             operator: "bb".to_owned(),
         }],
+        disclosed: Vec::new(),
         shadow: None,
         rows: 2,
         bytes: 512,
@@ -49,6 +50,11 @@ fn a_line_per_record_with_all_fields() {
     log.record(&record("q1")).unwrap();
     let refused = AuditRecord {
         denied: vec!["sales.orders.margin".to_owned()],
+        disclosed: vec![DisclosedKeys {
+            column: "sales.orders.id".to_owned(),
+            to_domain: "hr".to_owned(),
+            values: 3,
+        }],
         outcome: Outcome::Refused,
         error: Some("unknown_column"),
         ..record("q2")
@@ -66,6 +72,10 @@ fn a_line_per_record_with_all_fields() {
     assert_eq!(
         (&written[1]["outcome"], &written[1]["error"], &written[1]["denied"]),
         (&json!("refused"), &json!("unknown_column"), &json!(["sales.orders.margin"]))
+    );
+    assert_eq!(
+        written[1]["disclosed"],
+        json!([{"column": "sales.orders.id", "to_domain": "hr", "values": 3}])
     );
     // Appends, and only the owner may read it.
     drop(log);

@@ -122,6 +122,6 @@ impl TableProvider for GovernedTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let query = self.domain_query(projection.map(Vec::as_slice), filters, limit)?;
-        Ok(Arc::new(DomainQueryExec::new(Arc::new(query))))
+        Ok(Arc::new(DomainQueryExec::new(Arc::new(query), Vec::new())))
     }
 }

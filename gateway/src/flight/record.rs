@@ -7,10 +7,11 @@ use meshgate_policies::RuleRef;
 
 use super::shadow;
 use crate::{
-    audit::{AuditLog, AuditPrincipal, AuditRecord, Outcome, PolicyVersion},
+    audit::{AuditLog, AuditPrincipal, AuditRecord, DisclosedKeys, Outcome, PolicyVersion},
     catalog::{DeniedTable, PrincipalCatalog, VisibleTable},
     mesh::DomainView,
     planner::{Parameters, Planned},
+    query::{QueryContext, Told},
     status::GatewayError,
 };
 
@@ -26,6 +27,8 @@ pub(super) struct QueryRecord {
     started: Instant,
     /// Taken when it is written.
     record: Option<AuditRecord>,
+    /// Of each attempt at running it.
+    contexts: Vec<Arc<QueryContext>>,
 }
 
 impl QueryRecord {
@@ -56,6 +59,7 @@ impl QueryRecord {
             denied: Vec::new(),
             rules: Vec::new(),
             policy_versions: Vec::new(),
+            disclosed: Vec::new(),
             shadow: None,
             rows: 0,
             bytes: 0,
@@ -63,7 +67,7 @@ impl QueryRecord {
             error: None,
             duration: std::time::Duration::ZERO,
         };
-        Self { log, started: Instant::now(), record: Some(record) }
+        Self { log, started: Instant::now(), record: Some(record), contexts: Vec::new() }
     }
 
     /// Which tables the statement named, under which rules, and what came of planning it.
@@ -83,6 +87,11 @@ impl QueryRecord {
         let columns = missing.map(|column| hidden(&named, column)).unwrap_or_default();
         record.denied = bounded(denied.iter().map(DeniedTable::qualified_name).chain(columns));
         record.masked = bounded(planned.iter().flat_map(|planned| planned.notice.masked()));
+    }
+
+    /// The query runs in this context: what domains are told is known at its end.
+    pub(super) fn runs_in(&mut self, context: &Arc<QueryContext>) {
+        self.contexts.push(Arc::clone(context));
     }
 
     /// Rows and bytes that were given to the client.
@@ -129,6 +138,7 @@ impl QueryRecord {
         record.time = chrono::Utc::now();
         record.duration = self.started.elapsed();
         record.outcome = outcome;
+        record.disclosed = disclosed(&self.contexts);
         record.error = error;
         Ok(self.log.record(&record)?)
     }
@@ -144,6 +154,16 @@ impl Drop for QueryRecord {
 
 fn bounded(names: impl Iterator<Item = String>) -> Vec<String> {
     names.take(NAMES).collect()
+}
+
+fn disclosed(contexts: &[Arc<QueryContext>]) -> Vec<DisclosedKeys> {
+    let told = contexts.iter().flat_map(|context| context.told());
+    let keys = |Told { disclosure, values }| DisclosedKeys {
+        column: disclosure.of,
+        to_domain: disclosure.to_domain,
+        values,
+    };
+    told.map(keys).take(NAMES).collect()
 }
 
 fn rules(table: &str, rules: &[RuleRef]) -> Vec<String> {

@@ -326,6 +326,7 @@ async fn start(
     if promised.is_some() && promised != Some(digest(&schema).map_err(refused)?) {
         return Err(refused(GatewayError::SchemaChanged));
     }
+    record.runs_in(&context);
     // From before a node is asked: what it sends may wait long for another's rows.
     let mut lost: BoxFuture<_> = Box::pin(Access::of(gateway, &catalog).lost());
     let mut portions: Portions = match Relay::of(&plan, &schema, &context) {

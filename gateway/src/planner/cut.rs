@@ -24,10 +24,10 @@ use datafusion::{
     physical_planner::{ExtensionPlanner, PhysicalPlanner},
 };
 
-use super::{notice::Notice, whole_part::WholeParts};
+use super::{notice::Notice, reduce::answered, whole_part::WholeParts};
 use crate::{
     catalog::GovernedTable,
-    query::{DomainQuery, DomainQueryExec},
+    query::{AnsweredColumn, DomainQuery, DomainQueryExec},
 };
 
 /// A plan whose domain queries are cut out.
@@ -126,6 +126,8 @@ fn carries_order(plan: &LogicalPlan) -> bool {
 pub(super) struct DomainQueryNode {
     query: Arc<DomainQuery>,
     schema: DFSchemaRef,
+    /// Each column of the answer.
+    columns: Vec<AnsweredColumn>,
     asked: AskedOfDomain,
 }
 
@@ -152,12 +154,13 @@ impl DomainQueryNode {
     fn scan(governed: &GovernedTable, scan: &TableScan) -> Result<Self> {
         let query = governed.domain_query(scan.projection.as_deref(), &scan.filters, scan.fetch)?;
         let asked = AskedOfDomain::Rows(AskedRows::of(governed, scan));
-        Ok(Self { query: Arc::new(query), schema: Arc::clone(&scan.projected_schema), asked })
+        let columns = answered::of_scan(governed, scan);
+        Ok(Self { query: Arc::new(query), schema: Arc::clone(&scan.projected_schema), columns, asked })
     }
 
-    pub(super) fn part(query: DomainQuery, plan: &LogicalPlan) -> Self {
-        let (query, schema) = (Arc::new(query), Arc::clone(plan.schema()));
-        Self { query, schema, asked: AskedOfDomain::Part(Arc::new(plan.clone())) }
+    pub(super) fn part(query: DomainQuery, plan: &LogicalPlan) -> Result<Self> {
+        let (query, schema, columns) = (Arc::new(query), Arc::clone(plan.schema()), answered::of_part(plan)?);
+        Ok(Self { query, schema, columns, asked: AskedOfDomain::Part(Arc::new(plan.clone())) })
     }
 
     fn into_plan(self) -> LogicalPlan {
@@ -218,7 +221,7 @@ impl UserDefinedLogicalNodeCore for DomainQueryNode {
     fn with_exprs_and_inputs(&self, expressions: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
         if expressions.is_empty() && inputs.is_empty() {
             let (query, schema) = (Arc::clone(&self.query), Arc::clone(&self.schema));
-            Ok(Self { query, schema, asked: self.asked.clone() })
+            Ok(Self { query, schema, columns: self.columns.clone(), asked: self.asked.clone() })
         } else {
             Err(DataFusionError::Internal("a domain query is a leaf".to_owned()))
         }
@@ -240,7 +243,7 @@ impl ExtensionPlanner for DomainQueryPlanner {
         _session: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let query = node.as_any().downcast_ref::<DomainQueryNode>().map(DomainQueryNode::query);
-        Ok(query.map(|query| Arc::new(DomainQueryExec::new(Arc::clone(query))) as Arc<dyn ExecutionPlan>))
+        let Some(node) = node.as_any().downcast_ref::<DomainQueryNode>() else { return Ok(None) };
+        Ok(Some(Arc::new(DomainQueryExec::new(Arc::clone(&node.query), node.columns.clone()))))
     }
 }

@@ -11,6 +11,7 @@ mod in_list;
 mod join_order;
 mod notice;
 mod parameters;
+mod reduce;
 mod scalar_subquery;
 mod show;
 mod thread;
@@ -35,7 +36,7 @@ use meshgate_engine::{
 
 use crate::{
     catalog::{MeshCatalogList, PrincipalCatalog},
-    query::QueryContext,
+    query::{Disclosure, QueryContext, VALUES_MAX},
     status::{GatewayError, ShownName},
 };
 use cut::{CutPlan, DomainQueryPlanner};
@@ -45,6 +46,9 @@ pub(crate) use functions::FunctionNames;
 pub(crate) use join_order::rules as optimizer_rules;
 pub(crate) use notice::Notice;
 pub(crate) use parameters::Parameters;
+
+/// Bytes of a join's keys, each as often as it is there, up to which they are listed.
+const LISTED_KEYS_BYTES: usize = 1 << 20;
 
 /// Plans statements.
 #[derive(Debug)]
@@ -103,7 +107,8 @@ async fn plan(
         Asked::Explain(statement) => {
             let (explained, types) = query(state, statement, parameters, catalog).await?;
             let explained = optimize(state, explained)?;
-            (answer(explain::steps(&explained.plan)?)?, types)
+            let disclosures = disclosures(state, &explained).await?;
+            (answer(explain::steps(&explained.plan, &disclosures)?)?, types)
         }
         Asked::ExplainPolicy(statement) => {
             let (explained, types) = query(state, statement, parameters, catalog).await?;
@@ -157,7 +162,12 @@ fn session(
     let catalogs = Arc::new(MeshCatalogList::new(Arc::clone(catalog)));
     let mut state =
         engine.session(settings, catalogs).map_err(|error| GatewayError::Internal(error.to_string()))?;
-    state.config_mut().set_extension(context);
+    let config = state.config_mut();
+    // Joins list keys only where a domain may be told of them.
+    let optimizer = &mut config.options_mut().optimizer;
+    optimizer.hash_join_inlist_pushdown_max_distinct_values = VALUES_MAX;
+    optimizer.hash_join_inlist_pushdown_max_size = LISTED_KEYS_BYTES;
+    config.set_extension(context);
     Ok(state)
 }
 
@@ -200,7 +210,15 @@ fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayE
     cut::cut(optimized, state).map_err(planning)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place in which plans of callers become operators")]
+/// What joins of the plan may tell domains of one another.
+async fn disclosures(state: &SessionState, cut: &CutPlan) -> Result<Vec<Disclosure>, GatewayError> {
+    if !cut.notice.discloses() {
+        return Ok(Vec::new());
+    }
+    let plan = physical(state, &cut.plan).await?;
+    reduce::disclosures(&plan).map_err(|error| GatewayError::from_planning(&error))
+}
+
 async fn operators(
     state: &SessionState,
     cut: CutPlan,
@@ -208,12 +226,15 @@ async fn operators(
 ) -> Result<Planned, GatewayError> {
     let CutPlan { plan, notice } = cut;
     let schema = Arc::clone(plan.schema().inner());
-    let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(DomainQueryPlanner)]);
-    let plan = planner
-        .create_physical_plan(&plan, state)
-        .await
-        .map_err(|error| GatewayError::from_planning(&error))?;
+    let plan = physical(state, &plan).await?;
     Ok(Planned { schema, parameters, notice, plan, task: state.task_ctx() })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place in which plans of callers become operators")]
+async fn physical(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, GatewayError> {
+    let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(DomainQueryPlanner)]);
+    let planned = planner.create_physical_plan(plan, state).await;
+    planned.and_then(reduce::reduce).map_err(|error| GatewayError::from_planning(&error))
 }
 
 #[cfg(test)]

@@ -76,6 +76,16 @@ impl Notice {
         self.reads.values()
     }
 
+    /// Is a column read of which another domain may be told something?
+    pub(super) fn discloses(&self) -> bool {
+        let disclosed = |read: &Read| {
+            let mut columns =
+                read.columns.iter().filter_map(|position| read.table.decision.columns.get(*position));
+            columns.any(|column| !column.disclosed.is_empty())
+        };
+        self.reads().any(disclosed)
+    }
+
     /// Is the column of this table (`domain.table`) read?
     pub(crate) fn reads_column(&self, table: &str, column: &str) -> bool {
         self.reads.get(table).is_some_and(|read| read.column(column))

@@ -11,7 +11,7 @@ use crate::{
 use meshgate_proto::v1;
 use prost::Message;
 
-async fn plan_as(bench: &Bench, role: &str, sql: &str) -> Result<Planned, GatewayError> {
+pub(super) async fn plan_as(bench: &Bench, role: &str, sql: &str) -> Result<Planned, GatewayError> {
     let mut principal = Principal { issuer: "i".to_owned(), subject: "s".to_owned(), ..Principal::default() };
     principal.roles.insert(role.to_owned());
     let regions = meshgate_policies::ClaimValue::Texts(vec!["DE".to_owned()]);

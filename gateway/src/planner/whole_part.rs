@@ -46,7 +46,7 @@ impl<'a> WholeParts<'a> {
         }
         let Some(tables) = tables_of_one_domain(plan)? else { return Ok(None) };
         match self.shipped(plan, tables) {
-            Ok(query) => Ok(Some(DomainQueryNode::part(query, plan))),
+            Ok(query) => DomainQueryNode::part(query, plan).map(Some),
             Err(reason) => {
                 self.failures += 1;
                 tracing::debug!(reason, "a part of a plan is not shipped whole");

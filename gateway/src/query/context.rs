@@ -7,7 +7,7 @@ use std::{
 
 use meshgate_policies::Principal;
 
-use super::PermitIssuer;
+use super::{PermitIssuer, Told};
 use crate::{mesh::Snapshot, status::GatewayError};
 
 /// Lies in the session of one query as an extension.
@@ -23,6 +23,7 @@ pub(crate) struct QueryContext {
     /// Longest time that a node may stay silent.
     pub idle_time: Duration,
     failure: Mutex<Option<GatewayError>>,
+    told: Mutex<Vec<Told>>,
 }
 
 impl QueryContext {
@@ -35,7 +36,8 @@ impl QueryContext {
         deadline: Instant,
         idle_time: Duration,
     ) -> Self {
-        Self { query_id, principal, snapshot, permits, deadline, idle_time, failure: Mutex::default() }
+        let (failure, told) = (Mutex::default(), Mutex::default());
+        Self { query_id, principal, snapshot, permits, deadline, idle_time, failure, told }
     }
 
     /// Keeps the first failure of a domain query: operators above wrap errors
@@ -43,6 +45,16 @@ impl QueryContext {
     pub(crate) fn fail(&self, error: &GatewayError) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert_with(|| error.clone());
+    }
+
+    /// Notes what a domain is told of another one's values.
+    pub(crate) fn tell(&self, told: Told) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+    }
+
+    /// What domains were told of one another's values so far.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The first failure of a domain query.

@@ -5,10 +5,14 @@ use std::{fmt, hash};
 use arrow::{datatypes::SchemaRef, ipc::writer::IpcWriteOptions};
 use arrow_flight::{IpcMessage, SchemaAsIpc};
 use bytes::Bytes;
-use meshgate_engine::plan_form;
+use datafusion::logical_expr::Expr;
+use meshgate_engine::{plan_form, predicate};
 use meshgate_policies::{Digest, Statement};
 use meshgate_proto::v1::{self, domain_query::Form};
 use prost::Message;
+
+/// Longest message: a node takes no longer ones.
+const BYTES_MAX: usize = 1 << 20;
 
 /// A query for one domain.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,6 +63,21 @@ impl DomainQuery {
     ) -> Result<Self, DomainQueryError> {
         let plan = v1::Plan { format: plan_form::FORMAT, logical_plan };
         Self::new(domain, Form::Plan(plan), schema, tables, statement)
+    }
+
+    /// The same query for those rows of its answer only for which `condition` is true. `None` if
+    /// that cannot be said: a limit takes its rows first, and a message has a bound.
+    pub(super) fn where_too(&self, condition: &Expr) -> Option<Self> {
+        let mut message = v1::DomainQuery::decode(self.bytes.as_ref()).ok()?;
+        match message.form.as_mut()? {
+            Form::Scan(scan) if scan.limit.is_none() => {
+                scan.predicates.push(predicate::to_message(condition, &self.schema)?);
+            }
+            Form::Scan(_) => return None,
+            Form::Plan(plan) => plan.logical_plan = plan_form::filtered(&plan.logical_plan, condition)?,
+        }
+        let bytes = Bytes::from(message.encode_to_vec());
+        (bytes.len() <= BYTES_MAX).then(|| Self { bytes, ..self.clone() })
     }
 
     fn new(

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use datafusion::{
     common::{DataFusionError, Result, tree_node::TreeNodeRecursion},
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{EquivalenceProperties, PhysicalExpr},
+    physical_expr::{EquivalenceProperties, PhysicalExpr, expressions::DynamicFilterPhysicalExpr},
     physical_plan::{
         ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
         ReplaceChildrenOptions,
@@ -14,7 +14,7 @@ use datafusion::{
     },
 };
 
-use super::{DomainQuery, QueryContext, stream};
+use super::{AnsweredColumn, DomainQuery, QueryContext, Reduction, reduction, stream};
 
 /// A leaf that gives the rows of one domain query, in one partition. It tells
 /// the planner nothing about them: no statistics, no order.
@@ -22,11 +22,14 @@ use super::{DomainQuery, QueryContext, stream};
 pub(crate) struct DomainQueryExec {
     query: Arc<DomainQuery>,
     properties: Arc<PlanProperties>,
+    columns: Vec<AnsweredColumn>,
+    /// What joins above it will know.
+    reductions: Vec<Reduction>,
 }
 
 impl DomainQueryExec {
-    /// Reads the answer to `query`.
-    pub(crate) fn new(query: Arc<DomainQuery>) -> Self {
+    /// Reads the answer to `query`. Columns that nothing is known of are nobody's, and take no conditions.
+    pub(crate) fn new(query: Arc<DomainQuery>, columns: Vec<AnsweredColumn>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&query.schema)),
             Partitioning::UnknownPartitioning(1),
@@ -34,7 +37,26 @@ impl DomainQueryExec {
             Boundedness::Bounded,
         )
         .with_scheduling_type(SchedulingType::NonCooperative);
-        Self { query, properties: Arc::new(properties) }
+        Self { query, properties: Arc::new(properties), columns, reductions: Vec::new() }
+    }
+
+    /// What is known of a column of the answer.
+    pub(crate) fn column(&self, position: usize) -> Option<&AnsweredColumn> {
+        self.columns.get(position)
+    }
+
+    /// The same, asking for no more than a join needs.
+    #[must_use]
+    pub(crate) fn reduced_by(&self, reduction: Reduction) -> Self {
+        let mut reductions = self.reductions.clone();
+        reductions.push(reduction);
+        let (query, properties) = (Arc::clone(&self.query), Arc::clone(&self.properties));
+        Self { query, properties, columns: self.columns.clone(), reductions }
+    }
+
+    /// What joins may tell the domain.
+    pub(crate) fn reductions(&self) -> &[Reduction] {
+        &self.reductions
     }
 
     /// What is asked.
@@ -64,8 +86,15 @@ impl ExecutionPlan for DomainQueryExec {
 
     fn apply_expressions(
         &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
+        // A join collects what it knows only if it finds its filter below.
+        for reduction in &self.reductions {
+            let filter: Arc<dyn PhysicalExpr> = Arc::<DynamicFilterPhysicalExpr>::clone(&reduction.filter);
+            if visit(&filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -94,7 +123,11 @@ impl ExecutionPlan for DomainQueryExec {
             .session_config()
             .get_extension::<QueryContext>()
             .ok_or_else(|| DataFusionError::Internal("a domain query outside of a query".to_owned()))?;
-        let batches = stream::answer(Arc::clone(&self.query), context);
+        let (query, columns, reductions) =
+            (Arc::clone(&self.query), self.columns.clone(), self.reductions.clone());
+        let on_first_poll = Arc::clone(&context);
+        let query = async move { reduction::reduced(query, &columns, &reductions, &on_first_poll) };
+        let batches = stream::answer(query, context);
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.query.schema), batches)))
     }
 }

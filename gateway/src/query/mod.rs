@@ -9,12 +9,16 @@ mod attempt;
 mod context;
 mod domain_query;
 mod exec;
+mod known_keys;
 mod permit;
+mod reduction;
 mod relay;
 mod stream;
 
 pub(crate) use context::QueryContext;
 pub(crate) use domain_query::{DomainQuery, QueriedTable};
 pub(crate) use exec::DomainQueryExec;
+pub(crate) use known_keys::VALUES_MAX;
 pub(crate) use permit::{PermitIssuer, PermitIssuerError};
+pub(crate) use reduction::{AnsweredColumn, Disclosure, Reduction, SourceColumn, Told};
 pub(crate) use relay::{Portion, Relay};

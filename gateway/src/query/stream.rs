@@ -13,13 +13,14 @@ use super::{
 };
 use crate::status::GatewayError;
 
-/// The rows of `query`. Dropping the stream ends the work of the node.
+/// The rows of `query`, which is final when the first of them is asked for. Dropping the stream
+/// ends the work of the node.
 pub(super) fn answer(
-    query: Arc<DomainQuery>,
+    query: impl Future<Output = Arc<DomainQuery>> + Send,
     context: Arc<QueryContext>,
 ) -> impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send {
     let on_error = Arc::clone(&context);
-    stream::once(async move { Attempt::open(query, context).await })
+    stream::once(async move { Attempt::open(query.await, context).await })
         .map_ok(|attempt| Answer::new(attempt).into_batches())
         .try_flatten()
         .map_err(move |error| {

@@ -417,3 +417,27 @@ fn prefixed(field: u32, content: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(content);
     bytes
 }
+
+#[tokio::test]
+async fn a_filter_on_top_of_a_plan_is_a_plan_again() {
+    let state = state();
+    let decoded = |bytes: &[u8]| check(bytes).unwrap().decode(tables(), &state.task_ctx()).unwrap();
+    for sql in [
+        "SELECT o.id, total FROM sales.orders o WHERE region = 'EU'",
+        "SELECT o.id, count(*) FROM sales.orders o JOIN sales.lines l ON o.id = l.id GROUP BY 1",
+        "SELECT o.id, l.id FROM sales.orders o JOIN sales.lines l ON o.id = l.id ORDER BY o.total LIMIT 3",
+    ] {
+        let plan = plan(&state, sql).await;
+        let bytes = encode(&plan, name).unwrap();
+        let id = plan.schema().columns().remove(0);
+        let condition = Expr::Column(id).in_list(vec![lit(1_i64), lit(2_i64)], false);
+        let filtered = filtered(&bytes, &condition).unwrap();
+        let expected = LogicalPlanBuilder::from(decoded(&bytes)).filter(condition).unwrap().build().unwrap();
+        assert_eq!(decoded(&filtered).to_string(), expected.to_string(), "{sql}");
+        assert_eq!(decoded(&filtered).schema(), plan.schema(), "{sql}");
+    }
+    let bytes = encode(&plan(&state, "SELECT id FROM sales.orders").await, name).unwrap();
+    let long = vec![lit(1_i64); MAXIMUM_NODES];
+    assert_eq!(filtered(&bytes, &col("id").in_list(long, false)), None, "a node would refuse it");
+    assert_eq!(filtered(&[0xff; 64], &col("id").eq(lit(1_i64))), None);
+}

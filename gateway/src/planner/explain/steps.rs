@@ -15,10 +15,13 @@ use datafusion::{
     },
 };
 
+use meshgate_policies::JoinKeys;
+
 use super::{not_built, words};
 use crate::{
     catalog::GovernedTable,
     planner::cut::{AskedOfDomain, AskedRows, DomainQueryNode},
+    query::{Disclosure, VALUES_MAX},
     status::GatewayError,
 };
 
@@ -38,10 +41,16 @@ struct Step {
     what: String,
 }
 
-/// The steps of a plan whose domain queries are cut out.
-pub(in crate::planner) fn steps(plan: &LogicalPlan) -> Result<RecordBatch, GatewayError> {
+/// The steps of a plan whose domain queries are cut out, and what joins tell domains in between.
+pub(in crate::planner) fn steps(
+    plan: &LogicalPlan,
+    disclosures: &[Disclosure],
+) -> Result<RecordBatch, GatewayError> {
     let mut steps = Steps { done: Vec::new(), runs_in: GATEWAY.to_owned() };
     steps.of(plan).map_err(|error| GatewayError::from_planning(&error))?;
+    for disclosure in disclosures {
+        steps.add(tells(disclosure), &[]);
+    }
     let count = i32::try_from(steps.done.len()).unwrap_or(i32::MAX);
     let columns = vec![
         Arc::new((1..=count).collect::<Int32Array>()) as ArrayRef,
@@ -189,6 +198,20 @@ fn reads(asked: &AskedRows) -> String {
         what.push_str(&format!("; at most {rows} rows"));
     }
     what
+}
+
+/// What one domain is told of another one's values before it gives rows.
+fn tells(disclosure: &Disclosure) -> String {
+    let Disclosure { of, to_domain, keys } = disclosure;
+    let told = match keys {
+        JoinKeys::Bounds => format!("the least and the greatest value of {of}"),
+        JoinKeys::Values => {
+            format!("the values of {of}, or of more than {VALUES_MAX} the least and the greatest,")
+        }
+    };
+    format!(
+        "tells the domain {to_domain} {told} that it joins, so that it gives fewer rows: their owner discloses them"
+    )
 }
 
 /// What a projection does beyond choosing and naming columns.
