@@ -31,6 +31,9 @@ pub(crate) fn features(world: &World) -> BTreeSet<&'static str> {
             found.insert("restriction of an owner");
             restriction_features(restriction, &mut found);
         }
+        if !items(&policy["disclosures"]).is_empty() {
+            found.insert("disclosure");
+        }
         let lookups: Vec<&Json> =
             policy["lookups"].as_object().into_iter().flat_map(|all| all.values()).collect();
         for lookup in lookups {

@@ -32,6 +32,27 @@ pub(crate) fn owner(random: &mut Random, domain: &str, tables: &[&Table]) -> Jso
     })
 }
 
+/// What an owner lets other domains know of most of its tables, for joins.
+pub(crate) fn disclosures(random: &mut Random, tables: &[&Table], others: &[&str]) -> Json {
+    let mut disclosures = Vec::new();
+    for table in tables {
+        let names: Vec<&str> = table
+            .fields
+            .iter()
+            .filter(|field| !field.kind.has_fields())
+            .map(|field| field.name.as_str())
+            .collect();
+        if random.chance(80) && !names.is_empty() {
+            let count = names.len() - random.below(2).min(names.len() - 1);
+            disclosures.push(json!({
+                "tables": [table.name], "columns": random.some(&names, count), "to_domains": others,
+                "join_keys": random.pick(&["bounds", "values", "values"]), "why": "Joins.",
+            }));
+        }
+    }
+    json!(disclosures)
+}
+
 /// Tags that the operator pins to columns and fields, whatever their contracts say.
 pub(crate) fn pinned(random: &mut Random, tables: &[&Table]) -> Json {
     let mut places = Map::new();

@@ -12,6 +12,7 @@ use meshgate_tests::mesh::Mesh;
 use meshgate_tests::tap::Exchange;
 use prost::Message;
 
+use super::differential::told_keys;
 use super::keys::Keys;
 use super::observe::Told;
 use super::planted::Nodes;
@@ -82,6 +83,7 @@ pub(crate) async fn compare(
         }
     }
     let [first, second] = sides;
+    counters.add("joins that told keys", told_keys(&first.mesh));
     first.mesh.stop().await;
     second.mesh.stop().await;
     differences
@@ -274,6 +276,7 @@ fn assert_covered(counters: &Counters) {
         ("ListFlights", 50),
         ("GetSchema", 50),
         ("prepared statement", 100),
+        ("joins that told keys", 5),
         ("path", 50),
     ] {
         let count = counters.get(what);

@@ -12,6 +12,9 @@ use super::policy;
 use super::random::Random;
 use super::tables::{DOMAINS, Format, Kind, Table};
 
+/// Tells the numbers of disclosures from those of the rest of a world.
+const DISCLOSURES: u64 = 0x6b65_7973;
+
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) seed: u64,
@@ -94,6 +97,13 @@ impl World {
                 lookups.values().any(|lookup| lookup["of"] == table.name.as_str())
             };
             damage = damage.filter(|damage| !is_looked_up(&tables[damage.table]));
+        }
+        // With numbers of their own, so that a seed's world is otherwise what it was.
+        let mut random = Random::new(seed ^ DISCLOSURES);
+        for (domain, policy) in DOMAINS.iter().zip(&mut policies) {
+            let own: Vec<&Table> = tables.iter().filter(|table| table.domain == *domain).collect();
+            let others: Vec<&str> = DOMAINS.iter().filter(|other| *other != domain).copied().collect();
+            policy["disclosures"] = policy::disclosures(&mut random, &own, &others);
         }
         Self { seed, zone, tables, mesh: mesh(zone, restrictions, pinned), policies, callers, damage }
     }
