@@ -330,6 +330,15 @@ fn differences_are_told_by_their_effect_and_what_loosens_first() {
         policy("claim_has('regions', region)", "claim_has('regions', region) or region = 'XX'"),
         ["other anna orders: other rules, the same rows and cells of this data"]
     );
+    // Only where all rows are the persona's, and the column as it is.
+    let disclosure = "\ndisclosures: [ { tables: [orders], columns: [order_id, card], join_keys: values, to_domains: [web] } ]\ngrants:\n";
+    assert_eq!(
+        policy("\ngrants:\n", disclosure),
+        [
+            "LOOSER felix-investigating orders: join keys of order_id for the domain web: values",
+            "LOOSER sven orders: join keys of order_id for the domain web: values",
+        ]
+    );
 }
 
 #[test]
