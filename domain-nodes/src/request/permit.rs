@@ -9,7 +9,7 @@ use crate::replay::{ID_BYTES, Unusable, UsedPermits};
 use crate::status::QueryError;
 
 /// Longest query id, gateway, issuer or subject that goes into the audit.
-const TEXT_BYTES: usize = 1024;
+pub(super) const TEXT_BYTES: usize = 1024;
 
 /// Judges permits for one node process.
 #[derive(Debug)]

@@ -7,9 +7,10 @@ use meshgate_proto::v1::domain_query::Form;
 use meshgate_proto::v1::literal::Value;
 use meshgate_proto::v1::predicate::Kind;
 use meshgate_proto::v1::{
-    Comparison, ComparisonOperator, Literal, NullTest, PermittedTable, Plan, Predicate,
+    Comparison, ComparisonOperator, Literal, NullTest, Permit, PermittedTable, Plan, Predicate,
 };
 
+use super::permit::TEXT_BYTES;
 use super::*;
 use crate::keys;
 use crate::node;
@@ -140,7 +141,15 @@ fn a_permit_without_id_or_principal_is_refused() {
     assert_eq!(spoil_permit(|p| p.id = vec![1, 2, 3]), malformed);
     assert_eq!(spoil_permit(|p| p.principal = None), malformed);
     assert_eq!(spoil_permit(|p| p.query_id.clear()), malformed);
-    assert_eq!(spoil_permit(|p| p.query_id = "x".repeat(5000)), Came::Refused(Refusal::PermitTexts));
+    assert_eq!(spoil_permit(|p| p.query_id = "x".repeat(TEXT_BYTES)), Came::Accepted);
+    for spoil in [
+        |p: &mut Permit| p.query_id = "x".repeat(TEXT_BYTES + 1),
+        |p: &mut Permit| p.gateway = "x".repeat(TEXT_BYTES + 1),
+        |p: &mut Permit| p.principal.as_mut().unwrap().subject = "x".repeat(TEXT_BYTES + 1),
+        |p: &mut Permit| p.principal.as_mut().unwrap().purpose = Some("x".repeat(TEXT_BYTES + 1)),
+    ] {
+        assert_eq!(spoil_permit(spoil), Came::Refused(Refusal::PermitTexts));
+    }
 }
 
 #[test]
@@ -153,6 +162,7 @@ fn the_message_is_bounded_before_it_is_looked_at() {
         came(check_query(&state, &request.permit, bytes, node::now()))
     };
     assert_eq!(judge(&vec![0; QUERY_BYTES + 1]), Came::Refused(Refusal::QueryTooLong));
+    assert_eq!(judge(&vec![0; QUERY_BYTES]), Came::Refused(Refusal::QueryMalformed));
     assert_eq!(judge(&[0xff; 100]), Came::Refused(Refusal::QueryMalformed));
 }
 
@@ -261,6 +271,16 @@ fn a114_a_plan_is_walked_over_and_reads_exactly_the_permits_tables() {
     };
     assert_eq!(judge_plan(twice), refused(Refusal::Tables));
     assert_eq!(judge_plan(|_, request| request.permit.tables.clear()), refused(Refusal::Tables));
+    // Nobody looks for the first of more tables than a query may read.
+    let many = |count: usize| {
+        judge_plan(move |_, request| {
+            let table = request.permit.tables[0].clone();
+            let named = |number| PermittedTable { table: format!("t{number}"), ..table.clone() };
+            request.permit.tables = (0..count).map(named).collect();
+        })
+    };
+    assert_eq!(many(1_000), Came::Moved(Moved::Table));
+    assert_eq!(many(1_001), refused(Refusal::Tables));
     let moved = |_: &mut Plan, request: &mut Request| request.permit.tables[0].decision_digest[0] ^= 1;
     assert_eq!(judge_plan(moved), Came::Moved(Moved::Decision));
     assert_eq!(judge_plan(|_, request| request.query.schema = vec![0xff; 64]), refused(Refusal::Schema));

@@ -9,13 +9,13 @@ use tracing_subscriber::fmt;
 static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// Keeps what is logged from here on.
-pub(super) fn start() {
+pub(crate) fn start() {
     // Whoever was first has started the same.
     let _ = fmt().with_ansi(false).with_writer(|| Keeper).with_max_level(LevelFilter::INFO).try_init();
 }
 
 /// Lines so far that hold all of these texts.
-pub(super) fn lines_with(texts: &[&str]) -> Vec<String> {
+pub(crate) fn lines_with(texts: &[&str]) -> Vec<String> {
     let bytes = CAPTURED.lock().unwrap_or_else(PoisonError::into_inner);
     let captured = String::from_utf8_lossy(&bytes);
     let lines = captured.lines().filter(|line| texts.iter().all(|text| line.contains(text)));

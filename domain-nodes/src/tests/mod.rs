@@ -1,7 +1,7 @@
 //! A real node on a free port, called as a gateway calls it.
 
 mod describing;
-mod logs;
+pub(crate) mod logs;
 mod lookups;
 mod nested;
 mod operator;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests plan SQL and build raw tables themselves")]
 
 mod attacks;
+mod barrier;
 mod fixture;
 mod masks;
 mod planning;
