@@ -87,6 +87,11 @@ impl Bench {
         describe(&self.gateway, larkfield::descriptor("sales", policy), &self.sales_connection);
     }
 
+    /// One more domain, which the node of `sales` serves.
+    pub(crate) fn add(&self, descriptor: v1::Descriptor) {
+        describe(&self.gateway, descriptor, &self.sales_connection);
+    }
+
     /// Results of the domain `sales` are decoded from now on.
     pub(crate) fn never_relay_sales(&self) {
         let connection = Arc::new(self.sales_connection.never_relayed());

@@ -96,7 +96,7 @@ pub(crate) fn document() -> OperatorDocument {
     OperatorDocument::open("mesh.yaml", &signed(MESH), &operator_keys()).unwrap().0
 }
 
-fn column(name: &str, data_type: DataType, required: bool) -> Column {
+pub(crate) fn column(name: &str, data_type: DataType, required: bool) -> Column {
     Column {
         name: name.to_owned(),
         data_type,
@@ -167,6 +167,10 @@ pub(crate) fn rows(table: &Table) -> RecordBatch {
 }
 
 pub(crate) fn descriptor(domain: &str, policy: &str) -> v1::Descriptor {
+    descriptor_of(domain, policy, &tables(domain))
+}
+
+pub(crate) fn descriptor_of(domain: &str, policy: &str, tables: &[Table]) -> v1::Descriptor {
     v1::Descriptor {
         domain: domain.to_owned(),
         node: format!("{domain}-1"),
@@ -175,7 +179,7 @@ pub(crate) fn descriptor(domain: &str, policy: &str) -> v1::Descriptor {
             documents: vec![v1::PolicyDocument { name: format!("{domain}.yaml"), text: policy.to_owned() }],
             unreadable: false,
         }),
-        products: tables(domain).iter().map(product).collect(),
+        products: tables.iter().map(product).collect(),
         revision: 1,
         ..v1::Descriptor::default()
     }

@@ -7,4 +7,5 @@ mod refusals;
 mod relay;
 mod sessions;
 mod show;
+mod size;
 mod statements;
