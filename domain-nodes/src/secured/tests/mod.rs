@@ -5,6 +5,7 @@
 mod attacks;
 mod barrier;
 mod fixture;
+mod harmless;
 mod masks;
 mod planning;
 mod promises;

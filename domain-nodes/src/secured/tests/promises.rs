@@ -196,3 +196,29 @@ fn memory_limits_are_told_apart() {
     );
     assert_eq!(again, told);
 }
+
+/// However the engine wraps an error, what a barrier said is found, and nothing else is taken for it.
+#[test]
+fn what_a_barrier_said_is_found_in_every_wrapping() {
+    let id = uuid::Uuid::nil();
+    let said = TableError { table: "people".to_owned(), error: ReadError::Changed { id } };
+    let plain = || DataFusionError::from(said.clone());
+    let in_arrow = arrow::error::ArrowError::ExternalError(Box::new(plain()));
+    for wrapped in [
+        plain(),
+        DataFusionError::External(Box::new(plain())),
+        DataFusionError::Context("reading".to_owned(), Box::new(plain())),
+        DataFusionError::Shared(Arc::new(plain())),
+        DataFusionError::Collection(vec![DataFusionError::Plan("other".to_owned()), plain()]),
+        DataFusionError::ArrowError(Box::new(in_arrow), None),
+    ] {
+        assert_eq!(TableError::find(&wrapped), Some(&said), "{wrapped:?}");
+    }
+    for other in [
+        DataFusionError::Plan("other".to_owned()),
+        DataFusionError::ArrowError(Box::new(arrow::error::ArrowError::DivideByZero), None),
+    ] {
+        assert_eq!(TableError::find(&other), None);
+    }
+    assert_eq!(format!("{said:?}"), format!("{:?}", said.error), "no name of a table");
+}
