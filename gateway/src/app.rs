@@ -57,6 +57,8 @@ pub(crate) struct Gateway {
     pub(crate) reader_roles: Vec<String>,
     /// Roles that may have the mesh read its files.
     pub(crate) admin_roles: Vec<String>,
+    /// Roles that may run a query for its explanation.
+    pub(crate) analyze_roles: Vec<String>,
     /// Reads this gateway's files at once.
     pub(crate) reload: Reload,
     pub(crate) admission: Arc<Admission>,
@@ -234,6 +236,7 @@ fn gateway(
         audit: Arc::new(audit),
         reader_roles: config.audit.reader_roles.clone(),
         admin_roles: config.admin_roles.clone(),
+        analyze_roles: config.analyze_roles.clone(),
         reload,
         permits: Arc::new(PermitIssuer::new(&config.name, &config.permits, clock.clone())?),
         planner: Planner::new(Arc::clone(&engine), statement_limits),

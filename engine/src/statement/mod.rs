@@ -80,11 +80,15 @@ pub enum Asked {
     Query(Statement),
     /// Which domain would do what for a query.
     Explain(Statement),
+    /// The same, after the query has run, with what it took.
+    ExplainAnalyze(Statement),
     /// Which rules decide what a query reads.
     ExplainPolicy(Statement),
     /// What there is.
     Show(Show),
 }
+
+type AskedAbout = fn(Statement) -> Asked;
 
 /// Why a statement is refused: one sentence for its author, made of the
 /// statement's own words and ours.
@@ -118,8 +122,8 @@ pub enum StatementError {
 /// numbered `$1` to `$n` without a gap, also where they were written `?`.
 pub fn parse(text: &str, limits: &StatementLimits) -> Result<Asked, StatementError> {
     let (statement, explain_policy) = read(text, limits)?;
-    let (asked, query): (fn(Statement) -> Asked, _) = match statement {
-        Statement::Explain(explain) if !explain_policy => (Asked::Explain, explained(explain)?),
+    let (asked, query): (AskedAbout, _) = match statement {
+        Statement::Explain(explain) if !explain_policy => explained(explain)?,
         Statement::Statement(sql) if !explain_policy && !matches!(*sql, SqlStatement::Query(_)) => {
             return show::read(*sql).map(Asked::Show);
         }
@@ -155,15 +159,19 @@ fn one_statement(mut parser: DFParser<'_>) -> EngineResult<Result<(Statement, bo
     })
 }
 
-/// The statement that is to be explained; it is not executed for that.
-fn explained(explain: ExplainStatement) -> Result<Statement, StatementError> {
-    if explain.options.analyze {
-        return Err(not_a_query("EXPLAIN ANALYZE"));
-    }
+/// The statement that is to be explained, and what is asked about it.
+fn explained(mut explain: ExplainStatement) -> Result<(AskedAbout, Statement), StatementError> {
+    let asked: AskedAbout = if explain.options.analyze { Asked::ExplainAnalyze } else { Asked::Explain };
+    explain.options.analyze = false;
     if explain.options != Default::default() {
         return Err(StatementError::Unsupported { clause: "an option of EXPLAIN" });
     }
-    Ok(*explain.statement)
+    Ok((asked, *explain.statement))
+}
+
+/// What callers are told who may not run a query for its explanation.
+pub fn analyze_is_refused() -> StatementError {
+    not_a_query("EXPLAIN ANALYZE")
 }
 
 /// How many different parameters a parsed query has.

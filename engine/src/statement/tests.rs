@@ -47,8 +47,9 @@ fn a071_a072_other_statements_are_refused_by_name() {
         ("show databases", "SHOW"),
         ("describe select 1", "DESCRIBE"),
         ("reset a", "RESET"),
-        ("explain analyze select 1", "EXPLAIN ANALYZE"),
-        ("explain (analyze) select 1", "EXPLAIN ANALYZE"),
+        ("explain analyze insert into t values (1)", "INSERT"),
+        ("explain analyze explain select 1", "EXPLAIN"),
+        ("explain policy explain analyze select 1", "EXPLAIN"),
         ("explain copy (select 1) to '/tmp/x.csv'", "COPY"),
         ("explain insert into t values (1)", "INSERT"),
         ("explain show tables", "SHOW"),
@@ -84,13 +85,21 @@ fn a071_a072_other_statements_are_refused_by_name() {
 fn explanations_are_of_one_query() {
     let Ok(Asked::Query(query)) = parse_default("select a from t") else { panic!("a query") };
     assert_eq!(parse_default("explain select a from t"), Ok(Asked::Explain(query.clone())));
+    for text in ["explain analyze select a from t", "EXPLAIN (ANALYZE) select a from t"] {
+        assert_eq!(parse_default(text), Ok(Asked::ExplainAnalyze(query.clone())), "{text}");
+    }
     for text in ["explain policy select a from t", "EXPLAIN /* x */ Policy\n select a from t ;"] {
         assert_eq!(parse_default(text), Ok(Asked::ExplainPolicy(query.clone())), "{text}");
     }
     // The word is no word of its own elsewhere.
     assert!(matches!(parse_default("select policy from policy"), Ok(Asked::Query(_))));
     assert_eq!(parse_default("explain policy"), Err(StatementError::Empty));
-    for text in ["explain verbose select 1", "explain format tree select 1", "explain (verbose) select 1"] {
+    for text in [
+        "explain verbose select 1",
+        "explain format tree select 1",
+        "explain (verbose) select 1",
+        "explain analyze verbose select 1",
+    ] {
         assert_eq!(
             parse_default(text),
             Err(StatementError::Unsupported { clause: "an option of EXPLAIN" }),
@@ -242,9 +251,10 @@ fn a078_clauses_that_would_be_ignored_are_refused() {
 #[test]
 fn parameters_are_numbered_as_they_are_written() {
     let shown = |text: &str| match parse_default(text).unwrap() {
-        Asked::Query(query) | Asked::Explain(query) | Asked::ExplainPolicy(query) => {
-            (query.to_string(), parameter_count(&query))
-        }
+        Asked::Query(query)
+        | Asked::Explain(query)
+        | Asked::ExplainAnalyze(query)
+        | Asked::ExplainPolicy(query) => (query.to_string(), parameter_count(&query)),
         Asked::Show(question) => panic!("{question:?}"),
     };
     for (text, written, count) in [

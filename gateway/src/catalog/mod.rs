@@ -47,6 +47,8 @@ pub(crate) struct PrincipalCatalog {
     /// Tables that were named, are there, and do not exist for the principal.
     denied: Mutex<BTreeMap<(String, String), DeniedTable>>,
     audit: Option<AuditView>,
+    /// May the principal run a query for its explanation?
+    pub may_analyze: bool,
 }
 
 /// A table that is there and does not exist for a principal. For the audit log only.
@@ -75,6 +77,7 @@ impl PrincipalCatalog {
             named: Mutex::default(),
             denied: Mutex::default(),
             audit: None,
+            may_analyze: false,
         }
     }
 
@@ -82,6 +85,12 @@ impl PrincipalCatalog {
     #[must_use]
     pub(crate) fn with_audit(self, audit: AuditView) -> Self {
         Self { audit: Some(audit), ..self }
+    }
+
+    /// The same for a principal who may, or may not, run a query for its explanation.
+    #[must_use]
+    pub(crate) fn with_analyze(self, may_analyze: bool) -> Self {
+        Self { may_analyze, ..self }
     }
 
     /// Does the principal see what is everybody's?

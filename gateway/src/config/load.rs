@@ -83,6 +83,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
     let limits = limits::read(&mut reader);
     let audit = audit(&mut reader, folder);
     let admin_roles = roles(&mut reader, "admin_roles");
+    let analyze_roles = roles(&mut reader, "analyze_roles");
     reader.finish(UnknownKeys::Error);
     let domains = domains_folder.as_deref().map(domain::load_folder);
     let domains = match domains {
@@ -111,6 +112,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
         limits,
         audit: audit?,
         admin_roles,
+        analyze_roles,
     })
 }
 

@@ -49,6 +49,8 @@ pub struct GatewayConfig {
     pub audit: AuditConfig,
     /// Roles whose callers may have gateway and nodes read their files.
     pub admin_roles: Vec<String>,
+    /// Roles whose callers may run `EXPLAIN ANALYZE`.
+    pub analyze_roles: Vec<String>,
 }
 
 /// Where the audit records go, and who sees all of them.

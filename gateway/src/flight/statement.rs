@@ -230,7 +230,8 @@ impl Attempt {
     fn new(gateway: &Gateway, caller: &Caller, query_id: &str) -> Self {
         let snapshot = Arc::clone(&caller.snapshot);
         let catalog = PrincipalCatalog::new(snapshot, Arc::clone(&caller.principal), gateway.clock.now())
-            .with_audit(AuditView::of(gateway, &caller.principal));
+            .with_audit(AuditView::of(gateway, &caller.principal))
+            .with_analyze(caller.principal.roles.iter().any(|role| gateway.analyze_roles.contains(role)));
         let context = QueryContext::new(
             query_id.to_owned(),
             Arc::clone(&caller.principal),

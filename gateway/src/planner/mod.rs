@@ -110,6 +110,13 @@ async fn plan(
             let disclosures = disclosures(state, &explained).await?;
             (answer(explain::steps(&explained.plan, &disclosures)?)?, types)
         }
+        Asked::ExplainAnalyze(_) if !catalog.may_analyze => {
+            return Err(GatewayError::Statement(statement::analyze_is_refused().to_string()));
+        }
+        Asked::ExplainAnalyze(statement) => {
+            let (explained, types) = query(state, statement, parameters, catalog).await?;
+            return analyzed(state, optimize(state, explained)?, types).await;
+        }
         Asked::ExplainPolicy(statement) => {
             let (explained, types) = query(state, statement, parameters, catalog).await?;
             let explained = optimize(state, explained)?;
@@ -208,6 +215,21 @@ fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayE
     let plan = scalar_subquery::allow_null(plan).and_then(in_list::keep_null).map_err(planning)?;
     let optimized = state.optimize(&plan).map_err(planning)?;
     cut::cut(optimized, state).map_err(planning)
+}
+
+/// A plan that runs the query and says what that took.
+async fn analyzed(
+    state: &SessionState,
+    cut: CutPlan,
+    parameters: SchemaRef,
+) -> Result<Planned, GatewayError> {
+    let explained = cut.plan.clone();
+    let planned = operators(state, cut, parameters).await?;
+    let disclosures =
+        reduce::disclosures(&planned.plan).map_err(|error| GatewayError::from_planning(&error))?;
+    let steps = explain::Steps::of_plan(&explained, &disclosures)?;
+    let plan: Arc<dyn ExecutionPlan> = Arc::new(explain::AnalyzeExec::new(planned.plan, steps));
+    Ok(Planned { schema: plan.schema(), plan, ..planned })
 }
 
 /// What joins of the plan may tell domains of one another.

@@ -14,7 +14,7 @@ use datafusion::{
     },
 };
 
-use super::{AnsweredColumn, DomainQuery, QueryContext, Reduction, reduction, stream};
+use super::{AnsweredColumn, DomainQuery, Measure, QueryContext, Reduction, reduction, stream};
 
 /// A leaf that gives the rows of one domain query, in one partition. It tells
 /// the planner nothing about them: no statistics, no order.
@@ -25,6 +25,7 @@ pub(crate) struct DomainQueryExec {
     columns: Vec<AnsweredColumn>,
     /// What joins above it will know.
     reductions: Vec<Reduction>,
+    measure: Arc<Measure>,
 }
 
 impl DomainQueryExec {
@@ -37,7 +38,13 @@ impl DomainQueryExec {
             Boundedness::Bounded,
         )
         .with_scheduling_type(SchedulingType::NonCooperative);
-        Self { query, properties: Arc::new(properties), columns, reductions: Vec::new() }
+        Self {
+            query,
+            properties: Arc::new(properties),
+            columns,
+            reductions: Vec::new(),
+            measure: Arc::default(),
+        }
     }
 
     /// What is known of a column of the answer.
@@ -51,12 +58,17 @@ impl DomainQueryExec {
         let mut reductions = self.reductions.clone();
         reductions.push(reduction);
         let (query, properties) = (Arc::clone(&self.query), Arc::clone(&self.properties));
-        Self { query, properties, columns: self.columns.clone(), reductions }
+        Self { query, properties, columns: self.columns.clone(), reductions, measure: Arc::default() }
     }
 
     /// What joins may tell the domain.
     pub(crate) fn reductions(&self) -> &[Reduction] {
         &self.reductions
+    }
+
+    /// What came of it so far.
+    pub(crate) fn measure(&self) -> &Measure {
+        &self.measure
     }
 
     /// What is asked.
@@ -128,6 +140,7 @@ impl ExecutionPlan for DomainQueryExec {
         let on_first_poll = Arc::clone(&context);
         let query = async move { reduction::reduced(query, &columns, &reductions, &on_first_poll) };
         let batches = stream::answer(query, context);
+        let batches = Measure::over(Arc::clone(&self.measure), batches);
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.query.schema), batches)))
     }
 }

@@ -230,6 +230,7 @@ fn gateway(
         audit: Arc::new(AuditLog::open(&AuditSettings::at(audit)).unwrap()),
         reader_roles: vec!["officer".to_owned()],
         admin_roles: vec!["operator".to_owned()],
+        analyze_roles: vec!["auditor".to_owned()],
         reload: meshgate_engine::reload::Reload::all([]),
         permits: Arc::new(PermitIssuer::new("gateway", &permit_key, clock.clone()).unwrap()),
         planner: Planner::new(Arc::clone(&engine), meshgate_engine::statement::StatementLimits::default()),

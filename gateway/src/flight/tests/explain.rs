@@ -6,6 +6,7 @@ use arrow_flight::{
     sql::{ActionCreatePreparedStatementRequest, ProstMessageExt},
 };
 use prost::Message;
+use serde_json::json;
 use tonic::Code;
 
 use crate::testing::{
@@ -189,4 +190,65 @@ async fn explaining_is_recorded_like_a_query() {
     let records = bench.records();
     assert_eq!(records.len(), 1, "{records:?}");
     assert_eq!((&records[0]["outcome"], &records[0]["tables"][0]), (&"ok".into(), &"sales.orders".into()));
+}
+
+/// What came from a domain is what the caller could have had; of the rest of the work nothing is told.
+#[tokio::test]
+async fn explain_analyze_runs_the_query_and_says_what_each_domain_gave() {
+    let bench = Bench::start().await;
+    let sql = "select o.order_id, p.salary from sales.orders o join hr.people p on o.order_id = p.id";
+    let told = lines(&bench, &auditor(), &format!("explain analyze {sql}")).await;
+    let given = |place: &str| {
+        let of = |line: &&String| line.split(',').nth(1) == Some(place);
+        let line = told.iter().rfind(of).unwrap_or_else(|| panic!("{place}: {told:?}"));
+        let cells: Vec<&str> = line.rsplit(',').take(3).collect();
+        (cells[2].to_owned(), cells[1].parse::<u64>().ok(), cells[0].parse::<f64>().unwrap() > 0.0)
+    };
+    assert_eq!(given("domain sales"), ("4".to_owned(), Some(32), true), "{told:?}");
+    assert_eq!(given("domain hr"), ("4".to_owned(), Some(64), true), "{told:?}");
+    let rows =
+        bench.query(&auditor(), sql).await.unwrap().iter().map(|batch| batch.num_rows()).sum::<usize>();
+    assert_eq!(given("gateway"), (rows.to_string(), None, true), "{told:?}");
+    // The steps are those of EXPLAIN, and the one that would give the result.
+    let steps = lines(&bench, &auditor(), &format!("explain {sql}")).await;
+    assert_eq!(told.len(), steps.len() + 1);
+    assert!(steps.iter().zip(&told).all(|(step, told)| told.starts_with(step.as_str())), "{told:?}");
+    // It ran, as far as the audit is concerned.
+    let record = bench
+        .records()
+        .into_iter()
+        .rfind(|record| record["statement"].as_str().is_some_and(|text| text.starts_with("explain analyze")));
+    assert_eq!(record.unwrap()["tables"], json!(["hr.people", "sales.orders"]));
+}
+
+#[tokio::test]
+async fn explain_analyze_is_for_the_roles_that_the_operator_names() {
+    let bench = Bench::start().await;
+    let plain = "select order_id from sales.orders";
+    assert!(bench.query(&anna(), plain).await.is_ok());
+    let asked = bench.sales.scans().len();
+    let refused = bench.refusal(&anna(), &format!("explain analyze {plain}")).await;
+    // Whether there is such a table makes no difference.
+    assert_eq!(refused, bench.refusal(&anna(), "explain analyze select * from sales.nothing").await);
+    assert_eq!(refused.0, Code::InvalidArgument);
+    assert_eq!(
+        refused.1,
+        "EXPLAIN ANALYZE is not accepted: EXPLAIN says which domain does what, without running the query"
+    );
+    assert_eq!(bench.sales.scans().len(), asked, "nothing is read");
+    // Who may do it sees no more tables by it.
+    let missing = bench.refusal(&auditor(), "explain analyze select * from sales.nothing").await;
+    assert_eq!(missing, bench.refusal(&auditor(), "select * from sales.nothing").await);
+}
+
+/// A query that fails is not explained as if it had run.
+#[tokio::test]
+async fn explain_analyze_of_a_query_that_fails_fails() {
+    let bench = Bench::start().await;
+    let sql = "select 1 / (order_id - order_id) from sales.orders where total > 0 or total is null";
+    let (plain, analyzed) = (
+        bench.refusal(&auditor(), sql).await,
+        bench.refusal(&auditor(), &format!("explain analyze {sql}")).await,
+    );
+    assert_eq!(plain, analyzed);
 }

@@ -96,7 +96,6 @@ const OTHER_STATEMENTS: [&str; 25] = [
     "deallocate p",
     "begin",
     "explain verbose select * from sales.orders",
-    "explain analyze select * from sales.orders",
     "explain insert into sales.orders values (1)",
     "select 1; select 2",
 ];

@@ -1,15 +1,17 @@
-//! Answers about a query instead of its rows: which domain would do what, and
-//! which rules decide what it reads.
+//! Answers about a query instead of its rows: which domain would do what, what
+//! that took, and which rules decide what it reads.
 //!
-//! Both are made of the plan that would run, after the cut: what policy leaves
+//! All are made of the plan that would run, after the cut: what policy leaves
 //! is all that such a plan knows.
 
+mod analyze;
 mod policy;
 mod steps;
 mod words;
 
+pub(super) use analyze::AnalyzeExec;
 pub(super) use policy::policy;
-pub(super) use steps::steps;
+pub(super) use steps::{Steps, steps};
 
 use arrow::error::ArrowError;
 

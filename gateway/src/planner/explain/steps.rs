@@ -1,4 +1,4 @@
-//! EXPLAIN: what is done where, one step a line, each after those that it uses.
+//! What is done where, one step a line, each after those that it uses.
 
 use std::sync::{Arc, LazyLock};
 
@@ -21,52 +21,87 @@ use super::{not_built, words};
 use crate::{
     catalog::GovernedTable,
     planner::cut::{AskedOfDomain, AskedRows, DomainQueryNode},
-    query::{Disclosure, VALUES_MAX},
+    query::{Disclosure, DomainQuery, VALUES_MAX},
     status::GatewayError,
 };
 
-static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    Arc::new(Schema::new(vec![
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(Schema::new(fields())));
+
+/// Number, place and words of a step.
+pub(super) fn fields() -> Vec<Field> {
+    vec![
         Field::new("step", DataType::Int32, false),
         Field::new("runs_in", DataType::Utf8, false),
         Field::new("what", DataType::Utf8, false),
-    ]))
-});
+    ]
+}
 
 const GATEWAY: &str = "gateway";
 
 /// A line of the explanation.
+#[derive(Debug)]
 struct Step {
     runs_in: String,
     what: String,
 }
 
-/// The steps of a plan whose domain queries are cut out, and what joins tell domains in between.
+/// The steps of a plan whose domain queries are cut out, and what joins tell domains in between: the answer to EXPLAIN.
 pub(in crate::planner) fn steps(
     plan: &LogicalPlan,
     disclosures: &[Disclosure],
 ) -> Result<RecordBatch, GatewayError> {
-    let mut steps = Steps { done: Vec::new(), runs_in: GATEWAY.to_owned() };
-    steps.of(plan).map_err(|error| GatewayError::from_planning(&error))?;
-    for disclosure in disclosures {
-        steps.add(tells(disclosure), &[]);
-    }
-    let count = i32::try_from(steps.done.len()).unwrap_or(i32::MAX);
-    let columns = vec![
-        Arc::new((1..=count).collect::<Int32Array>()) as ArrayRef,
-        Arc::new(steps.done.iter().map(|step| Some(&step.runs_in)).collect::<StringArray>()),
-        Arc::new(steps.done.iter().map(|step| Some(&step.what)).collect::<StringArray>()),
-    ];
-    RecordBatch::try_new(Arc::clone(&SCHEMA), columns).map_err(not_built)
+    let steps = Steps::of_plan(plan, disclosures)?;
+    RecordBatch::try_new(Arc::clone(&SCHEMA), steps.columns()).map_err(not_built)
 }
 
-struct Steps {
+/// The steps of a plan.
+#[derive(Debug)]
+pub(in crate::planner) struct Steps {
     done: Vec<Step>,
+    /// The last step of each domain query, by position.
+    queries: Vec<(usize, Arc<DomainQuery>)>,
     /// Where what comes next runs.
     runs_in: String,
 }
 
 impl Steps {
+    /// The steps of a plan whose domain queries are cut out, and what joins tell domains in between.
+    pub(in crate::planner) fn of_plan(
+        plan: &LogicalPlan,
+        disclosures: &[Disclosure],
+    ) -> Result<Self, GatewayError> {
+        let mut steps = Self { done: Vec::new(), queries: Vec::new(), runs_in: GATEWAY.to_owned() };
+        steps.of(plan).map_err(|error| GatewayError::from_planning(&error))?;
+        for disclosure in disclosures {
+            steps.add(tells(disclosure), &[]);
+        }
+        Ok(steps)
+    }
+
+    /// Number, place and words of each.
+    pub(super) fn columns(&self) -> Vec<ArrayRef> {
+        let count = i32::try_from(self.done.len()).unwrap_or(i32::MAX);
+        vec![
+            Arc::new((1..=count).collect::<Int32Array>()) as ArrayRef,
+            Arc::new(self.done.iter().map(|step| Some(&step.runs_in)).collect::<StringArray>()),
+            Arc::new(self.done.iter().map(|step| Some(&step.what)).collect::<StringArray>()),
+        ]
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.done.len()
+    }
+
+    /// The domain query that ends with a step.
+    pub(super) fn query(&self, position: usize) -> Option<&Arc<DomainQuery>> {
+        self.queries.iter().find(|(last, _)| *last == position).map(|(_, query)| query)
+    }
+
+    /// What the gateway does with all of it.
+    pub(super) fn delivers(&mut self, what: String) {
+        self.add(what, &[]);
+    }
+
     /// Adds the steps of a plan and gives the number of the last one.
     fn of(&mut self, plan: &LogicalPlan) -> Result<usize> {
         if let LogicalPlan::Extension(extension) = plan
@@ -95,7 +130,9 @@ impl Steps {
             AskedOfDomain::Part(plan) => self.of(plan),
         };
         self.runs_in = outside;
-        last
+        let last = last?;
+        self.queries.push((self.done.len().saturating_sub(1), Arc::clone(node.query())));
+        Ok(last)
     }
 
     fn add(&mut self, mut what: String, subqueries: &[usize]) -> usize {
