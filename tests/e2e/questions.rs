@@ -15,6 +15,7 @@ use meshgate_tests::client::{Client, answer, columns};
 use meshgate_tests::fixture::{self, MARKER};
 use meshgate_tests::render::Rendered;
 use prost::Message;
+use serde_json::json;
 use tonic::{Code, Status};
 
 /// Words that no answer to alice may hold: columns and tables that are hidden
@@ -345,10 +346,9 @@ async fn a048_explain_analyze_is_refused() {
     let mesh = fixture::leaks().start().await;
     for caller in [fixture::alice(), fixture::auditor()] {
         let mut client = mesh.client(&caller).await;
-        for sql in [
-            "explain analyze select * from sales.orders",
-            "explain (analyze) select * from sales.orders",
-        ] {
+        for sql in
+            ["explain analyze select * from sales.orders", "explain (analyze) select * from sales.orders"]
+        {
             let status = by_every_way(&mut client, sql).await.unwrap_err();
             assert_eq!(status.code(), Code::InvalidArgument, "{sql}");
             assert!(status.message().contains("without running the query"), "{status:?}");

@@ -221,7 +221,11 @@ impl Fingerprint {
     }
 
     /// Was the expression built here, or is it harmless?
-    fn accepts(&self, expression: &Arc<dyn PhysicalExpr>, in_source: bool) -> Result<bool, WalkerError> {
+    pub(super) fn accepts(
+        &self,
+        expression: &Arc<dyn PhysicalExpr>,
+        in_source: bool,
+    ) -> Result<bool, WalkerError> {
         let known = expression.is::<Column>() || self.expressions.contains(&text(expression)?);
         if known || is_harmless(expression, &|expr, data_type| self.is_plain(expr, data_type)) {
             return Ok(true);

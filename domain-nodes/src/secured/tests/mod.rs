@@ -4,6 +4,7 @@
 
 mod attacks;
 mod barrier;
+mod buffers;
 mod fixture;
 mod harmless;
 mod masks;

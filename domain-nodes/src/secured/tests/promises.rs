@@ -17,7 +17,9 @@ use super::fixture::{
     MARKER, Source, column, decision, equals, raw_schema, raw_table, run_checked, secured, session, table,
     text,
 };
+use crate::secured::error::{Failure, withhold};
 use crate::secured::{ReadError, SecureError, SecuredTable, TableError};
+use crate::tests::logs;
 
 const MEMORY: Source = Source::Memory { partitions: 1 };
 
@@ -221,4 +223,44 @@ fn what_a_barrier_said_is_found_in_every_wrapping() {
         assert_eq!(TableError::find(&other), None);
     }
     assert_eq!(format!("{said:?}"), format!("{:?}", said.error), "no name of a table");
+}
+
+fn withheld(table: &str, error: DataFusionError) -> ReadError {
+    withhold(table, &Failure::Below(error)).error
+}
+
+/// What may be tried again, what is the query's own fault, and all else; the log has a word for each.
+#[tokio::test]
+async fn errors_below_become_few_kinds() {
+    logs::start();
+    let stopped = tokio::spawn(std::future::pending::<()>());
+    stopped.abort();
+    let cancelled = stopped.await.unwrap_err();
+    let stored = |error: object_store::Error| DataFusionError::ObjectStore(Box::new(error));
+    let (path, cause) = (String::new, || "x".into());
+    for (class, error) in [
+        ("limit", DataFusionError::ResourcesExhausted(String::new())),
+        ("cancelled", DataFusionError::ExecutionJoin(Box::new(cancelled))),
+        ("changed", stored(object_store::Error::Precondition { path: path(), source: cause() })),
+        ("changed", stored(object_store::Error::NotModified { path: path(), source: cause() })),
+        ("storage", stored(object_store::Error::NotFound { path: path(), source: cause() })),
+        ("storage", DataFusionError::IoError(std::io::Error::other("x"))),
+        ("broken_data", DataFusionError::ArrowError(Box::new(arrow::error::ArrowError::DivideByZero), None)),
+        ("source", DataFusionError::External("x".into())),
+        ("other", DataFusionError::Plan(String::new())),
+    ] {
+        let table = format!("sales.kind_{class}");
+        let before = logs::lines_with(&[&table]).len();
+        let kind = withheld(&table, error);
+        let expected = match class {
+            "limit" => matches!(kind, ReadError::LimitReached { .. }),
+            "cancelled" => matches!(kind, ReadError::Cancelled { .. }),
+            "changed" => matches!(kind, ReadError::Changed { .. }),
+            _ => matches!(kind, ReadError::Unavailable { .. }),
+        };
+        assert!(expected, "{class}: {kind:?}");
+        let lines = logs::lines_with(&[&table]);
+        assert_eq!(lines.len(), before + 1);
+        assert!(lines.iter().all(|line| line.contains(&format!("class=\"{class}\""))), "{lines:?}");
+    }
 }

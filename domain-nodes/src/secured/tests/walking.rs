@@ -6,8 +6,8 @@ use datafusion::{
     catalog::TableProvider,
     logical_expr::Operator,
     physical_expr::{
-        LexOrdering, PhysicalSortExpr,
-        expressions::{Column, binary, cast, col, lit},
+        LexOrdering, PhysicalExpr, PhysicalSortExpr,
+        expressions::{BinaryExpr, Column, binary, cast, col, lit},
     },
     physical_plan::{
         ExecutionPlan,
@@ -22,7 +22,7 @@ use datafusion::{
 use super::fixture::{
     Source, contract, decision, plan, raw_batch, raw_table, row_predicates, secured, session,
 };
-use crate::secured::{WalkerError, check};
+use crate::secured::{WalkerError, check, check_beside_values, walker::Fingerprint};
 
 struct Fixture {
     context: SessionContext,
@@ -74,9 +74,7 @@ async fn a_scan_without_barrier_is_found() {
 #[tokio::test]
 async fn a_users_predicate_below_is_found() {
     let fixture = fixture().await;
-    let with = |predicate: &dyn Fn(
-        &arrow::datatypes::Schema,
-    ) -> Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
+    let with = |predicate: &dyn Fn(&arrow::datatypes::Schema) -> Arc<dyn PhysicalExpr>| {
         over(&fixture.scan, |child| {
             let predicate = predicate(&child.schema());
             Arc::new(FilterExec::try_new(predicate, child).unwrap())
@@ -116,4 +114,53 @@ async fn a_lost_row_predicate_is_found() {
         projection.replace_children(vec![raw], options).unwrap()
     });
     assert!(matches!(check(&open), Err(WalkerError::Missing { .. })));
+}
+
+/// Rows of a statement's own are in memory, and as many as it wrote; other leaves are never its own.
+#[tokio::test]
+async fn only_as_many_leaves_in_memory_as_there_are_values_pass() {
+    let fixture = fixture().await;
+    let values = plan(&fixture.context, "SELECT x FROM (VALUES (1), (2)) t(x)").await.unwrap();
+    assert!(check_beside_values(&values, 1).is_ok());
+    assert!(matches!(check_beside_values(&values, 0), Err(WalkerError::OutsideBarrier { .. })));
+    let folder = tempfile::tempdir().unwrap();
+    let file = raw_table(&raw_batch(false), Source::Csv, folder.path());
+    fixture.context.register_table("file", file).unwrap();
+    let leaf = plan(&fixture.context, "SELECT id FROM file").await.unwrap();
+    assert!(matches!(check_beside_values(&leaf, 1), Err(WalkerError::OutsideBarrier { .. })));
+}
+
+/// What a source is told may have other names of its own; what stands above it may not.
+#[tokio::test]
+async fn other_names_are_known_in_a_source_only() {
+    let fixture = fixture().await;
+    let raw = plan(&fixture.context, "SELECT * FROM raw").await.unwrap();
+    let schema = raw.schema();
+    let compared = |name: &str, value: i64| {
+        let column = Arc::new(Column::new(name, 0)) as Arc<dyn PhysicalExpr>;
+        Arc::new(BinaryExpr::new(column, Operator::Eq, lit(value))) as _
+    };
+    let doubled = |name: &str| {
+        let column = Arc::new(Column::new(name, 0)) as Arc<dyn PhysicalExpr>;
+        let sum = BinaryExpr::new(Arc::clone(&column), Operator::Plus, column);
+        Arc::new(BinaryExpr::new(Arc::new(sum), Operator::Eq, lit(4_i64))) as _
+    };
+    let built = Fingerprint::new(&raw, &[doubled("big")], &[], &[col("id", &schema).unwrap()]).unwrap();
+    let accepts = |expression, in_source| built.accepts(&expression, in_source).unwrap();
+    // What was built, and what is harmless on plain columns.
+    for in_source in [true, false] {
+        assert!(accepts(doubled("big"), in_source) && accepts(compared("id", 7), in_source));
+        assert!(!accepts(compared("x", 7), in_source), "not plain");
+        assert!(!accepts(doubled("x"), in_source), "of another column");
+    }
+    // By names that only a source can know.
+    assert!(accepts(doubled("c4"), true) && !accepts(doubled("c4"), false));
+    assert!(accepts(compared("c4", 7), true) && !accepts(compared("c4", 7), false));
+    let other_shape = binary(col("id", &schema).unwrap(), Operator::Divide, lit(0_i64), &schema).unwrap();
+    let other_shape = binary(other_shape, Operator::Eq, lit(4_i64), &schema).unwrap();
+    assert!(!accepts(other_shape, true));
+    let quotient: Arc<dyn PhysicalExpr> =
+        Arc::new(BinaryExpr::new(Arc::new(Column::new("c4", 0)), Operator::Divide, lit(0_i64)));
+    let quotient = Arc::new(BinaryExpr::new(quotient, Operator::Eq, lit(4_i64))) as _;
+    assert!(!accepts(quotient, true), "what was not built can fail");
 }

@@ -73,7 +73,7 @@ async fn a042_the_engines_own_catalog_is_closed() {
     }
 }
 
-const OTHER_STATEMENTS: [&str; 25] = [
+const OTHER_STATEMENTS: [&str; 24] = [
     "create external table x stored as csv location '/etc/passwd'",
     "copy (select 1) to '/tmp/x.csv'",
     "create table x as select 1",
