@@ -76,7 +76,7 @@ async fn the_engines_own_corpus_gives_the_same_through_the_mesh() {
         .collect()
         .await;
     mesh.stop().await;
-    let mut unexplained = Vec::new();
+    let (mut unexplained, mut share) = (Vec::new(), (0, 0));
     for has_tables in [true, false] {
         let asked = corpus.questions.iter().zip(&answers);
         let asked: Vec<_> = asked.filter(|(question, _)| (question.tables > 0) == has_tables).collect();
@@ -91,15 +91,15 @@ async fn the_engines_own_corpus_gives_the_same_through_the_mesh() {
         let which = if has_tables { "with" } else { "without" };
         let others = asked.iter().filter(|(_, wrong)| wrong.is_some()).count();
         println!("{} records {which} tables, {others} of them not the same: {reasons:#?}", asked.len());
-        assert!(
-            !has_tables || others * 100 <= asked.len() * 5,
-            "{others} of {} are not the same",
-            asked.len()
-        );
+        if has_tables {
+            share = (others, asked.len());
+        }
     }
     println!("{} products; not asked: {:#?}", corpus.products.len(), corpus.left_out);
     let is_part = std::env::var("MESHGATE_CORPUS").is_err();
     println!("{} without a reason here\n{}", unexplained.len(), unexplained.join("\n"));
+    let (others, asked) = share;
+    assert!(others * 100 <= asked * 5, "{others} of {asked} are not the same");
     if is_part {
         assert!(unexplained.is_empty(), "{} without a reason", unexplained.len());
         assert!(corpus.questions.len() > 1300, "{} records", corpus.questions.len());
