@@ -43,6 +43,11 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// Is it a statement that names a table?
+    pub(crate) fn reads(&self, table: &str) -> bool {
+        matches!(self, Self::Statement { sql, .. } if sql.contains(table))
+    }
+
     /// For the counters.
     pub(crate) fn name(&self) -> &'static str {
         match self {

@@ -70,13 +70,20 @@ pub(crate) async fn compare(
     counters.add("changed cells of visible rows", changes.masked_cells);
     counters.add("hidden rows gone", changes.rows_gone);
     counters.add("hidden rows more", changes.rows_more);
+    // Where all rows are the caller's, a limit reads no more than it needs, and may tell which row cannot be read.
+    let of_limits = world
+        .damage
+        .filter(|damage| !oracle.hides_rows(&oracle.callers(&claims), &world.tables[damage.table]));
+    let limited = of_limits.and_then(|_| world.damaged());
     let mut sides = [Side::new(first, &claims).await, Side::new(second, &claims).await];
     let mut differences = Vec::new();
     for _ in 0..questions {
         let request = random_request(&mut random, &sight, counters);
         counters.hit("pairs");
         counters.hit(request.name());
-        let Some(difference) = differ(&mut sides, &request, counters).await else { continue };
+        let Some(difference) = differ(&mut sides, &request, limited.as_deref(), counters).await else {
+            continue;
+        };
         differences.push(format!("\n=== MESHGATE_SEED={seed} caller: {claims}\n{request:?}\n{difference}"));
         if nodes != Nodes::Shipped || differences.len() >= REPORTS {
             break;
@@ -131,8 +138,13 @@ impl Side {
 }
 
 /// How the worlds differ on a request, if they do: all that came of it in one world and never in
-/// the other.
-async fn differ(sides: &mut [Side; 2], request: &Request, counters: &mut Counters) -> Option<String> {
+/// the other. `limited` is a table of which a limit may or may not reach the row that cannot be read.
+async fn differ(
+    sides: &mut [Side; 2],
+    request: &Request,
+    limited: Option<&str>,
+    counters: &mut Counters,
+) -> Option<String> {
     let mut seen = [Seen::default(), Seen::default()];
     for attempt in 0..ATTEMPTS {
         for (side, seen) in sides.iter_mut().zip(&mut seen) {
@@ -156,6 +168,11 @@ async fn differ(sides: &mut [Side; 2], request: &Request, counters: &mut Counter
     // how many there are is not. That they are rows of the right answer, the other search asserts.
     if request.is_open() && (first.is_open() || second.is_open() || first.has_as_many_rows(&second)) {
         counters.hit("any rows are right");
+        return None;
+    }
+    let is_limited = request.is_open() && limited.is_some_and(|table| request.reads(table));
+    if is_limited && first.is_error() != second.is_error() {
+        counters.hit("a limit did or did not reach a row that cannot be read");
         return None;
     }
     first.difference(&second)
@@ -198,6 +215,11 @@ impl Seen {
         let pairs = self.left.iter().filter_map(|(asked, answers)| Some((answers, other.left.get(asked)?)));
         let nodes = pairs.flat_map(|(answers, others)| answers.iter().flatten().zip(others.iter().flatten()));
         nodes.chain(self.told.iter().zip(&other.told)).all(|(one, two)| one.has_as_many_rows(two))
+    }
+
+    /// Did it end in an error, each time?
+    fn is_error(&self) -> bool {
+        self.told.iter().all(Told::is_error)
     }
 
     /// Is it open what comes of the request?
