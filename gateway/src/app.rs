@@ -10,6 +10,7 @@ use meshgate_engine::{
     reload::Reload,
     statement::StatementLimits,
 };
+use meshgate_policies::Principal;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -106,6 +107,11 @@ pub struct GatewayServer {
     flight: TcpListener,
     flight_address: SocketAddr,
     http: Option<(TcpListener, SocketAddr)>,
+}
+
+/// Is one of a principal's roles among those that the configuration names?
+pub(crate) fn has_role(principal: &Principal, named: &[String]) -> bool {
+    principal.roles.iter().any(|role| named.contains(role))
 }
 
 impl GatewayServer {

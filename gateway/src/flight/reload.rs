@@ -8,7 +8,12 @@ use meshgate_proto::{NOT_ALL_GOOD, RELOAD_ACTION, RELOADED};
 use serde_json::{Map, Value, json};
 
 use super::{authenticate::Caller, record::QueryRecord};
-use crate::{app::Gateway, mesh::DomainView, planner::Parameters, status::GatewayError};
+use crate::{
+    app::{Gateway, has_role},
+    mesh::DomainView,
+    planner::Parameters,
+    status::GatewayError,
+};
 
 /// Longest wait for one server's files.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -16,7 +21,7 @@ const UNAVAILABLE: &str = "unavailable";
 
 /// May this caller have files read?
 pub(super) fn is_allowed(gateway: &Gateway, caller: &Caller) -> bool {
-    caller.principal.roles.iter().any(|role| gateway.admin_roles.contains(role))
+    has_role(&caller.principal, &gateway.admin_roles)
 }
 
 /// Gives what came of it: `{"gateway": .., "domains": {..}}`.

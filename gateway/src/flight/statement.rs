@@ -27,7 +27,7 @@ use super::{
     session,
 };
 use crate::{
-    app::Gateway,
+    app::{Gateway, has_role},
     catalog::{AuditView, PrincipalCatalog},
     edge,
     planner::{Notice, Parameters, Planned},
@@ -231,7 +231,7 @@ impl Attempt {
         let snapshot = Arc::clone(&caller.snapshot);
         let catalog = PrincipalCatalog::new(snapshot, Arc::clone(&caller.principal), gateway.clock.now())
             .with_audit(AuditView::of(gateway, &caller.principal))
-            .with_analyze(caller.principal.roles.iter().any(|role| gateway.analyze_roles.contains(role)));
+            .with_analyze(has_role(&caller.principal, &gateway.analyze_roles));
         let context = QueryContext::new(
             query_id.to_owned(),
             Arc::clone(&caller.principal),

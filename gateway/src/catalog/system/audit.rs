@@ -13,7 +13,11 @@ use meshgate_policies::Principal;
 use serde::Deserialize;
 
 use super::{text_list, texts};
-use crate::{app::Gateway, audit::AuditLog, catalog::PrincipalCatalog};
+use crate::{
+    app::{Gateway, has_role},
+    audit::AuditLog,
+    catalog::PrincipalCatalog,
+};
 
 /// Digits of a digest that are shown: enough to tell versions apart.
 const DIGEST_DIGITS: usize = 12;
@@ -54,7 +58,7 @@ pub(crate) struct AuditView {
 
 impl AuditView {
     pub(crate) fn of(gateway: &Gateway, principal: &Principal) -> Self {
-        let reads_all = principal.roles.iter().any(|role| gateway.reader_roles.contains(role));
+        let reads_all = has_role(principal, &gateway.reader_roles);
         Self { log: Arc::clone(&gateway.audit), reads_all }
     }
 }
