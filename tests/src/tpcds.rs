@@ -38,9 +38,6 @@ const DOMAINS: &[(&str, &[&str])] = &[
     ),
 ];
 
-const MESH: &str = "mesh: tpcds\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
-                    classifications: [internal]\n";
-
 /// One of the 99, and DuckDB's answer.
 pub struct Query {
     pub number: u64,
@@ -74,24 +71,11 @@ fn query(answer: &Value) -> Query {
 
 /// The mesh of the four domains over the files in `data`; everybody sees everything.
 pub fn plan(data: &Path) -> MeshPlan {
-    let names: Vec<&str> = DOMAINS.iter().map(|(domain, _)| *domain).collect();
-    let mut plan = MeshPlan::new(MESH, &names);
-    plan.node_lines = format!("data_roots: [\"{}\"]\n", data.display());
-    for (domain, names) in DOMAINS {
-        plan = plan
-            .file(&format!("{domain}/products/{domain}.odcs.yaml"), contract(domain, names, data))
-            .file(&format!("{domain}/policies/{domain}.yaml"), tpch::policy(domain));
-    }
-    plan
+    tpch::plan_of("tpcds", DOMAINS, data, contract)
 }
 
 fn contract(domain: &str, names: &[&str], data: &Path) -> String {
-    let mut text = format!(
-        "apiVersion: v3.1.0\nkind: DataContract\nid: {domain}\nname: {domain}\nversion: 1.0.0\nstatus: active\n\
-         servers: [ {{ server: files, environment: test, type: local, path: \"{}/{{model}}.parquet\", format: parquet }} ]\n\
-         schema:\n",
-        data.display()
-    );
+    let mut text = tpch::head(domain, data);
     for name in names {
         text += &format!("  - name: {name}\n    properties:\n");
         let file = File::open(data.join(format!("{name}.parquet"))).expect("a table");

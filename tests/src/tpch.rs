@@ -61,10 +61,7 @@ const PARAMETERS: [&[&str]; 22] = [
     &["13", "31", "23", "29", "30", "18", "17"],
 ];
 
-const MESH: &str = "mesh: tpch\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
-                    classifications: [internal]\n";
-
-pub(crate) fn policy(domain: &str) -> String {
+fn policy(domain: &str) -> String {
     format!(
         "domain: {domain}\nowner: {domain}@larkfield.example\ngrants:\n  - {{ id: all, why: A benchmark., \
          to: {{ everyone: true }}, tables: [\"*\"], columns: all }}\n"
@@ -73,10 +70,24 @@ pub(crate) fn policy(domain: &str) -> String {
 
 /// The mesh of the three domains over the files in `data`; everybody sees everything.
 pub fn plan(data: &Path) -> MeshPlan {
-    let names: Vec<&str> = DOMAINS.iter().map(|(domain, _)| *domain).collect();
-    let mut plan = MeshPlan::new(MESH, &names);
+    plan_of("tpch", DOMAINS, data, contract)
+}
+
+/// A mesh of domains and their tables over the files in `data`; everybody sees everything.
+pub(crate) fn plan_of(
+    mesh: &str,
+    domains: &[(&str, &[&str])],
+    data: &Path,
+    contract: impl Fn(&str, &[&str], &Path) -> String,
+) -> MeshPlan {
+    let names: Vec<&str> = domains.iter().map(|(domain, _)| *domain).collect();
+    let document = format!(
+        "mesh: {mesh}\ntimezone: UTC\nroles: {{ path: $.roles }}\ngroups: {{ path: $.groups }}\n\
+         classifications: [internal]\n"
+    );
+    let mut plan = MeshPlan::new(&document, &names);
     plan.node_lines = format!("data_roots: [\"{}\"]\n", data.display());
-    for (domain, names) in DOMAINS {
+    for (domain, names) in domains {
         plan = plan
             .file(&format!("{domain}/products/{domain}.odcs.yaml"), contract(domain, names, data))
             .file(&format!("{domain}/policies/{domain}.yaml"), policy(domain));
@@ -86,12 +97,7 @@ pub fn plan(data: &Path) -> MeshPlan {
 
 /// A contract of the tables, with the types that the generator writes.
 pub fn contract(domain: &str, names: &[&str], data: &Path) -> String {
-    let mut text = format!(
-        "apiVersion: v3.1.0\nkind: DataContract\nid: {domain}\nname: {domain}\nversion: 1.0.0\nstatus: active\n\
-         servers: [ {{ server: files, environment: test, type: local, path: \"{}/{{model}}.parquet\", format: parquet }} ]\n\
-         schema:\n",
-        data.display()
-    );
+    let mut text = head(domain, data);
     for name in names {
         text += &format!("  - name: {name}\n    properties:\n");
         for field in schema(name).fields() {
@@ -107,6 +113,16 @@ pub fn contract(domain: &str, names: &[&str], data: &Path) -> String {
         }
     }
     text
+}
+
+/// A contract as far as its tables.
+pub(crate) fn head(domain: &str, data: &Path) -> String {
+    format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: {domain}\nname: {domain}\nversion: 1.0.0\nstatus: active\n\
+         servers: [ {{ server: files, environment: test, type: local, path: \"{}/{{model}}.parquet\", format: parquet }} ]\n\
+         schema:\n",
+        data.display()
+    )
 }
 
 /// What a contract says of the type of a column.
