@@ -1,5 +1,5 @@
 //! Two million rows through a node and the gateway: whole, in portions, in
-//! bounded memory, and no longer worked on than somebody reads.
+//! bounded memory, no longer worked on than somebody reads, and in nobody's way.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,6 +21,8 @@ const ROWS_OF_A_BATCH: i64 = 50_000;
 /// The whole result is larger than what the process may take.
 const TEXT_BYTES: usize = 240;
 const MEMORY_MAX: u64 = 400 << 20;
+/// More than a connection's usual window holds for, if each fills its own.
+const STOPPED_READERS: usize = 8;
 
 /// In a process of its own: other tests need memory as well.
 #[test]
@@ -63,6 +65,27 @@ async fn in_this_process() {
             })
             .await;
         assert!(record["rows"].as_i64().unwrap() < ROWS, "{audit}: {record}");
+    }
+}
+
+/// What lies unread in the one connection to a node must not fill it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_reading_is_not_in_the_way_of_others() {
+    let mesh = plan().start().await;
+    let mut stopped = Vec::new();
+    for _ in 0..STOPPED_READERS {
+        let mut stream = stream(&mesh, "select id, text from big.rows").await;
+        assert!(stream.try_next().await.unwrap().is_some());
+        stopped.push(stream);
+    }
+    let mut client = mesh.client(&json!({ "sub": "another" })).await;
+    for sql in ["select text from big.rows limit 200000", "select count(*) from big.rows"] {
+        let answer = tokio::time::timeout(Duration::from_secs(60), client.query(sql)).await;
+        assert!(answer.unwrap_or_else(|_| panic!("{sql}: no answer")).is_ok(), "{sql}");
+    }
+    // They are still served.
+    for stream in &mut stopped {
+        assert!(stream.try_next().await.unwrap().is_some());
     }
 }
 

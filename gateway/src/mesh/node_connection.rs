@@ -26,7 +26,10 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The default windows hold a stream to a few MiB for each round trip.
 const STREAM_WINDOW_BYTES: u32 = 8 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
+/// The largest there is (RFC 9113, 6.9.1), for 255 full streams: what nobody reads any more stays within its own
+/// stream's window. If streams that wait could fill the connection's, no other would get on, not even one on which
+/// their reader waits.
+const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 const FRAME_BYTES: u32 = 256 << 10;
 
 /// A connection that opens itself when it is first used, and again when it broke.
