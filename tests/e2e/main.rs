@@ -18,6 +18,7 @@ mod demo;
 mod disclosures;
 mod example_repository;
 mod faults;
+mod full_channels;
 mod issuer_keys;
 mod jdbc;
 mod known_answers;

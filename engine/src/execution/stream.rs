@@ -19,8 +19,8 @@ use tokio::task::JoinHandle;
 use super::Alarm;
 use crate::failure::Interruption;
 
-/// Batches between the threads that compute and the one that reads.
-const BATCHES_IN_FLIGHT: usize = 2;
+/// Batches between the threads that compute and the one that reads, beside the one that is computed.
+const BATCHES_IN_FLIGHT: usize = 1;
 
 /// A query's result. Ends with an error unless it is complete; dropping it
 /// ends the work.

@@ -14,10 +14,13 @@ use datafusion::{
     },
 };
 
+use futures::{StreamExt, TryStreamExt};
+
 use super::{AnsweredColumn, DomainQuery, Measure, QueryContext, Reduction, reduction, stream};
 
 /// A leaf that gives the rows of one domain query, in one partition. It tells
-/// the planner nothing about them: no statistics, no order.
+/// the planner nothing about them: no statistics, no order. All domains of a
+/// statement are asked at once, but for those that joins can tell something first.
 #[derive(Debug)]
 pub(crate) struct DomainQueryExec {
     query: Arc<DomainQuery>,
@@ -137,10 +140,16 @@ impl ExecutionPlan for DomainQueryExec {
             .ok_or_else(|| DataFusionError::Internal("a domain query outside of a query".to_owned()))?;
         let (query, columns, reductions) =
             (Arc::clone(&self.query), self.columns.clone(), self.reductions.clone());
-        let on_first_poll = Arc::clone(&context);
+        let (on_first_poll, on_error) = (Arc::clone(&context), Arc::clone(&context));
         let query = async move { reduction::reduced(query, &columns, &reductions, &on_first_poll) };
-        let batches = stream::answer(query, context);
-        let batches = Measure::over(Arc::clone(&self.measure), batches);
+        let batches = Measure::over(Arc::clone(&self.measure), stream::answer(query, context));
+        // What waits for a join's other side must not ask before that is known.
+        let batches = if self.reductions.is_empty() {
+            stream::ahead(Arc::clone(&self.query.schema), batches)
+        } else {
+            batches.boxed()
+        };
+        let batches = batches.inspect_err(move |error| stream::note(&on_error, error));
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.query.schema), batches)))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::{
+    datatypes::SchemaRef,
+    record_batch::{RecordBatch, RecordBatchOptions},
+};
 use arrow_flight::{decode::FlightRecordBatchStream, error::FlightError};
-use datafusion::common::DataFusionError;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use datafusion::{common::DataFusionError, physical_plan::stream::RecordBatchReceiverStream};
+use futures::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
 
 use super::{
     DomainQuery, QueryContext,
@@ -13,20 +16,48 @@ use super::{
 };
 use crate::status::GatewayError;
 
+/// Batches of one answer that wait for whoever reads them, beside what lies in the connection's window.
+const BATCHES_AHEAD: usize = 1;
+
 /// The rows of `query`, which is final when the first of them is asked for. Dropping the stream
 /// ends the work of the node.
 pub(super) fn answer(
     query: impl Future<Output = Arc<DomainQuery>> + Send,
     context: Arc<QueryContext>,
 ) -> impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send {
-    let on_error = Arc::clone(&context);
     stream::once(async move { Attempt::open(query.await, context).await })
         .map_ok(|attempt| Answer::new(attempt).into_batches())
         .try_flatten()
-        .map_err(move |error| {
-            on_error.fail(&error);
-            DataFusionError::External(Box::new(error))
-        })
+        .map_err(|error| DataFusionError::External(Box::new(error)))
+}
+
+/// The same batches, which come from now on and not from when they are asked for: domains work at the same time.
+/// No more than a few of them wait. Dropping the stream ends what brings them.
+pub(super) fn ahead(
+    schema: SchemaRef,
+    batches: impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
+) -> BoxStream<'static, Result<RecordBatch, DataFusionError>> {
+    let mut ahead = RecordBatchReceiverStream::builder(schema, BATCHES_AHEAD);
+    let sender = ahead.tx();
+    ahead.spawn(async move {
+        let mut batches = std::pin::pin!(batches);
+        while let Some(batch) = batches.next().await {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    ahead.build()
+}
+
+/// Keeps why an answer failed, once somebody needed it.
+pub(super) fn note(context: &QueryContext, error: &DataFusionError) {
+    if let DataFusionError::External(error) = error
+        && let Some(error) = error.downcast_ref()
+    {
+        context.fail(error);
+    }
 }
 
 struct Answer {

@@ -86,6 +86,29 @@ async fn r37_one_of_two_domains_fails() {
     }
 }
 
+#[tokio::test]
+async fn all_domains_of_a_statement_are_asked_at_once() {
+    let bench = Bench::start().await;
+    let sql = "select count(*) from sales.orders join hr.people on id = order_id";
+    // Whichever of the two a join reads first: the other one works meanwhile.
+    for silent in [&bench.sales, &bench.hr] {
+        silent.set_mood(Mood::Silent);
+        let (sales, hr) = (bench.sales.scans().len(), bench.hr.scans().len());
+        let both_are_asked = async {
+            while bench.sales.scans().len() == sales || bench.hr.scans().len() == hr {
+                tokio::task::yield_now().await;
+            }
+        };
+        let auditor = auditor();
+        tokio::select! {
+            answer = bench.query(&auditor, sql) => panic!("{answer:?}"),
+            asked = tokio::time::timeout(Duration::from_secs(20), both_are_asked) => asked.unwrap(),
+        }
+        silent.set_mood(Mood::Serves);
+    }
+    assert!(bench.query(&auditor(), sql).await.is_ok());
+}
+
 /// All of one domain's rows may be here long before another domain's first.
 #[tokio::test]
 async fn access_that_is_lost_before_the_first_row_ends_a_result() {
