@@ -98,7 +98,7 @@ async fn asked(mesh: &Mesh, sql: &str) -> (Rendered, BTreeMap<String, Vec<Asked>
 }
 
 /// Statement, and for each domain how many rows it gives if it is asked for parts.
-const STATEMENTS: [(&str, &[(&str, usize)]); 15] = [
+const STATEMENTS: [(&str, &[(&str, usize)]); 21] = [
     // The text joins the two tables of `a` by way of another domain's.
     (
         "select n.name, sum(p.pieces) from b.names n join a.orders o on o.customer = n.id join a.parts p on p.order_id = o.id where n.id < 3 group by 1 order by 1",
@@ -147,6 +147,33 @@ const STATEMENTS: [(&str, &[(&str, usize)]); 15] = [
     (
         "select count(*) from (select id from b.names order by id limit 2) n cross join (select id, total from a.orders order by total desc limit 3) o",
         &[("a", 3), ("b", 2)],
+    ),
+    // Groups travel and not rows, below a join with a small table and below unions.
+    (
+        "select n.name, count(*), sum(p.pieces), min(p.id), max(p.id) from a.parts p join b.names n on p.pieces = n.id group by 1 order by 1",
+        &[("a", 13), ("b", 7)],
+    ),
+    (
+        "select s, count(*), sum(x) from (select pieces s, id x from a.parts union all select id, id * 2 from b.names) u group by s order by 1",
+        &[("a", 13), ("b", 7)],
+    ),
+    (
+        "select count(*), max(x) from (select id x from a.parts union all select id from b.names) u",
+        &[("a", 1), ("b", 1)],
+    ),
+    // Not so where a row could fail that the join takes away, where all rows have to be seen at once, and where each
+    // group has one row.
+    (
+        "select n.name, sum(p.pieces + 1) from a.parts p join b.names n on p.pieces = n.id group by 1 order by 1",
+        &[("a", 2000), ("b", 7)],
+    ),
+    (
+        "select s, avg(x) from (select pieces s, id x from a.parts union all select id, id * 2 from b.names) u group by s order by 1",
+        &[("a", 2000), ("b", 7)],
+    ),
+    (
+        "select n.name, sum(p.pieces) from a.parts p join b.names n on p.id = n.id group by 1, p.order_id order by 1",
+        &[("a", 2000), ("b", 7)],
     ),
 ];
 

@@ -5,6 +5,7 @@
 //! What asks about a query or about the catalog ends here as rows of its answer.
 
 mod cut;
+mod early_aggregate;
 mod explain;
 mod functions;
 mod in_list;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use datafusion::{
-    common::{DFSchemaRef, Result, tree_node::TreeNodeRecursion},
+    common::{Column, DFSchemaRef, Result, tree_node::TreeNodeRecursion},
     datasource::source_as_provider,
     logical_expr::{
         BinaryExpr, Distinct, Expr, FetchType, JoinType, LogicalPlan, Operator, TableScan,
@@ -93,15 +93,41 @@ fn primary_key(scan: &TableScan) -> Result<Vec<String>> {
         .unwrap_or_default())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a guess")]
 fn all_rows(scan: &TableScan) -> Result<f64> {
+    Ok(known_table_rows(scan)?.unwrap_or(UNKNOWN))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a guess")]
+fn known_table_rows(scan: &TableScan) -> Result<Option<f64>> {
     let provider = source_as_provider(&scan.source)?;
     let estimated = provider.downcast_ref::<GovernedTable>().and_then(|table| table.table().estimated_rows());
-    Ok(estimated.map_or(UNKNOWN, |rows| rows as f64).max(1.0))
+    Ok(estimated.map(|rows| (rows as f64).max(1.0)))
+}
+
+/// What a plan may give, if something is known of all its tables.
+pub(in crate::planner) fn known_rows(plan: &LogicalPlan) -> Result<Option<f64>> {
+    let mut all_known = true;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            all_known &= known_table_rows(scan)?.is_some();
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if all_known { rows(plan).map(Some) } else { Ok(None) }
+}
+
+/// How many rows the table has that a column of a plan comes from, if that is known.
+pub(in crate::planner) fn rows_behind(plan: &LogicalPlan, column: &Column) -> Result<Option<f64>> {
+    if let LogicalPlan::Join(join) = plan {
+        let inputs = [&join.left, &join.right];
+        let side = inputs.into_iter().find(|side| side.schema().has_column(column));
+        return side.map_or(Ok(None), |side| rows_behind(side, column));
+    }
+    governed(plan)?.map_or(Ok(None), known_table_rows)
 }
 
 /// The one domain that all tables of a plan are of.
-fn domain(plan: &LogicalPlan) -> Result<Option<String>> {
+pub(in crate::planner) fn domain(plan: &LogicalPlan) -> Result<Option<String>> {
     let mut domains = BTreeSet::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {

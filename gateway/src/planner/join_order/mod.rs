@@ -26,8 +26,11 @@ use datafusion::{
     optimizer::{OptimizerConfig, OptimizerRule, optimizer::Optimizer},
 };
 
+use super::early_aggregate::EarlyAggregate;
 use meshgate_engine::OptimizerRuleRef;
 use region::Region;
+
+pub(super) use estimate::{domain, known_rows, rows_behind};
 
 /// The rule that this one stands for: it turns cross joins with conditions into
 /// inner joins, too, and flattens what others have ordered.
@@ -38,7 +41,7 @@ const REPLACED: &str = "eliminate_cross_join";
 /// they saw it last, nothing comes but an error.
 const LEFT_OUT: [&str; 2] = ["extract_leaf_expressions", "push_down_leaf_projections"];
 
-/// The engine's rules for logical plans, with this one among them.
+/// The engine's rules for logical plans, with this one among them, and those of the mesh behind them.
 pub(crate) fn rules() -> Vec<OptimizerRuleRef> {
     let mut rules = Optimizer::new().rules;
     rules.retain(|rule| !LEFT_OUT.contains(&rule.name()));
@@ -47,6 +50,7 @@ pub(crate) fn rules() -> Vec<OptimizerRuleRef> {
             *rule = Arc::new(JoinOrder);
         }
     }
+    rules.push(Arc::new(EarlyAggregate));
     rules
 }
 
@@ -95,7 +99,7 @@ fn is_region(plan: &LogicalPlan) -> bool {
 }
 
 /// Can its inputs be joined in any order?
-fn is_free(join: &Join) -> bool {
+pub(super) fn is_free(join: &Join) -> bool {
     join.join_type == JoinType::Inner
         && join.null_equality == NullEquality::NullEqualsNothing
         && !join.null_aware
