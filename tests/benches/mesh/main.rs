@@ -5,7 +5,7 @@
 //! cargo bench --bench mesh -- policies points    # some of it
 //! ```
 //!
-//! Sections: `policies`, `tpch`, `points`, `relay`. `MESHGATE_SCALE` is TPC-H's scale (1), `MESHGATE_ROUNDS` how often
+//! Sections: `policies`, `tpch`, `points`, `relay`, `peer`. `MESHGATE_SCALE` is TPC-H's scale (1), `MESHGATE_ROUNDS` how often
 //! each is measured (7). Gateway, nodes and client share this process and machine. The results stand in
 //! docs/benchmarks.md.
 
@@ -18,6 +18,8 @@
 )]
 
 mod engine;
+mod from_memory;
+mod peer;
 mod points;
 mod policies;
 mod relay;
@@ -46,6 +48,9 @@ fn main() {
         }
         if is_chosen("relay") {
             relay::measure(data.path(), rounds).await;
+        }
+        if is_chosen("peer") {
+            peer::measure(data.path(), scale, rounds).await;
         }
         if is_chosen("tpch") {
             tpch::measure(data.path(), scale, rounds).await;

@@ -1,17 +1,138 @@
-//! What the relay saves: all of `lineitem` to a client, relayed, and decoded and encoded again.
+//! What the relay costs and saves: a large result of one domain to a client, and the memory that takes.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use meshgate_tests::mesh::MeshPlan;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::{FlightData, Ticket};
+use futures::{Stream, TryStreamExt};
+use meshgate_tests::client::{Client, ticket};
+use meshgate_tests::eventually;
+use meshgate_tests::mesh::{Mesh, MeshPlan, Taps, closed_port};
+use meshgate_tests::process::{Running, meshgate};
 use meshgate_tests::tpch::plan;
 use serde_json::json;
+use tonic::Status;
 
+use crate::from_memory::{FromMemory, bare_relay, node_channel};
 use crate::rounds::Times;
 use crate::rows::rows_of;
 
+const SQL: &str = "select * from logistics.lineitem";
+const GIBIBYTE: u64 = 1 << 30;
+/// Of the result that is relayed while memory is looked at.
+const LARGE_GIBIBYTES: u64 = 10;
+
 pub(crate) async fn measure(data: &Path, rounds: usize) {
+    throughput(data, rounds).await;
+    against_decoding(data, rounds).await;
+}
+
+/// The relay beside one that looks at nothing, and beside the node itself, which answers from memory.
+async fn throughput(data: &Path, rounds: usize) {
+    let node = FromMemory::of(&data.join("lineitem.parquet"));
+    let stand_in = Arc::clone(&node);
+    let taps = Taps::StandIn(Box::new(move |_, _| Arc::<FromMemory>::clone(&stand_in)));
+    let mesh = MeshPlan { taps, ..plan(data) }.start().await;
+    let mut through = mesh.client(&json!({ "sub": "bench" })).await;
+    let bytes = gateway_bytes(&mut through).await;
+    let request = Ticket { ticket: mesh.exchanges().pop().expect("an exchange").ticket.into() };
+    // The result has to be of about a GiB, whatever the scale.
+    let times = (GIBIBYTE / bytes.max(1)).max(1);
+    node.times.store(usize::try_from(times).expect("a number"), Ordering::Relaxed);
+    let channel = node_channel(mesh.directory.path(), "logistics");
+    let relay = bare_relay(mesh.directory.path(), channel.clone()).await;
+    let mut bare = Client::connect(&relay.to_string(), &mesh.ca(), "").await;
+    let mut direct = FlightServiceClient::new(channel).max_decoding_message_size(64 << 20);
+    let (mut own, mut other, mut none) =
+        (Times::new("the gateway"), Times::new("a bare relay"), Times::new("the node itself"));
+    for _ in 0..rounds {
+        let expected = times * bytes;
+        assert_eq!(own.time(gateway_bytes(&mut through)).await, expected);
+        let passed = async { bare.flight().do_get(request.clone()).await.expect("an answer").into_inner() };
+        assert_eq!(other.time(async { count(passed.await).await }).await, expected);
+        let read = async { direct.do_get(request.clone()).await.expect("an answer").into_inner() };
+        assert_eq!(none.time(async { count(read.await).await }).await, expected);
+        drop(mesh.exchanges());
+    }
+    let mebibytes = times * bytes >> 20;
+    println!(
+        "\n## Relay: {mebibytes} MiB from memory, with TLS\n\n| through | time | ratio |\n|---|---|---|"
+    );
+    for base in [&other, &none] {
+        println!("{}", own.line(base));
+    }
+    println!("{}", other.line(&none));
+    println!("{}", none.line(&none));
+    memory(&mesh, &node, bytes).await;
+    mesh.stop().await;
+}
+
+/// What a gateway in a process of its own takes while it relays.
+async fn memory(mesh: &Mesh, node: &FromMemory, bytes: u64) {
+    let address = closed_port();
+    let text = std::fs::read_to_string(mesh.path("gateway.yaml")).expect("gateway.yaml");
+    let text = text
+        .replacen("127.0.0.1:0", &address.to_string(), 1)
+        .replace("file: audit.jsonl", "file: audit-of-another.jsonl");
+    std::fs::write(mesh.path("another.yaml"), text).expect("a file");
+    let mut command = Command::new(meshgate());
+    command
+        .arg("gateway")
+        .arg("-c")
+        .arg(mesh.path("another.yaml"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let gateway = Running::spawn(&mut command);
+    eventually("the gateway listens", Duration::from_secs(60), || std::net::TcpStream::connect(address).ok());
+    let token = mesh.forge.token(&json!({ "sub": "bench" }));
+    let mut client = Client::connect(&address.to_string(), &mesh.ca(), &token).await;
+    node.times.store(1, Ordering::Relaxed);
+    meshgate_tests::eventually_async("the gateway knows its domains", Duration::from_secs(60), async || {
+        client.plan(SQL).await.ok()
+    })
+    .await;
+    assert_eq!(gateway_bytes(&mut client).await, bytes);
+    let before = resident(gateway.id(), "VmRSS:");
+    let times = LARGE_GIBIBYTES * GIBIBYTE / bytes;
+    node.times.store(usize::try_from(times).expect("a number"), Ordering::Relaxed);
+    assert_eq!(gateway_bytes(&mut client).await, times * bytes);
+    let most = resident(gateway.id(), "VmHWM:");
+    println!(
+        "\nA gateway of its own that relays {} MiB: {} MiB resident after a first result of {} MiB, at most {} MiB \
+         over its whole life.",
+        times * bytes >> 20,
+        before >> 20,
+        bytes >> 20,
+        most >> 20
+    );
+}
+
+/// Bytes of a process.
+fn resident(process: u32, what: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
+    let line = status.lines().find(|line| line.starts_with(what)).expect("a line");
+    line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("a number") << 10
+}
+
+/// Bytes of the bodies of a result's messages, which nobody decodes.
+async fn gateway_bytes(client: &mut Client) -> u64 {
+    let info = client.plan(SQL).await.expect("a plan");
+    count(client.flight().do_get(ticket(&info)).await.expect("an answer").into_inner()).await
+}
+
+async fn count(messages: impl Stream<Item = Result<FlightData, Status>>) -> u64 {
+    let add = async |bytes, message: FlightData| Ok(bytes + message.data_body.len() as u64);
+    messages.try_fold(0, add).await.expect("all messages")
+}
+
+/// Relayed, and decoded and encoded again.
+async fn against_decoding(data: &Path, rounds: usize) {
     let relaying = plan(data).start().await;
     let decoding = MeshPlan { before_gateway: Some(never_relay), ..plan(data) }.start().await;
     let mut ways = Vec::new();
@@ -24,7 +145,7 @@ pub(crate) async fn measure(data: &Path, rounds: usize) {
     let mut all = None;
     for _ in 0..rounds {
         for (times, client) in &mut ways {
-            let rows = times.time(rows_of(client, "select * from logistics.lineitem")).await;
+            let rows = times.time(rows_of(client, SQL)).await;
             assert_eq!(*all.get_or_insert(rows), rows, "{}", times.name);
         }
     }
