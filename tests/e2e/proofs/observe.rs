@@ -43,15 +43,21 @@ impl Told {
     pub(crate) fn status(&mut self, status: &Status) {
         let mut metadata = status.metadata().clone();
         metadata.remove("date");
+        // There only if nothing came before the status.
+        metadata.remove("content-type");
         let mut text = format!("{:?} {} {metadata:?} ", status.code(), status.message());
         let _ = write!(text, "{}", status.details().escape_ascii());
         self.bytes("status", text.as_bytes());
     }
 
-    /// The same but for the order of rows?
-    pub(crate) fn has_same_rows(&self, other: &Self) -> bool {
-        self.beside_messages() == other.beside_messages()
-            && self.rows().is_some_and(|rows| Some(rows) == other.rows())
+    /// The same but for the order of rows; where both end in the same error, also but for how many came before it?
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        if self == other {
+            return true;
+        }
+        let (Some(own), Some(others)) = (self.rows(), other.rows()) else { return false };
+        let is_cut_off = self.is_error() && (own.is_part_of(&others) || others.is_part_of(&own));
+        self.beside_messages() == other.beside_messages() && (own == others || is_cut_off)
     }
 
     /// The same but for which rows there are?

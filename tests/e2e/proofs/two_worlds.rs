@@ -206,7 +206,7 @@ impl Seen {
                 return Some(format!("  a node, asked {}\n{}", asked.escape_ascii(), shown(one, other)));
             }
         }
-        let alike = |one: &Told| other.told.iter().any(|other| one == other || one.has_same_rows(other));
+        let alike = |one: &Told| other.told.iter().any(|other| one.is_alike(other));
         let (one, two) = (self.told.first()?, other.told.first()?);
         (!self.told.iter().any(alike)).then(|| shown(one, two))
     }
@@ -229,8 +229,7 @@ impl Seen {
 }
 
 fn all_alike(answers: &[Told], others: &[Told]) -> bool {
-    answers.len() == others.len()
-        && answers.iter().zip(others).all(|(one, other)| one == other || one.has_same_rows(other))
+    answers.len() == others.len() && answers.iter().zip(others).all(|(one, other)| one.is_alike(other))
 }
 
 /// A domain and the query that its node was asked, without its instant.

@@ -44,6 +44,15 @@ impl Unordered {
         self.rows.len()
     }
 
+    /// Does `other` have all of it?
+    pub(crate) fn is_part_of(&self, other: &Self) -> bool {
+        let nothing = Vec::new();
+        let have = |name: &String, values: &Vec<Vec<u8>>| {
+            are_part_of(values, other.buffers.get(name).unwrap_or(&nothing))
+        };
+        are_part_of(&self.rows, &other.rows) && self.buffers.iter().all(|(name, values)| have(name, values))
+    }
+
     fn add(&mut self, path: &str, data: &ArrayData) {
         let of = |name: &str| format!("{path} {name}");
         let nulls = (0..data.len()).map(|row| vec![u8::from(data.is_null(row))]);
@@ -71,5 +80,22 @@ impl Unordered {
         for (at, child) in data.child_data().iter().enumerate() {
             self.add(&format!("{path}.{at}"), child);
         }
+    }
+}
+
+/// Both are sorted; what stands twice has to be there twice.
+fn are_part_of<T: Ord>(some: &[T], all: &[T]) -> bool {
+    let mut all = all.iter();
+    some.iter().all(|one| all.by_ref().find(|own| *own >= one) == Some(one))
+}
+
+#[test]
+fn a_part_holds_nothing_that_the_whole_does_not_and_nothing_more_often() {
+    let whole = [1, 2, 2, 5];
+    for part in [&[][..], &[2, 2], &[1, 5], &whole] {
+        assert!(are_part_of(part, &whole), "{part:?}");
+    }
+    for other in [&[2, 2, 2][..], &[3], &[1, 2, 2, 5, 6], &[0]] {
+        assert!(!are_part_of(other, &whole), "{other:?}");
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, Int64Array, RecordBatch},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    array::{ArrayRef, AsArray, Int64Array, RecordBatch},
+    buffer::NullBuffer,
+    datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
 };
 use datafusion::{
     common::config::ConfigOptions,
@@ -130,4 +131,19 @@ async fn the_row_of_a_broken_promise_is_counted_over_batches() {
     logs::start();
     assert!(collect(Arc::new(barrier), SessionContext::new().task_ctx()).await.is_err());
     assert_eq!(logs::lines_with(&["sales.barrier", "required column \"a\" is NULL in row 7 "]).len(), 1);
+}
+
+/// Of a plain column everything is visible, and still: what comes of it follows from its cells alone.
+#[tokio::test]
+async fn nothing_is_left_under_nulls_of_plain_columns() {
+    let schema = schema(&[("a", DataType::Int64, true)]);
+    let valid = NullBuffer::from(vec![true, false]);
+    let array: ArrayRef = Arc::new(Int64Array::new(vec![7, 4711].into(), Some(valid)));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array]).unwrap();
+    let barrier =
+        BarrierExec::try_new(table(Arc::clone(&schema), true), child(&schema, std::slice::from_ref(&batch)))
+            .unwrap();
+    let released = collect(Arc::new(barrier), SessionContext::new().task_ctx()).await.unwrap();
+    assert_eq!(released, [batch]);
+    assert_eq!(released[0].column(0).as_primitive::<Int64Type>().values(), &[7, 0]);
 }
