@@ -19,6 +19,7 @@
 
 mod engine;
 mod from_memory;
+mod own_gateway;
 mod peer;
 mod points;
 mod policies;

@@ -8,6 +8,7 @@ use meshgate_tests::mesh::Mesh;
 use meshgate_tests::tpch::{plan, single_engine};
 use serde_json::json;
 
+use crate::own_gateway::OwnGateway;
 use crate::rounds::{Spread, median};
 use crate::rows::rows_of;
 
@@ -49,8 +50,37 @@ pub(crate) async fn measure(data: &Path, rounds: usize) {
     }
     let (p50, p99): (Vec<f64>, Vec<f64>) = added.into_iter().unzip();
     println!("| the mesh adds | {} ms | {} ms |", Spread::of(p50).shown(2), Spread::of(p99).shown(2));
+    parts(&mesh, rounds * QUERIES).await;
     concurrent(&mesh, rounds, QUERIES).await;
     mesh.stop().await;
+}
+
+/// Where the time goes: to the promise of a result and to the result, and what the gateway computes for both.
+async fn parts(mesh: &Mesh, queries: usize) {
+    let sql =
+        |number| format!("select s_name, s_acctbal from supply.supplier where s_suppkey = {}", key(number));
+    let gateway = OwnGateway::start(mesh).await;
+    let mut client = gateway.client(mesh, &sql(0)).await;
+    let (mut promised, mut given, mut computed) = (Vec::new(), Vec::new(), 0.0);
+    for number in 0..2 * queries {
+        // The first half warms up.
+        if number == queries {
+            (promised, given, computed) = (Vec::new(), Vec::new(), gateway.computed());
+        }
+        let begin = Instant::now();
+        let info = client.plan(&sql(number)).await.expect("a promise");
+        promised.push(begin.elapsed());
+        let begin = Instant::now();
+        client.batches(&info).await.expect("a row");
+        given.push(begin.elapsed());
+    }
+    let computed = (gateway.computed() - computed) * 1000.0 / count(queries);
+    println!(
+        "\nOf a query, GetFlightInfo takes {:.2} ms and DoGet {:.2} ms (p50); the gateway, in a process of its own, \
+         computes {computed:.2} ms for both.",
+        percentile(&promised, 50),
+        percentile(&given, 50)
+    );
 }
 
 /// Clients that ask one after the other, each as soon as it has its answer.

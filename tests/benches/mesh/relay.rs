@@ -3,23 +3,20 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{FlightData, Ticket};
 use futures::{Stream, TryStreamExt};
 use meshgate_tests::client::{Client, ticket};
-use meshgate_tests::eventually;
-use meshgate_tests::mesh::{Mesh, MeshPlan, Taps, closed_port};
-use meshgate_tests::process::{Running, meshgate};
+use meshgate_tests::mesh::{Mesh, MeshPlan, Taps};
 use meshgate_tests::tpch::plan;
 use serde_json::json;
 use tonic::Status;
 
 use crate::from_memory::{FromMemory, bare_relay, node_channel};
+use crate::own_gateway::OwnGateway;
 use crate::rounds::Times;
 use crate::rows::rows_of;
 
@@ -75,34 +72,15 @@ async fn throughput(data: &Path, rounds: usize) {
 
 /// What a gateway in a process of its own takes while it relays.
 async fn memory(mesh: &Mesh, node: &FromMemory, bytes: u64) {
-    let address = closed_port();
-    let text = std::fs::read_to_string(mesh.path("gateway.yaml")).expect("gateway.yaml");
-    let text = text
-        .replacen("127.0.0.1:0", &address.to_string(), 1)
-        .replace("file: audit.jsonl", "file: audit-of-another.jsonl");
-    std::fs::write(mesh.path("another.yaml"), text).expect("a file");
-    let mut command = Command::new(meshgate());
-    command
-        .arg("gateway")
-        .arg("-c")
-        .arg(mesh.path("another.yaml"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let gateway = Running::spawn(&mut command);
-    eventually("the gateway listens", Duration::from_secs(60), || std::net::TcpStream::connect(address).ok());
-    let token = mesh.forge.token(&json!({ "sub": "bench" }));
-    let mut client = Client::connect(&address.to_string(), &mesh.ca(), &token).await;
+    let gateway = OwnGateway::start(mesh).await;
+    let mut client = gateway.client(mesh, SQL).await;
     node.times.store(1, Ordering::Relaxed);
-    meshgate_tests::eventually_async("the gateway knows its domains", Duration::from_secs(60), async || {
-        client.plan(SQL).await.ok()
-    })
-    .await;
     assert_eq!(gateway_bytes(&mut client).await, bytes);
-    let before = resident(gateway.id(), "VmRSS:");
+    let before = gateway.resident("VmRSS:");
     let times = LARGE_GIBIBYTES * GIBIBYTE / bytes;
     node.times.store(usize::try_from(times).expect("a number"), Ordering::Relaxed);
     assert_eq!(gateway_bytes(&mut client).await, times * bytes);
-    let most = resident(gateway.id(), "VmHWM:");
+    let most = gateway.resident("VmHWM:");
     println!(
         "\nA gateway of its own that relays {} MiB: {} MiB resident after a first result of {} MiB, at most {} MiB \
          over its whole life.",
@@ -111,13 +89,6 @@ async fn memory(mesh: &Mesh, node: &FromMemory, bytes: u64) {
         bytes >> 20,
         most >> 20
     );
-}
-
-/// Bytes of a process.
-fn resident(process: u32, what: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
-    let line = status.lines().find(|line| line.starts_with(what)).expect("a line");
-    line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("a number") << 10
 }
 
 /// Bytes of the bodies of a result's messages, which nobody decodes.
