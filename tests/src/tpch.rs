@@ -73,6 +73,19 @@ pub fn plan(data: &Path) -> MeshPlan {
     plan_of("tpch", DOMAINS, data, contract)
 }
 
+/// The same mesh, in which each domain tells the others the keys of joins.
+pub fn disclosing(data: &Path) -> MeshPlan {
+    DOMAINS.iter().fold(plan(data), |plan, (domain, _)| {
+        let others: Vec<&str> = DOMAINS.iter().map(|(name, _)| *name).filter(|name| name != domain).collect();
+        let policy = format!(
+            "domain: {domain}\ndisclosures:\n  - {{ tables: [\"*\"], columns: [\"*\"], join_keys: values, \
+             to_domains: [{}], why: A benchmark. }}\n",
+            others.join(", ")
+        );
+        plan.file(&format!("{domain}/policies/joins.yaml"), policy)
+    })
+}
+
 /// A mesh of domains and their tables over the files in `data`; everybody sees everything.
 pub(crate) fn plan_of(
     mesh: &str,

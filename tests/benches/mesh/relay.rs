@@ -57,7 +57,7 @@ async fn throughput(data: &Path, rounds: usize) {
         assert_eq!(none.time(async { count(read.await).await }).await, expected);
         drop(mesh.exchanges());
     }
-    let mebibytes = times * bytes >> 20;
+    let mebibytes = (times * bytes) >> 20;
     println!(
         "\n## Relay: {mebibytes} MiB from memory, with TLS\n\n| through | time | ratio |\n|---|---|---|"
     );
@@ -84,7 +84,7 @@ async fn memory(mesh: &Mesh, node: &FromMemory, bytes: u64) {
     println!(
         "\nA gateway of its own that relays {} MiB: {} MiB resident after a first result of {} MiB, at most {} MiB \
          over its whole life.",
-        times * bytes >> 20,
+        (times * bytes) >> 20,
         before >> 20,
         bytes >> 20,
         most >> 20
