@@ -237,12 +237,14 @@ async fn errors_below_become_few_kinds() {
     let stopped = tokio::spawn(std::future::pending::<()>());
     stopped.abort();
     let cancelled = stopped.await.unwrap_err();
+    let broken = tokio::spawn(async { panic!("{MARKER}") }).await.unwrap_err();
     let stored = |error: object_store::Error| DataFusionError::ObjectStore(Box::new(error));
     let of_source = |error: SourceError| DataFusionError::from(error).context("reading");
     let (path, table, cause) = (String::new, || MARKER.to_owned(), || "x".into());
     for (class, error) in [
         ("limit", DataFusionError::ResourcesExhausted(String::new())),
         ("cancelled", DataFusionError::ExecutionJoin(Box::new(cancelled))),
+        ("other", DataFusionError::ExecutionJoin(Box::new(broken))),
         ("changed", stored(object_store::Error::Precondition { path: path(), source: cause() })),
         ("changed", stored(object_store::Error::NotModified { path: path(), source: cause() })),
         ("storage", stored(object_store::Error::NotFound { path: path(), source: cause() })),
