@@ -194,8 +194,11 @@ async fn too_many_keys_end_the_query_and_the_caller_does_not_learn_why() {
         domain
     };
     assert_eq!(seen(bounded(3)).await, [2, 4, 6]);
+    logs::start();
     let (status, error) = failed(bounded(2)).await;
     assert_eq!(status.code(), Code::FailedPrecondition);
+    let told = ["class=\"lookup\"", "\"evens\"", "more than 2 different keys"];
+    assert!(!logs::lines_with(&told).is_empty(), "the log says why");
     assert_eq!((error.table.as_str(), error.column.as_str(), error.limit.as_str()), ("orders", "", ""));
     for hidden in ["evens", "numbers", "lookup"] {
         assert!(!format!("{status:?}").contains(hidden), "{status:?}");

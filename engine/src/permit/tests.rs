@@ -148,8 +148,23 @@ fn a_signed_message_of_another_kind_is_no_permit() {
     let other = Permit { r#type: "meshgate-permit-v2".into(), ..permit() }.encode_to_vec();
     assert_eq!(accept(&keys, &signed(other, ours), EXPECTED), Err(PermitError::Type));
     assert_eq!(accept(&keys, &signed(vec![0xff; 9], ours), EXPECTED), Err(PermitError::Malformed));
-    let huge = signed(vec![0; MAXIMUM_BYTES + 1], ours);
-    assert_eq!(accept(&keys, &huge, EXPECTED), Err(PermitError::Malformed));
+}
+
+/// A permit with a query id that makes it so long.
+fn long_permit(length: usize) -> Permit {
+    let with = |length: usize| Permit { query_id: "x".repeat(length), ..permit() };
+    let beside = with(length / 2).encoded_len() - length / 2;
+    with(length - beside)
+}
+
+#[test]
+fn a_permit_is_at_most_a_mebibyte_long() {
+    let (signer, keys) = key();
+    for (length, expected) in [(1 << 20, Ok(())), ((1 << 20) + 1, Err(PermitError::Malformed))] {
+        let signed = sign(&signer, &long_permit(length));
+        assert_eq!(signed.permit.len(), length);
+        assert_eq!(accept(&keys, &signed, EXPECTED).map(drop), expected);
+    }
 }
 
 #[test]
@@ -159,7 +174,7 @@ fn keys_of_other_kinds_are_refused() {
     for pem in ["", "no key", not_base64, no_key] {
         assert_eq!(PermitSigner::from_pem("k", pem).unwrap_err(), KeyError::Private);
     }
-    assert!(!format!("{:?}", key().0).contains("Pair"));
+    assert_eq!(format!("{:?}", key().0), "PermitSigner { key_id: \"gateway-2026\", .. }");
 }
 
 #[test]
@@ -186,3 +201,39 @@ fn messages_that_are_no_principals() {
 }
 
 const MANY: usize = 10_000;
+
+/// Roles, groups, claims and the values of claims count together.
+#[test]
+fn a_principal_of_the_largest_size_fits() {
+    let names = |count: usize| (0..count).map(|number| format!("{number:05}")).collect::<BTreeSet<_>>();
+    let texts = |count: usize| ClaimValue::Texts(names(count).into_iter().collect());
+    let integers = |count: usize| ClaimValue::Integers((0..).take(count).collect());
+    let claims = |claims: &[ClaimValue]| {
+        claims.iter().cloned().zip(0_u8..).map(|(value, at)| (at.to_string(), value)).collect()
+    };
+    let nobody = || Principal { roles: names(0), groups: names(0), claims: claims(&[]), ..alice() };
+    let of = |size: usize| {
+        [
+            Principal { roles: names(size), ..nobody() },
+            Principal { groups: names(size), ..nobody() },
+            Principal { claims: claims(&[texts(size - 1)]), ..nobody() },
+            Principal { claims: claims(&[integers(size - 1)]), ..nobody() },
+            Principal { claims: claims(&[ClaimValue::Boolean(true), texts(size - 2)]), ..nobody() },
+            Principal {
+                roles: names(3),
+                groups: names(5),
+                claims: claims(&[texts(7), integers(size - 17)]),
+                ..nobody()
+            },
+        ]
+    };
+    for principal in of(MANY) {
+        assert!(principal_fits(&principal));
+        assert_eq!(principal_from_message(&principal_to_message(&principal)), Ok(principal));
+    }
+    for principal in of(MANY + 1) {
+        assert!(!principal_fits(&principal));
+        let refused = principal_from_message(&principal_to_message(&principal));
+        assert_eq!(refused, Err(PrincipalError::TooLarge));
+    }
+}

@@ -8,7 +8,7 @@ use datafusion::functions::math;
 use datafusion::functions::string;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Explain, LogicalPlanBuilder, Operator, PlanType, ToStringifiedPlan, exists, lit,
+    BinaryExpr, Explain, LogicalPlanBuilder, Operator, PlanType, ToStringifiedPlan, Union, exists, lit,
 };
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::DFParser;
@@ -161,8 +161,60 @@ fn size_and_depth_are_bounded() {
     let too_many = PlanError::TooMany { what: "operators", limit: MAXIMUM_OPERATORS };
     assert_eq!(check(&wide.build().unwrap()), Err(too_many));
 
-    let rows = vec![vec![lit(1); 100]; 2_001];
-    let plan = LogicalPlanBuilder::values(rows).unwrap().build().unwrap();
+    let literals =
+        |count: usize| LogicalPlanBuilder::values(vec![vec![lit(1)]; count]).unwrap().build().unwrap();
+    assert_eq!(check(&literals(MAXIMUM_EXPRESSIONS)), Ok(()));
     let too_many = PlanError::TooMany { what: "expressions", limit: MAXIMUM_EXPRESSIONS };
-    assert_eq!(check(&plan), Err(too_many));
+    assert_eq!(check(&literals(MAXIMUM_EXPRESSIONS + 1)), Err(too_many));
+}
+
+/// So many operators.
+fn union(operators: usize) -> LogicalPlan {
+    let input = Arc::new(values().build().unwrap());
+    let inputs = vec![input; operators - 1];
+    LogicalPlan::Union(Union::try_new(inputs).unwrap())
+}
+
+#[test]
+fn operators_are_counted_with_those_of_subqueries() {
+    let too_many = || Err(PlanError::TooMany { what: "operators", limit: MAXIMUM_OPERATORS });
+    assert_eq!(check(&union(MAXIMUM_OPERATORS)), Ok(()));
+    assert_eq!(check(&union(MAXIMUM_OPERATORS + 1)), too_many());
+    // Beside them the filter, its input and the subquery itself.
+    let hidden = |operators: usize| {
+        let subquery = Arc::new(union(operators - 3));
+        check(&values().filter(exists(subquery)).unwrap().build().unwrap())
+    };
+    assert_eq!(hidden(MAXIMUM_OPERATORS), Ok(()));
+    assert_eq!(hidden(MAXIMUM_OPERATORS + 1), too_many());
+}
+
+/// Who looks how deep a plan is holds a whole level of it: it must stop at a wide one.
+#[test]
+fn a_wide_plan_is_not_walked_to_its_ground() {
+    let deep = (0..MAXIMUM_DEPTH).fold(values(), |plan, _| plan.limit(0, Some(1)).unwrap());
+    let deep = Arc::new(deep.build().unwrap());
+    let over = |beside: usize| {
+        let input = Arc::new(values().build().unwrap());
+        let mut inputs = vec![input; beside];
+        inputs.push(Arc::clone(&deep));
+        check(&LogicalPlan::Union(Union::try_new(inputs).unwrap()))
+    };
+    assert_eq!(over(1), Err(PlanError::TooMany { what: "levels", limit: MAXIMUM_DEPTH }));
+    assert_eq!(
+        over(MAXIMUM_OPERATORS),
+        Err(PlanError::TooMany { what: "operators", limit: MAXIMUM_OPERATORS })
+    );
+}
+
+/// It has no name in SQL, and an aggregate of its name is not it.
+#[test]
+fn the_planners_function_passes() {
+    let call = |function| Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![lit(1)]));
+    let plan = values().project(vec![call(scalar_or_null::function())]).unwrap().build().unwrap();
+    assert_eq!(check(&plan), Ok(()));
+    assert_eq!(function(Kind::Scalar, scalar_or_null::NAME), Ok(()));
+    for kind in [Kind::Aggregate, Kind::Window, Kind::HigherOrder] {
+        assert!(function(kind, scalar_or_null::NAME).is_err(), "{kind:?}");
+    }
 }

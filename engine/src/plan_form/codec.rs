@@ -48,14 +48,13 @@ impl Reader {
     }
 }
 
-/// The message has no place for a scan's limit, and filters in a scan are not
-/// applied by whoever decodes it: the operators above say both once more.
+/// Filters in a scan are not applied by whoever decodes it, and a message has no
+/// place for a scan's limit: the operators above say both once more.
 pub(super) fn without_scan_filters(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| {
         Ok(match node {
-            LogicalPlan::TableScan(mut scan) if !scan.filters.is_empty() || scan.fetch.is_some() => {
+            LogicalPlan::TableScan(mut scan) => {
                 scan.filters.clear();
-                scan.fetch = None;
                 Transformed::yes(LogicalPlan::TableScan(scan))
             }
             other => Transformed::no(other),

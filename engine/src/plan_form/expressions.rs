@@ -16,26 +16,24 @@ use super::{PlanFormError, Walk, check_name};
 use crate::classification::{self, Kind, Offer};
 use crate::scalar_or_null;
 
-type Walked = Result<(), PlanFormError>;
-
 impl Walk {
-    pub(super) fn expressions(&mut self, expressions: &[LogicalExprNode]) -> Walked {
+    pub(super) fn expressions(&mut self, expressions: &[LogicalExprNode]) -> Result<(), PlanFormError> {
         expressions.iter().try_for_each(|expression| self.expression(expression))
     }
 
-    pub(super) fn boxed(&mut self, expression: Option<&LogicalExprNode>) -> Walked {
+    pub(super) fn boxed(&mut self, expression: Option<&LogicalExprNode>) -> Result<(), PlanFormError> {
         self.expression(expression.ok_or(PlanFormError::Missing)?)
     }
 
-    pub(super) fn optional(&mut self, expression: Option<&LogicalExprNode>) -> Walked {
+    pub(super) fn optional(&mut self, expression: Option<&LogicalExprNode>) -> Result<(), PlanFormError> {
         expression.map_or(Ok(()), |expression| self.expression(expression))
     }
 
-    pub(super) fn sorts(&mut self, sorts: &[SortExprNode]) -> Walked {
+    pub(super) fn sorts(&mut self, sorts: &[SortExprNode]) -> Result<(), PlanFormError> {
         sorts.iter().try_for_each(|sort| self.boxed(sort.expr.as_ref()))
     }
 
-    fn expression(&mut self, node: &LogicalExprNode) -> Walked {
+    fn expression(&mut self, node: &LogicalExprNode) -> Result<(), PlanFormError> {
         self.count()?;
         let refused = |name| Err(PlanFormError::Expression(name));
         match node.expr_type.as_ref().ok_or(PlanFormError::Missing)? {
@@ -104,7 +102,7 @@ impl Walk {
         }
     }
 
-    fn binary(&mut self, binary: &BinaryExprNode) -> Walked {
+    fn binary(&mut self, binary: &BinaryExprNode) -> Result<(), PlanFormError> {
         let unknown = || PlanFormError::Operator(binary.op.chars().take(40).collect());
         let operator: Operator = from_proto_binary_op(&binary.op).map_err(|_| unknown())?;
         if classification::operator(operator).offer != Offer::Allowed {
@@ -116,7 +114,7 @@ impl Walk {
         self.expressions(&binary.operands)
     }
 
-    fn case(&mut self, case: &CaseNode) -> Walked {
+    fn case(&mut self, case: &CaseNode) -> Result<(), PlanFormError> {
         self.optional(case.expr.as_deref())?;
         for branch in &case.when_then_expr {
             self.boxed(branch.when_expr.as_ref())?;
@@ -125,7 +123,7 @@ impl Walk {
         self.optional(case.else_expr.as_deref())
     }
 
-    fn scalar_function(&mut self, call: &ScalarUdfExprNode) -> Walked {
+    fn scalar_function(&mut self, call: &ScalarUdfExprNode) -> Result<(), PlanFormError> {
         if call.fun_name != scalar_or_null::NAME {
             offered(Kind::Scalar, &call.fun_name)?;
         }
@@ -133,7 +131,7 @@ impl Walk {
         self.expressions(&call.args)
     }
 
-    fn aggregate_function(&mut self, call: &AggregateUdfExprNode) -> Walked {
+    fn aggregate_function(&mut self, call: &AggregateUdfExprNode) -> Result<(), PlanFormError> {
         offered(Kind::Aggregate, &call.fun_name)?;
         no_definition(&call.fun_name, call.fun_definition.is_some())?;
         self.expressions(&call.args)?;
@@ -141,7 +139,7 @@ impl Walk {
         self.sorts(&call.order_by)
     }
 
-    fn window_function(&mut self, call: &WindowExprNode) -> Walked {
+    fn window_function(&mut self, call: &WindowExprNode) -> Result<(), PlanFormError> {
         let name = match call.window_function.as_ref().ok_or(PlanFormError::Missing)? {
             WindowFunction::Udaf(name) => {
                 offered(Kind::Aggregate, name)?;
@@ -160,7 +158,7 @@ impl Walk {
         self.optional(call.filter.as_deref())
     }
 
-    fn frame(&mut self, call: &WindowExprNode) -> Walked {
+    fn frame(&mut self, call: &WindowExprNode) -> Result<(), PlanFormError> {
         use datafusion_proto::protobuf::window_frame::EndBound;
         let frame = call.window_frame.as_ref().ok_or(PlanFormError::Missing)?;
         let end = frame.end_bound.as_ref().map(|EndBound::Bound(bound)| bound);
@@ -169,7 +167,7 @@ impl Walk {
     }
 
     /// What is correlated still after the optimizer is not understood here.
-    fn subquery(&mut self, subquery: &SubqueryNode) -> Walked {
+    fn subquery(&mut self, subquery: &SubqueryNode) -> Result<(), PlanFormError> {
         if !subquery.outer_ref_columns.is_empty() {
             return Err(PlanFormError::Expression("a correlated subquery"));
         }
@@ -177,7 +175,7 @@ impl Walk {
     }
 }
 
-fn offered(kind: Kind, name: &str) -> Walked {
+fn offered(kind: Kind, name: &str) -> Result<(), PlanFormError> {
     if classification::is_allowed(kind, name) {
         Ok(())
     } else {
@@ -185,10 +183,10 @@ fn offered(kind: Kind, name: &str) -> Walked {
     }
 }
 
-fn no_definition(name: &str, defined: bool) -> Walked {
+fn no_definition(name: &str, defined: bool) -> Result<(), PlanFormError> {
     if defined { Err(PlanFormError::Definition(name.to_owned())) } else { Ok(()) }
 }
 
-fn no_metadata(metadata: &HashMap<String, String>) -> Walked {
+fn no_metadata(metadata: &HashMap<String, String>) -> Result<(), PlanFormError> {
     if metadata.is_empty() { Ok(()) } else { Err(PlanFormError::Metadata) }
 }

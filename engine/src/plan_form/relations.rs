@@ -11,10 +11,8 @@ use datafusion_proto::protobuf::{
 
 use super::{PlanFormError, Walk, check_name};
 
-type Walked = Result<(), PlanFormError>;
-
 impl Walk {
-    pub(super) fn relation(&mut self, node: &LogicalPlanNode) -> Walked {
+    pub(super) fn relation(&mut self, node: &LogicalPlanNode) -> Result<(), PlanFormError> {
         self.count()?;
         let relation = node.logical_plan_type.as_ref().ok_or(PlanFormError::Missing)?;
         let refused = |name| Err(PlanFormError::Relation(name));
@@ -73,11 +71,11 @@ impl Walk {
         }
     }
 
-    fn input(&mut self, input: Option<&LogicalPlanNode>) -> Walked {
+    fn input(&mut self, input: Option<&LogicalPlanNode>) -> Result<(), PlanFormError> {
         self.relation(input.ok_or(PlanFormError::Missing)?)
     }
 
-    fn scan(&mut self, scan: &CustomTableScanNode) -> Walked {
+    fn scan(&mut self, scan: &CustomTableScanNode) -> Result<(), PlanFormError> {
         check_reference(scan.table_name.as_ref())?;
         // Whoever decodes a scan does not apply its filters.
         if !scan.filters.is_empty() {
@@ -101,14 +99,14 @@ impl Walk {
         Ok(())
     }
 
-    fn aggregate(&mut self, aggregate: &AggregateNode) -> Walked {
+    fn aggregate(&mut self, aggregate: &AggregateNode) -> Result<(), PlanFormError> {
         self.expressions(&aggregate.group_expr)?;
         self.expressions(&aggregate.aggr_expr)?;
         self.input(aggregate.input.as_deref())
     }
 
     /// A join without an equality makes more rows than it reads: it is no part of a domain query.
-    fn join(&mut self, join: &JoinNode) -> Walked {
+    fn join(&mut self, join: &JoinNode) -> Result<(), PlanFormError> {
         if join.left_join_key.is_empty() || join.left_join_key.len() != join.right_join_key.len() {
             return Err(PlanFormError::Join);
         }
@@ -119,7 +117,7 @@ impl Walk {
         self.input(join.right.as_deref())
     }
 
-    fn values(&mut self, values: &ValuesNode) -> Walked {
+    fn values(&mut self, values: &ValuesNode) -> Result<(), PlanFormError> {
         // The decoder divides by the number of columns.
         if values.n_cols == 0 {
             return Err(PlanFormError::Relation("VALUES without columns"));
@@ -128,7 +126,7 @@ impl Walk {
     }
 }
 
-fn check_reference(reference: Option<&TableReference>) -> Walked {
+fn check_reference(reference: Option<&TableReference>) -> Result<(), PlanFormError> {
     let reference = reference.and_then(|reference| reference.table_reference_enum.as_ref());
     match reference.ok_or(PlanFormError::Missing)? {
         TableReferenceEnum::Bare(bare) => check_name(&bare.table),

@@ -1,6 +1,9 @@
 //! Types that keep values apart from places: dictionaries and run ends. Only
 //! values that a visible place uses stay, in the order of their first use.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
@@ -105,19 +108,10 @@ impl Rebuild {
 
 /// The key of each place; none for a hidden one.
 fn used_keys(keys: &dyn Array, validity: Option<&NullBuffer>) -> Result<Vec<Option<u64>>, ScrubError> {
-    // Keys under NULL may be anything, so they are left out before the cast.
-    let wide: Vec<Option<u64>> = match keys.data_type() {
-        DataType::UInt64 => keys.as_primitive::<UInt64Type>().iter().collect(),
-        _ => {
-            let signed = arrow::compute::cast(keys, &DataType::Int64)?;
-            signed
-                .as_primitive::<Int64Type>()
-                .iter()
-                .map(|key| key.and_then(|key| u64::try_from(key).ok()))
-                .collect()
-        }
-    };
-    Ok(wide.into_iter().enumerate().map(|(place, key)| key.filter(|_| is_shown(validity, place))).collect())
+    // Keys under NULL may be anything: the cast leaves them out.
+    let wide = arrow::compute::cast(keys, &DataType::UInt64)?;
+    let wide = wide.as_primitive::<UInt64Type>().iter().enumerate();
+    Ok(wide.map(|(place, key)| key.filter(|_| is_shown(validity, place))).collect())
 }
 
 fn with_keys<K: ArrowDictionaryKeyType>(keys: &ArrayRef, values: ArrayRef) -> Result<ArrayRef, ScrubError> {

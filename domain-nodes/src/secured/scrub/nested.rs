@@ -1,6 +1,9 @@
 //! Types with children: lists, structs, maps, unions. Elements of hidden
 //! lists are left out, children of hidden structs become NULL.
 
+#[cfg(test)]
+mod tests;
+
 use std::{ops::Range, sync::Arc};
 
 use arrow::{

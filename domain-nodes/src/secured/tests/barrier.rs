@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, AsArray, Int64Array, RecordBatch},
+    array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StructArray},
     buffer::NullBuffer,
     datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
 };
@@ -111,6 +111,28 @@ fn limits_pass_where_no_row_is_hidden() {
     assert!(barrier(true).supports_limit_pushdown());
     assert!(!barrier(false).supports_limit_pushdown());
     assert_eq!(barrier(true).name(), "BarrierExec");
+}
+
+/// A column of which all is visible is not copied, but nested metadata does not leave with it.
+#[tokio::test]
+async fn nested_metadata_is_gone_from_columns_that_are_not_scrubbed() {
+    let shape = |inner: Field| schema(&[("a", DataType::Struct(vec![inner].into()), true)]);
+    let inner = Field::new("b", DataType::Int64, true);
+    let noted = inner.clone().with_metadata([("note".to_owned(), "x".to_owned())].into());
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values([1, 2]));
+    for found in [inner.clone(), noted] {
+        let raw = shape(found.clone());
+        let cells: ArrayRef =
+            Arc::new(StructArray::new(vec![found].into(), vec![Arc::clone(&numbers)], None));
+        let batch = RecordBatch::try_new(Arc::clone(&raw), vec![cells]).unwrap();
+        let clean = shape(inner.clone());
+        let barrier = BarrierExec::try_new(table(Arc::clone(&clean), true), child(&raw, &[batch])).unwrap();
+        let released = collect(Arc::new(barrier), SessionContext::new().task_ctx()).await.unwrap();
+        assert_eq!(released[0].schema(), clean);
+        assert_eq!(released[0].column(0).data_type(), clean.field(0).data_type());
+        let values = released[0].column(0).as_struct().column(0).to_data();
+        assert_eq!(values.buffers()[0].as_ptr(), numbers.to_data().buffers()[0].as_ptr());
+    }
 }
 
 /// The log says in which row of all that passed the promise was broken, and that it was one.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use arrow::{
     array::{
         Array, ArrayData, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, DictionaryArray, Int64Array,
-        LargeBinaryArray, LargeStringArray, PrimitiveArray, RunArray, StringArray,
+        LargeBinaryArray, LargeStringArray, ListArray, PrimitiveArray, RunArray, StringArray,
     },
+    buffer::OffsetBuffer,
     datatypes::{
-        ArrowDictionaryKeyType, ArrowNativeType, Int8Type, Int16Type, Int32Type, Int64Type, RunEndIndexType,
-        UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+        ArrowDictionaryKeyType, ArrowNativeType, DataType, Field, Int8Type, Int16Type, Int32Type, Int64Type,
+        RunEndIndexType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
     },
 };
 
@@ -66,6 +67,10 @@ fn what_is_shown_whole_passes_as_it_is() {
     assert_eq!(at(&scrubbed(&numbers), 0), at(&numbers, 0));
     let texts: ArrayRef = Arc::new(StringArray::from_iter_values(["one", "two"]));
     assert_eq!(at(&scrubbed(&texts), 1), at(&texts, 1));
+    let item = Arc::new(Field::new("item", DataType::Int64, true));
+    let lists = ListArray::new(item, OffsetBuffer::from_lengths([4, 0, 5]), Arc::clone(&numbers), None);
+    let found = scrubbed(&lists);
+    assert_eq!(at(found.as_list::<i32>().values(), 0), at(&numbers, 0));
 }
 
 /// Which places beside a slice are NULL is in the bits of its validity.

@@ -24,6 +24,7 @@ fn schema() -> Schema {
         Field::new("plain", DataType::Int64, true),
         Field::new("masked", DataType::Int64, true),
         Field::new("flag", DataType::Boolean, true),
+        Field::new_list("list", Field::new_list_field(DataType::Int64, true), true),
     ])
 }
 
@@ -76,7 +77,8 @@ fn what_can_fail_or_is_not_known_stays_above() {
     for predicate in [
         binary(sum, Operator::Eq, lit(1_i64)),
         binary(cast, Operator::Eq, lit(1_i32)),
-        binary(column("plain"), Operator::Eq, lit(list)),
+        binary(column("plain"), Operator::Eq, lit(list.clone())),
+        binary(column("list"), Operator::Eq, lit(list)),
         binary(column("plain"), Operator::BitwiseAnd, lit(1_i64)),
         binary(column("plain"), Operator::LikeMatch, lit(1_i64)),
         column("plain"),

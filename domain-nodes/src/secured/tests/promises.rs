@@ -19,6 +19,7 @@ use super::fixture::{
 };
 use crate::secured::error::{Failure, withhold};
 use crate::secured::{ReadError, SecureError, SecuredTable, TableError};
+use crate::source::{Drift, SourceError};
 use crate::tests::logs;
 
 const MEMORY: Source = Source::Memory { partitions: 1 };
@@ -236,16 +237,27 @@ async fn errors_below_become_few_kinds() {
     let stopped = tokio::spawn(std::future::pending::<()>());
     stopped.abort();
     let cancelled = stopped.await.unwrap_err();
+    let broken = tokio::spawn(async { panic!("{MARKER}") }).await.unwrap_err();
     let stored = |error: object_store::Error| DataFusionError::ObjectStore(Box::new(error));
-    let (path, cause) = (String::new, || "x".into());
+    let of_source = |error: SourceError| DataFusionError::from(error).context("reading");
+    let (path, table, cause) = (String::new, || MARKER.to_owned(), || "x".into());
     for (class, error) in [
         ("limit", DataFusionError::ResourcesExhausted(String::new())),
         ("cancelled", DataFusionError::ExecutionJoin(Box::new(cancelled))),
+        ("other", DataFusionError::ExecutionJoin(Box::new(broken))),
         ("changed", stored(object_store::Error::Precondition { path: path(), source: cause() })),
         ("changed", stored(object_store::Error::NotModified { path: path(), source: cause() })),
         ("storage", stored(object_store::Error::NotFound { path: path(), source: cause() })),
         ("storage", DataFusionError::IoError(std::io::Error::other("x"))),
         ("broken_data", DataFusionError::ArrowError(Box::new(arrow::error::ArrowError::DivideByZero), None)),
+        ("changed", of_source(SourceError::Changed { table: table() })),
+        ("promise_broken", of_source(SourceError::BrokenPromise { table: table(), column: table() })),
+        ("drift", of_source(SourceError::Drift { table: table(), column: table(), drift: Drift::Missing })),
+        ("broken_data", of_source(SourceError::BadCell { table: table(), column: table(), row: 7 })),
+        ("broken_data", of_source(SourceError::Malformed { table: table(), row: 7 })),
+        ("storage", of_source(SourceError::Refused { table: table(), reason: String::new() })),
+        ("storage", of_source(SourceError::Store { table: table(), reason: String::new() })),
+        ("source", of_source(SourceError::NoFiles { table: table() })),
         ("source", DataFusionError::External("x".into())),
         ("other", DataFusionError::Plan(String::new())),
     ] {

@@ -1,7 +1,9 @@
 //! Plans go through a message and come out the same; a message that is spoiled
 //! in one place is refused for that place alone.
 
+mod codec;
 mod mutated;
+mod walked;
 
 use std::sync::Arc;
 
