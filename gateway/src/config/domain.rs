@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
+use meshgate_engine::listener::address;
 use meshgate_policies::names::{is_name, is_reserved_domain};
 use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
 use rustls::pki_types::DnsName;
@@ -117,7 +118,7 @@ fn nodes(reader: &mut Reader<'_, '_>) -> Option<Vec<Uri>> {
     }
     let mut nodes = Vec::with_capacity(items.len());
     for item in items {
-        match item.as_scalar().and_then(node) {
+        match item.as_scalar().and_then(address) {
             Some(node) => nodes.push(node),
             None => {
                 let hint = "write `grpc+tls://host:port`; connections to nodes always use TLS".to_owned();
@@ -126,19 +127,6 @@ fn nodes(reader: &mut Reader<'_, '_>) -> Option<Vec<Uri>> {
         }
     }
     (nodes.len() == items.len()).then_some(nodes)
-}
-
-fn node(text: &str) -> Option<Uri> {
-    let uri: Uri = text.parse().ok()?;
-    let bare = uri.path() == "/" || uri.path().is_empty();
-    let authority = uri.authority()?;
-    let good = uri.scheme_str() == Some("grpc+tls")
-        && bare
-        && uri.query().is_none()
-        && !authority.host().is_empty()
-        && !authority.as_str().contains('@')
-        && authority.port_u16().is_some();
-    good.then_some(uri)
 }
 
 fn certificate(reader: &mut Reader<'_, '_>) -> Option<String> {
