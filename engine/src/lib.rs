@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bounded_file;
 pub mod classification;
 pub mod data_type;
+pub mod direct;
 pub mod failure;
 pub mod listener;
 pub mod lower;
