@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
 use meshgate_engine::listener::address;
 use meshgate_policies::names::{is_name, is_reserved_domain};
-use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
+use meshgate_policies::yaml::{self, Problem, Reader, Reference, UnknownKeys};
 use rustls::pki_types::DnsName;
 use tonic::transport::Uri;
+
+use super::{
+    SealingKey,
+    load::{referenced_file, sealing_key},
+};
 
 /// Most domains of a mesh, and nodes of a domain.
 const DOMAINS_MAX: usize = 10_000;
@@ -35,6 +40,8 @@ pub struct DomainConfig {
     /// DNS name that a node's certificate must carry.
     pub certificate: String,
     pub relay: RelayMode,
+    /// Shared with its nodes: clients may read results from them. None also if their tokens must not reach the nodes.
+    pub direct: Option<SealingKey>,
 }
 
 /// Reads all domains' files of a folder (`*.yaml`, `*.yml`), sorted by domain,
@@ -81,15 +88,24 @@ fn load(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<DomainCo
     let text = bounded_file::read_text(path, DOCUMENT_BYTES)
         .map_err(|error| problems.push(Problem::error(file, 0, format!("the file cannot be read: {error}"))))
         .ok()?;
-    let root = yaml::parse(file, &text).map_err(|problem| problems.push(problem)).ok()?;
+    let mut root = yaml::parse(file, &text).map_err(|problem| problems.push(problem)).ok()?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let lookup = |reference: Reference<'_>| match reference {
+        // The folder is read again while the gateway runs, and its environment stays as it was.
+        Reference::Variable(_) => None,
+        Reference::File(path) => referenced_file(&folder.join(path)),
+    };
+    yaml::expand_all(file, &mut root, &lookup, problems);
     let mut reader = Reader::new(file, &root, problems);
     let domain = domain(&mut reader);
     let owner = reader.text("owner");
     let nodes = nodes(&mut reader);
     let certificate = certificate(&mut reader);
     let relay = relay(&mut reader);
+    let direct = direct(&mut reader);
     reader.finish(UnknownKeys::Error);
-    Some(DomainConfig { domain: domain?, owner, nodes: nodes?, certificate: certificate?, relay: relay? })
+    let (domain, nodes, certificate, relay) = (domain?, nodes?, certificate?, relay?);
+    Some(DomainConfig { domain, owner, nodes, certificate, relay, direct })
 }
 
 fn domain(reader: &mut Reader<'_, '_>) -> Option<String> {
@@ -154,4 +170,17 @@ fn relay(reader: &mut Reader<'_, '_>) -> Option<RelayMode> {
             None
         }
     }
+}
+
+/// Who takes `sees_tokens` away takes everything away, whatever else is still there.
+fn direct(reader: &mut Reader<'_, '_>) -> Option<SealingKey> {
+    let sees_tokens = reader.has("sees_tokens") && reader.boolean("sees_tokens")?;
+    if !reader.has("direct") {
+        return None;
+    }
+    let mut direct = reader.mapping("direct")?;
+    direct.require("key");
+    let key = direct.mapping("key").and_then(sealing_key);
+    direct.finish(UnknownKeys::Error);
+    key.filter(|_| sees_tokens)
 }

@@ -16,7 +16,7 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 use super::{
     AuditConfig, GatewayConfig, IdentityConfig, IssuerConfig, NodesTlsFiles, PermitKeyConfig, SealingKey,
-    Secret, ServerTlsFiles, domain, issuer, limits,
+    Secret, ServerTlsFiles, domain, issuer, limits, networks,
 };
 
 const TOKEN_BYTES: usize = 16 << 10;
@@ -49,7 +49,7 @@ impl GatewayConfig {
     }
 }
 
-fn referenced_file(path: &Path) -> Option<String> {
+pub(super) fn referenced_file(path: &Path) -> Option<String> {
     let text = bounded_file::read_text(path, SECRET_BYTES).ok()?;
     // The line break at the end of a file is not part of a key.
     Some(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -71,6 +71,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
     let identity = identity(&mut reader, folder);
     let permits = permits(&mut reader, &name);
     let sealing = sealing(&mut reader);
+    let networks = networks::read(&mut reader);
     let limits = limits::read(&mut reader);
     let audit = audit(&mut reader, folder);
     let admin_roles = roles(&mut reader, "admin_roles");
@@ -100,6 +101,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
         identity: identity?,
         permits: permits?,
         sealing: sealing?,
+        networks,
         limits,
         audit: audit?,
         admin_roles,
@@ -272,7 +274,7 @@ fn sealing(reader: &mut Reader<'_, '_>) -> Option<Vec<SealingKey>> {
     (!keys.is_empty()).then_some(keys)
 }
 
-fn sealing_key(mut reader: Reader<'_, '_>) -> Option<SealingKey> {
+pub(super) fn sealing_key(mut reader: Reader<'_, '_>) -> Option<SealingKey> {
     let id = required_nonblank(&mut reader, "id");
     let text = reader.required_text("key");
     let key = text.as_deref().and_then(seal::key_of_text);
