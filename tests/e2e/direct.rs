@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meshgate_tests::client::{Client, ticket};
 use meshgate_tests::mesh::{Mesh, MeshPlan, OwnLines, closed_port};
-use meshgate_tests::{eventually_async, fixture, python};
+use meshgate_tests::{eventually_async, fixture, java, python};
 use serde_json::{Value, json};
 use tonic::Code;
 
@@ -81,6 +81,15 @@ impl Direct {
         serde_json::from_str(&tokio::task::spawn_blocking(run).await.unwrap()).unwrap()
     }
 
+    /// What JDBC's driver reads, column by column.
+    async fn jdbc(&self, token: &str) -> Vec<String> {
+        let ca = self.mesh.ca().to_str().unwrap().to_owned();
+        let arguments = [self.mesh.gateway.to_string(), ca, token.to_owned(), SQL.to_owned()];
+        let run = move || java::output("Query", &arguments.each_ref().map(String::as_str));
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        output.lines().map(str::to_owned).collect()
+    }
+
     fn records(&self, file: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.mesh.path(file)).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -126,6 +135,17 @@ async fn who_cannot_reach_the_node_reads_through_the_gateway() {
     assert_eq!(rows.as_array().unwrap().len(), 3, "{rows}");
     let (gateway, node) = direct.outcomes();
     assert_eq!((gateway, node), (vec![ends("offered"), ends("ok")], vec![(false, ends("ok"))]));
+}
+
+/// Its driver gets nothing from nodes, and comes back to the gateway by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn jdbc_reads_through_the_gateway_what_is_offered() {
+    let direct = Direct::start().await;
+    let columns = direct.jdbc(&direct.alice()).await;
+    assert_eq!(direct.outcomes(), (vec![ends("offered"), ends("ok")], vec![(false, ends("ok"))]));
+    let plain = direct.mesh.forge.token(&fixture::alice());
+    assert_eq!(direct.jdbc(&plain).await, columns);
+    assert!(columns.len() == 3 && columns.iter().all(|column| column.split('|').count() == 5), "{columns:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
