@@ -9,18 +9,22 @@ use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use meshgate_engine::audit::AuditError;
+use meshgate_engine::direct::TICKET_BYTES_MAX;
 use meshgate_engine::listener::connections;
 use meshgate_engine::operator::{OperatorKeyError, OperatorKeys};
 use meshgate_engine::reload::Reload;
+use meshgate_engine::seal::SealError;
 use meshgate_engine::{Engine, EngineLimits};
+use meshgate_proto::v1::DirectAddress;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tonic::transport::{Server, ServerTlsConfig};
 
 use crate::audit::AuditLog;
-use crate::config::{NodeConfig, NodeLimits};
+use crate::config::{DirectConfig, NodeConfig, NodeLimits};
 use crate::describe::Identity;
+use crate::direct::DirectService;
 use crate::flight::Service;
 use crate::http;
 use crate::keys::{self, KeysError};
@@ -29,7 +33,7 @@ use crate::operator::OperatorFile;
 use crate::readiness::{Readiness, Trouble};
 use crate::reload::Loader;
 use crate::request::{PermitCheck, TICKET_BYTES};
-use crate::tls::TlsError;
+use crate::tls::{self, TlsError};
 use crate::watch::Watcher;
 
 /// Streams of one connection at a time.
@@ -50,13 +54,15 @@ const CLOSING_TIME: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(
-        "cannot listen on {address}: the address is in use; stop what listens there or change `listen.{key}` in node.yaml"
+        "cannot listen on {address}: the address is in use; stop what listens there or change `{key}` in node.yaml"
     )]
     AddressInUse { key: &'static str, address: SocketAddr },
-    #[error("cannot listen on {address}, which node.yaml names as listen.{key}")]
+    #[error("cannot listen on {address}, which node.yaml names as {key}")]
     Listen { key: &'static str, address: SocketAddr, source: std::io::Error },
     #[error("`{}`, which node.yaml names as {key}, is not a folder", folder.display())]
     NoFolder { key: &'static str, folder: PathBuf },
+    #[error("a key under `direct` of node.yaml cannot be used")]
+    DirectKey(#[from] SealError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
@@ -78,6 +84,7 @@ pub enum StartError {
 pub struct NodeServer {
     flight: TcpListener,
     flight_address: SocketAddr,
+    direct: Option<DirectListener>,
     http: Option<(TcpListener, SocketAddr)>,
     router: Router,
     watcher: Watcher,
@@ -86,20 +93,32 @@ pub struct NodeServer {
     limits: NodeLimits,
 }
 
+/// Where clients read themselves.
+#[derive(Debug)]
+struct DirectListener {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
 impl NodeServer {
     /// Checks everything that must hold before a node can serve, and binds its addresses.
     pub async fn bind(config: NodeConfig) -> Result<Self, StartError> {
         // Both tonic and rustls take the process's provider; another part may have set the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let started_at = node::now();
-        let (flight, flight_address) = listen("flight", config.listen.flight).await?;
+        let (flight, flight_address) = listen("listen.flight", config.listen.flight).await?;
         let http = match config.listen.http {
-            Some(address) => Some(listen("http", address).await?),
+            Some(address) => Some(listen("listen.http", address).await?),
+            None => None,
+        };
+        let direct = match &config.direct {
+            Some(direct) => Some((listen("direct.listen", direct.listen).await?, direct.clone())),
             None => None,
         };
         require_folder("products", &config.products)?;
         require_folder("policies", &config.policies)?;
-        let server = server(&config)?;
+        let server = server(config.tls.load()?, "tls")?;
         let keys = keys::load(&config.permit_keys)?;
         let operator_keys = OperatorKeys::load(&config.operator_keys)?;
         let operator = Arc::new(OperatorFile::new(config.mesh.clone(), operator_keys));
@@ -110,7 +129,8 @@ impl NodeServer {
         let counts_rows = config.shadow.as_ref().is_some_and(|shadow| shadow.count_rows);
         // One at a time, whatever is asked.
         let counts = counts_rows.then(|| Arc::new(Semaphore::new(1)));
-        let permits = PermitCheck::new(keys, config.node.clone(), started_at);
+        let name = config.node.clone();
+        let permits = PermitCheck::new(keys, name.clone(), started_at);
         let watcher = watcher(config, started_at, operator.clone(), readiness.clone()).await?;
         let phase = watch::Sender::new(Phase::Serving);
         let node = Node {
@@ -120,19 +140,32 @@ impl NodeServer {
             states: watcher.states(),
             operator,
             slots: Arc::new(Semaphore::new(limits.concurrent_queries)),
+            direct_slots: Arc::new(Semaphore::new(limits.direct_queries)),
             limits: limits.clone(),
             phase: phase.subscribe(),
             clock: node::Clock::System,
             reload: watcher.reload(),
             counts,
         };
+        let node = Arc::new(node);
+        let direct = match direct {
+            Some(((listener, address), config)) => {
+                Some(DirectListener { listener, address, router: direct_router(&node, name, &config)? })
+            }
+            None => None,
+        };
         let router = add_service(server, node);
-        Ok(Self { flight, flight_address, http, router, watcher, phase, readiness, limits })
+        Ok(Self { flight, flight_address, direct, http, router, watcher, phase, readiness, limits })
     }
 
     /// Where gateways reach the node.
     pub fn flight_address(&self) -> SocketAddr {
         self.flight_address
+    }
+
+    /// Where clients read themselves.
+    pub fn direct_address(&self) -> Option<SocketAddr> {
+        self.direct.as_ref().map(|direct| direct.address)
     }
 
     /// What has contracts, policies and mesh.yaml read at once.
@@ -147,12 +180,14 @@ impl NodeServer {
 
     /// Serves until `shutdown`, then lets running queries finish for a while.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-        let Self { flight, http, router, watcher, phase, readiness, limits, .. } = self;
+        let Self { flight, direct, http, router, watcher, phase, readiness, limits, .. } = self;
         let watching = AbortOnDrop(tokio::spawn(watcher.run()));
         let (stop, stopped) = watch::channel(false);
         let flight = {
             let incoming = connections(flight, limits.connections);
-            tokio::spawn(router.serve_with_incoming_shutdown(incoming, wait(stopped)))
+            let gateways = router.serve_with_incoming_shutdown(incoming, wait(stopped.clone()));
+            let clients = serve_clients(direct, limits.direct_connections, wait(stopped));
+            tokio::spawn(async move { tokio::try_join!(gateways, clients).map(drop) })
         };
         // Until the end, so that a node that stops says so.
         let _http =
@@ -195,7 +230,7 @@ fn require_folder(key: &'static str, folder: &Path) -> Result<(), StartError> {
     Err(StartError::NoFolder { key, folder: folder.to_owned() })
 }
 
-fn server(config: &NodeConfig) -> Result<Server, StartError> {
+fn server(tls: ServerTlsConfig, section: &'static str) -> Result<Server, StartError> {
     Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
@@ -204,14 +239,30 @@ fn server(config: &NodeConfig) -> Result<Server, StartError> {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .tls_config(config.tls.load()?)
-        .map_err(|source| TlsError::Refused { source }.into())
+        .tls_config(tls)
+        .map_err(|source| TlsError::Refused { section, source }.into())
 }
 
-fn add_service(mut server: Server, node: Node) -> Router {
-    let service = FlightServiceServer::new(Service(Arc::new(node)))
-        .max_decoding_message_size(TICKET_BYTES + MESSAGE_MARGIN);
+fn add_service(mut server: Server, node: Arc<Node>) -> Router {
+    let service =
+        FlightServiceServer::new(Service(node)).max_decoding_message_size(TICKET_BYTES + MESSAGE_MARGIN);
     server.add_service(service)
+}
+
+fn direct_router(node: &Arc<Node>, name: String, config: &DirectConfig) -> Result<Router, StartError> {
+    let mut server = server(tls::for_clients(&config.certificate, &config.key)?, "direct.tls")?;
+    let service = DirectService::new(Arc::clone(node), name, &config.keys)?;
+    let service = FlightServiceServer::new(service);
+    Ok(server.add_service(service.max_decoding_message_size(TICKET_BYTES_MAX + MESSAGE_MARGIN)))
+}
+
+async fn serve_clients(
+    direct: Option<DirectListener>,
+    connections_max: usize,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let Some(DirectListener { listener, router, .. }) = direct else { return Ok(()) };
+    router.serve_with_incoming_shutdown(connections(listener, connections_max), shutdown).await
 }
 
 /// Waits for a server that still has the log.
@@ -238,7 +289,14 @@ async fn watcher(
     operator: Arc<OperatorFile>,
     readiness: Readiness,
 ) -> Result<Watcher, StartError> {
-    let identity = Identity { domain: config.domain.clone(), node: config.node.clone(), started_at };
+    let addresses = config.direct.iter().flat_map(|direct| &direct.addresses);
+    let address = |(zone, uri): (&String, &String)| DirectAddress { zone: zone.clone(), uri: uri.clone() };
+    let identity = Identity {
+        domain: config.domain.clone(),
+        node: config.node.clone(),
+        started_at,
+        direct_addresses: addresses.map(address).collect(),
+    };
     let work = move || {
         let config = Arc::new(config);
         Watcher::start(config.clone(), Loader::new(config, identity, operator), readiness)

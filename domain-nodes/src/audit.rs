@@ -8,6 +8,7 @@ use meshgate_engine::audit::{AuditError, AuditFile, AuditSettings};
 use serde_json::{Value, json};
 
 use crate::readiness::{Readiness, Trouble};
+use crate::status::Told;
 use crate::touched::Columns;
 
 /// The audit file.
@@ -21,6 +22,8 @@ pub(crate) struct AuditLog {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Record {
     pub query_id: String,
+    /// Who got the result.
+    pub read_by: Told,
     pub gateway: String,
     pub issuer: String,
     pub subject: String,
@@ -110,6 +113,7 @@ impl Record {
             "time": now(),
             "query_id": self.query_id,
             "gateway": self.gateway,
+            "direct": self.read_by == Told::Client,
             "principal": principal,
             "purpose": self.purpose,
             "tables": self.tables,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use meshgate_engine::classification::function_set;
 use meshgate_engine::plan_form;
 use meshgate_policies::{Column, Document, NestedField, POLICY_LANGUAGE};
-use meshgate_proto::v1::{self, Descriptor, PolicyDocument, PolicyDocuments};
+use meshgate_proto::v1::{self, Descriptor, DirectAddress, PolicyDocument, PolicyDocuments};
 
 use crate::contract::{Product, ProductTable};
 
@@ -17,6 +17,8 @@ pub(crate) struct Identity {
     pub(crate) node: String,
     /// Microseconds since the epoch.
     pub(crate) started_at: i64,
+    /// Where clients reach it themselves.
+    pub(crate) direct_addresses: Vec<DirectAddress>,
 }
 
 /// Describes the products under the documents; no documents means that everything is denied.
@@ -41,6 +43,7 @@ pub(crate) fn descriptor(
         products: products.iter().map(|product| describe_product(product)).collect(),
         revision: 0,
         started_at: identity.started_at,
+        direct_addresses: identity.direct_addresses.clone(),
         candidate_policies: candidate.map(|candidate| policies(Some(candidate))),
     }
 }

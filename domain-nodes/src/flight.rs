@@ -29,7 +29,7 @@ const QUERY_ID_HEADER: &str = "x-query-id";
 #[derive(Debug, Clone)]
 pub(crate) struct Service(pub(crate) Arc<Node>);
 
-type Replies<T> = BoxStream<'static, Result<T, Status>>;
+pub(crate) type Replies<T> = BoxStream<'static, Result<T, Status>>;
 
 /// A certificate of the mesh is not enough: only gateways speak with nodes.
 fn require_gateway<T>(request: &Request<T>) -> Result<(), Status> {
@@ -60,12 +60,7 @@ impl FlightService for Service {
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         require_gateway(&request)?;
-        let answer = query::answer(&self.0, &request.into_inner().ticket).await?;
-        let mut response = Response::new(answer.stream.boxed());
-        if let Ok(query_id) = MetadataValue::try_from(answer.query_id) {
-            response.metadata_mut().insert(QUERY_ID_HEADER, query_id);
-        }
-        Ok(response)
+        Ok(result(query::answer(&self.0, &request.into_inner().ticket).await?))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
@@ -132,6 +127,15 @@ impl FlightService for Service {
     ) -> Result<Response<Self::ListActionsStream>, Status> {
         unimplemented(&request)
     }
+}
+
+/// The response with a query's result.
+pub(crate) fn result(answer: query::Answer) -> Response<Replies<FlightData>> {
+    let mut response = Response::new(answer.stream.boxed());
+    if let Ok(query_id) = MetadataValue::try_from(answer.query_id) {
+        response.metadata_mut().insert(QUERY_ID_HEADER, query_id);
+    }
+    response
 }
 
 /// The present descriptor, then each that differs, until the node shuts down.

@@ -3,8 +3,9 @@
 //! query may see it.
 //!
 //! [`NodeConfig`] is what the operator of a node writes, [`NodeServer`] what
-//! runs. A request goes through `flight` (who calls), `request` (permit and
-//! query), `query` (plan), `secured` (the barrier) and `stream` (the answer).
+//! runs. A request goes through `flight` (which gateway calls) or `direct` (a client
+//! itself), `request` (permit and query), `query` (plan), `secured` (the barrier) and
+//! `stream` (the answer).
 //! A node believes a gateway in one thing only: who is asking.
 
 mod access;
@@ -14,6 +15,7 @@ pub mod check;
 pub mod config;
 pub mod contract;
 mod describe;
+mod direct;
 mod flight;
 mod http;
 mod keys;
@@ -24,6 +26,7 @@ mod operator;
 mod planning;
 mod pseudonyms;
 mod query;
+mod reader;
 mod readiness;
 mod record;
 mod reload;

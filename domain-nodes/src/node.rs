@@ -21,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) states: watch::Receiver<Arc<State>>,
     pub(crate) operator: Arc<OperatorFile>,
     pub(crate) slots: Arc<Semaphore>,
+    /// Queries that clients read themselves.
+    pub(crate) direct_slots: Arc<Semaphore>,
     pub(crate) limits: NodeLimits,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) reload: Reload,

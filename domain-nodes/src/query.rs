@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::MemoryCatalogProviderList;
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use meshgate_engine::QuerySettings;
-use meshgate_proto::v1::{DomainRequest, Permit, SignedPermit};
+use meshgate_proto::v1::{DirectRead, DomainRequest, Permit, SignedPermit};
 use prost::Message;
 use tokio::time::Instant;
 use tonic::Status;
@@ -16,6 +17,7 @@ use crate::access::Access;
 use crate::lookups::Lookups;
 use crate::node::{Node, Phase};
 use crate::planning::plan;
+use crate::reader::{Promise, Reader};
 use crate::record::OpenRecord;
 use crate::request::{CheckedQuery, Refusal, TICKET_BYTES, check_query};
 use crate::shadow::{self, Counting};
@@ -33,36 +35,56 @@ pub(crate) struct Answer {
 
 /// Answers the ticket of a peer that is a gateway.
 pub(crate) async fn answer(node: &Node, ticket: &[u8]) -> Result<Answer, Status> {
-    let now = node.clock.now();
-    let (permit, query) = permitted(node, ticket, now)
-        .map_err(|error| OpenRecord::of_nobody(node.audit.clone()).fail(error))?;
+    answer_to(Reader::Gateway, node, request(ticket)).await
+}
+
+/// Answers a client to whom a gateway promised the result.
+pub(crate) async fn answer_client(node: &Node, read: DirectRead) -> Result<Answer, Status> {
+    let (reader, request) = (Reader::Client(Promise::of(&read)), read.request);
+    answer_to(reader, node, request.ok_or(Refusal::TicketMalformed)).await
+}
+
+async fn answer_to(
+    reader: Reader,
+    node: &Node,
+    request: Result<DomainRequest, Refusal>,
+) -> Result<Answer, Status> {
+    let (now, told) = (node.clock.now(), reader.told());
+    let permitted = request.map_err(QueryError::from).and_then(|request| permitted(node, request, now));
+    let (permit, query) =
+        permitted.map_err(|error| OpenRecord::of_nobody(node.audit.clone(), told).fail(error))?;
     // From here to its end the query knows this one state only.
     let state = node.states.borrow().clone();
-    let mut record = OpenRecord::open(node.audit.clone(), &permit, &state);
+    let mut record = OpenRecord::open(node.audit.clone(), &permit, &state, told);
     let query_id = permit.query_id.clone();
-    match begin(node, &state, &permit, &query, now, &mut record).await {
+    let idle_time = reader.idle_time(&node.limits);
+    match begin(node, reader, &state, &permit, &query, now, &mut record).await {
         Ok(begun) => {
             let Begun { batches, schema, slot, deadline, access, counting } = begun;
-            let pump = Pump { record, slot, deadline, phase: node.phase.clone(), access, counting };
+            let phase = node.phase.clone();
+            let pump = Pump { record, slot, deadline, phase, access, told, idle_time, counting };
             Ok(Answer { query_id, stream: stream::start(batches, schema, pump) })
         }
         Err(error) => Err(record.fail(error)),
     }
 }
 
-/// The permit, now used up, and the query's bytes, about which nothing is known yet.
-fn permitted(node: &Node, ticket: &[u8], now: i64) -> Result<(Permit, Vec<u8>), QueryError> {
+fn request(ticket: &[u8]) -> Result<DomainRequest, Refusal> {
     if ticket.len() > TICKET_BYTES {
-        return Err(Refusal::TicketTooLong.into());
+        return Err(Refusal::TicketTooLong);
     }
-    let request = DomainRequest::decode(ticket).map_err(|_| Refusal::TicketMalformed)?;
+    DomainRequest::decode(ticket).map_err(|_| Refusal::TicketMalformed)
+}
+
+/// The permit, now used up, and the query's bytes, about which nothing is known yet.
+fn permitted(node: &Node, request: DomainRequest, now: i64) -> Result<(Permit, Vec<u8>), QueryError> {
     let signed: SignedPermit = request.permit.ok_or(Refusal::NoPermit)?;
     Ok((node.permits.check(&signed, now)?, request.query))
 }
 
 /// A query that runs.
-struct Begun<S> {
-    batches: S,
+struct Begun {
+    batches: BoxStream<'static, Result<RecordBatch, QueryError>>,
     schema: SchemaRef,
     slot: tokio::sync::OwnedSemaphorePermit,
     deadline: Instant,
@@ -72,12 +94,13 @@ struct Begun<S> {
 
 async fn begin(
     node: &Node,
+    reader: Reader,
     state: &Arc<State>,
     permit: &Permit,
     query: &[u8],
     now: i64,
     record: &mut OpenRecord,
-) -> Result<Begun<impl Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static>, QueryError> {
+) -> Result<Begun, QueryError> {
     if *node.phase.borrow() != Phase::Serving {
         return Err(QueryError::Stopping);
     }
@@ -87,8 +110,8 @@ async fn begin(
         record.decided(table.table.contract(), &table.decision);
         record.keys(state.pseudonyms().used_by(&table.decision));
     }
-    let slot = node.slots.clone().try_acquire_owned();
-    let slot = slot.map_err(|_| QueryError::TooMany("concurrent_queries"))?;
+    reader.check(&checked.schema)?;
+    let slot = reader.slot(node)?;
     let deadline = Instant::now() + node.limits.query_time;
     let checked = Arc::new(checked);
     let settings = QuerySettings {
@@ -121,8 +144,8 @@ async fn begin(
     record.shadow(compared.map(|compared| compared.shadow));
     let batches = node.engine.execute(physical, context, deadline.into_std()).map_err(QueryError::engine)?;
     let access = Access::new(node.states.clone(), permit, &checked, node.clock, node.limits.revocation_time);
-    let schema = checked.schema.clone();
-    Ok(Begun { batches: checked_batches(batches, checked), schema, slot, deadline, access, counting })
+    let (batches, schema) = reader.shape(checked_batches(batches, Arc::clone(&checked)), &checked.schema);
+    Ok(Begun { batches, schema, slot, deadline, access, counting })
 }
 
 /// The batches, each once more held against the promised schema.

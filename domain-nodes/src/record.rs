@@ -13,7 +13,7 @@ use tonic::Status;
 
 use crate::audit::{AuditLog, Outcome, PolicyVersions, Record};
 use crate::state::State;
-use crate::status::QueryError;
+use crate::status::{QueryError, Told};
 use crate::touched::Columns;
 
 /// Most tables of a permit that are recorded: a permit names as many as its query reads.
@@ -33,7 +33,7 @@ pub(crate) struct OpenRecord {
 
 impl OpenRecord {
     /// Opens the record of the query that a good permit is for.
-    pub(crate) fn open(audit: Arc<AuditLog>, permit: &Permit, state: &State) -> Self {
+    pub(crate) fn open(audit: Arc<AuditLog>, permit: &Permit, state: &State, told: Told) -> Self {
         let principal = permit.principal.clone().unwrap_or_default();
         let policy = state.policy();
         let table = |table: &PermittedTable| format!("{}.{}", state.domain(), table.table);
@@ -44,6 +44,7 @@ impl OpenRecord {
         };
         let record = Record {
             query_id: permit.query_id.clone(),
+            read_by: told,
             gateway: permit.gateway.clone(),
             issuer: principal.issuer,
             subject: principal.subject,
@@ -56,8 +57,9 @@ impl OpenRecord {
     }
 
     /// A refusal of what no good permit came with: nothing of it is believed.
-    pub(crate) fn of_nobody(audit: Arc<AuditLog>) -> Self {
-        Self { audit, began: Instant::now(), record: Record::default(), written: false }
+    pub(crate) fn of_nobody(audit: Arc<AuditLog>, told: Told) -> Self {
+        let record = Record { read_by: told, ..Record::default() };
+        Self { audit, began: Instant::now(), record, written: false }
     }
 
     pub(crate) fn query_id(&self) -> &str {
@@ -96,14 +98,15 @@ impl OpenRecord {
         let outcome = result.as_ref().map_or_else(QueryError::outcome, |()| Outcome::Ok);
         self.record.error = result.as_ref().err().map(QueryError::reason);
         let written = self.write(outcome).map_err(QueryError::from);
-        result.and(written).map_err(|error| error.report(self.query_id()))
+        result.and(written).map_err(|error| error.report(self.query_id(), self.record.read_by))
     }
 
     /// As `close`, for a query that never began to answer.
     pub(crate) fn fail(self, error: QueryError) -> Status {
+        let told = self.record.read_by;
         match self.close(Err(error)) {
             Err(status) => status,
-            Ok(()) => QueryError::Internal("a failure was taken for a success").report(""),
+            Ok(()) => QueryError::Internal("a failure was taken for a success").report("", told),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Every way in which a domain query can fail, and the one place where that
-//! becomes a gRPC status. The status says a class; the text of the error, its
-//! causes included, goes to the log under the query's id.
+//! becomes a gRPC status. A gateway is told a class, a client a sentence; the text
+//! of the error, its causes included, goes to the log under the query's id.
 
 use std::error::Error;
 
@@ -20,6 +20,8 @@ use crate::secured::{ReadError, TableError};
 use crate::source::SourceError;
 use crate::state::OpenError;
 
+mod client;
+
 /// Why a domain query gave no complete result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueryError {
@@ -35,6 +37,8 @@ pub(crate) enum QueryError {
     TooMany(&'static str),
     #[error("the query ran longer than it may")]
     QueryTime,
+    #[error("the client's result reached the bound {}", .0.name())]
+    Bound(Bound),
     #[error("no record of this query can be made")]
     Audit(#[from] AuditError),
     #[error("the gateway gave up")]
@@ -54,6 +58,34 @@ pub(crate) enum TableFault {
     Open(#[from] OpenError),
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+/// A bound of results that clients read themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    Rows,
+    Bytes,
+    IdleTime,
+}
+
+impl Bound {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "result_rows",
+            Self::Bytes => "result_bytes",
+            Self::IdleTime => "direct_idle_time",
+        }
+    }
+}
+
+/// Who is told of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Told {
+    /// A gateway, which makes a sentence of it.
+    #[default]
+    Gateway,
+    /// A client: nothing of the node but what helps its user.
+    Client,
 }
 
 /// What is said to the gateway.
@@ -91,6 +123,7 @@ impl QueryError {
             | Self::Engine(_)
             | Self::TooMany(_)
             | Self::QueryTime
+            | Self::Bound(_)
             | Self::Audit(_)
             | Self::AccessChanged
             | Self::Stopping
@@ -107,6 +140,7 @@ impl QueryError {
             | Self::Engine(_)
             | Self::TooMany(_)
             | Self::QueryTime
+            | Self::Bound(_)
             | Self::Audit(_)
             | Self::Cancelled
             | Self::AccessChanged
@@ -116,7 +150,7 @@ impl QueryError {
     }
 
     /// Writes the whole error to the log and gives what may be said about it.
-    pub(crate) fn report(&self, query_id: &str) -> Status {
+    pub(crate) fn report(&self, query_id: &str, told: Told) -> Status {
         let verdict = self.verdict();
         let cause = match self {
             // The engine's texts quote cells: they are for the debug log.
@@ -141,7 +175,10 @@ impl QueryError {
             Self::Table { table, .. } => table.clone(),
             _ => String::new(),
         };
-        verdict.status(query_id, table)
+        match told {
+            Told::Gateway => verdict.status(query_id, table),
+            Told::Client => client::status(self, &verdict, query_id),
+        }
     }
 
     fn verdict(&self) -> Verdict {
@@ -160,6 +197,7 @@ impl QueryError {
             Self::Engine(error) => engine_verdict(error),
             Self::TooMany(limit) => Verdict { retry: true, ..Verdict::limit(limit) },
             Self::QueryTime => Verdict::time(),
+            Self::Bound(bound) => Verdict::limit(bound.name()),
             Self::Cancelled => Verdict::cancelled(),
             Self::AccessChanged => Verdict::of(
                 Code::Aborted,
@@ -272,7 +310,7 @@ mod tests {
     use super::*;
 
     fn said(error: QueryError) -> (Code, Class, String, bool) {
-        let status = error.report("q-1");
+        let status = error.report("q-1", Told::Gateway);
         let details = DomainError::decode(status.details()).unwrap();
         assert_eq!(details.query_id, "q-1");
         assert!(!status.message().contains("SECRET") && !details.table.contains("SECRET"));

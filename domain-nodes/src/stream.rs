@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -23,7 +24,7 @@ use crate::access::Access;
 use crate::node::Phase;
 use crate::record::OpenRecord;
 use crate::shadow::Counting;
-use crate::status::QueryError;
+use crate::status::{Bound, QueryError, Told};
 
 /// Messages of this size stay in the processor's caches while they are copied.
 const MESSAGE_BYTES: usize = 512 << 10;
@@ -36,6 +37,9 @@ pub(crate) struct Pump {
     pub(crate) deadline: Instant,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) access: Access,
+    pub(crate) told: Told,
+    /// Longest time that the result may wait for its reader; none for gateways, which have their own.
+    pub(crate) idle_time: Option<Duration>,
     /// What is done once the result has ended well.
     pub(crate) counting: Option<Counting>,
 }
@@ -47,7 +51,7 @@ where
 {
     let (sender, receiver) = mpsc::channel(1);
     let end = Arc::new(OnceLock::new());
-    let result = ResultStream { receiver, end: end.clone(), ended: false };
+    let result = ResultStream { receiver, end: end.clone(), ended: false, told: pump.told };
     tokio::spawn(async move {
         let last_word = pump.run(batches, schema, &sender).await;
         // Before the channel closes, or the response would not find it.
@@ -75,7 +79,7 @@ impl Pump {
             _ = self.phase.wait_for(|phase| *phase == Phase::Cut) => Err(QueryError::Stopping),
             () = self.access.lost() => Err(QueryError::AccessChanged),
             () = tokio::time::sleep_until(self.deadline) => Err(QueryError::QueryTime),
-            moved = move_all(messages, sender, &bytes) => moved,
+            moved = move_all(messages, sender, &bytes, self.idle_time) => moved,
         };
         drop(self.slot);
         self.record.count(rows.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
@@ -133,12 +137,20 @@ async fn move_all(
     messages: impl Stream<Item = Result<FlightData, QueryError>>,
     sender: &mpsc::Sender<FlightData>,
     bytes: &AtomicU64,
+    idle_time: Option<Duration>,
 ) -> Result<(), QueryError> {
     let mut messages = std::pin::pin!(messages);
     while let Some(message) = messages.next().await {
         let message = message?;
         let length = message.data_header.len() + message.data_body.len();
-        sender.send(message).await.map_err(|_| QueryError::Cancelled)?;
+        let sent = sender.send(message);
+        let sent = match idle_time {
+            Some(time) => {
+                tokio::time::timeout(time, sent).await.map_err(|_| QueryError::Bound(Bound::IdleTime))?
+            }
+            None => sent.await,
+        };
+        sent.map_err(|_| QueryError::Cancelled)?;
         bytes.fetch_add(length as u64, Ordering::Relaxed);
     }
     Ok(())
@@ -150,6 +162,7 @@ pub(crate) struct ResultStream {
     receiver: mpsc::Receiver<FlightData>,
     end: Arc<OnceLock<Result<(), Status>>>,
     ended: bool,
+    told: Told,
 }
 
 impl Stream for ResultStream {
@@ -169,7 +182,7 @@ impl Stream for ResultStream {
                     Some(Err(status)) => Poll::Ready(Some(Err(status.clone()))),
                     None => {
                         let lost = QueryError::Internal("the query's task is gone");
-                        Poll::Ready(Some(Err(lost.report(""))))
+                        Poll::Ready(Some(Err(lost.report("", self.told))))
                     }
                 }
             }
@@ -179,8 +192,6 @@ impl Stream for ResultStream {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use arrow::array::Int64Array;
     use meshgate_engine::audit::AuditSettings;
     use meshgate_proto::v1::domain_error::Class;
@@ -220,11 +231,13 @@ mod tests {
                 .unwrap();
         let (_phase, phase) = watch::channel(Phase::Serving);
         let pump = Pump {
-            record: OpenRecord::open(Arc::new(audit), &Permit::default(), &domain.state()),
+            record: OpenRecord::open(Arc::new(audit), &Permit::default(), &domain.state(), Told::Gateway),
             slot: Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap(),
             deadline: Instant::now() + Duration::from_secs(60),
             phase,
             access: access(watch::channel(domain.state()).1),
+            told: Told::Gateway,
+            idle_time: None,
             counting: None,
         };
         let messages = start(batches, batch().schema(), pump).collect().await;

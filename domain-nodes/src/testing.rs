@@ -178,7 +178,12 @@ impl Domain {
     }
 
     pub(crate) fn loader(&self) -> Loader {
-        let identity = Identity { domain: DOMAIN.into(), node: NODE.into(), started_at: node::now() };
+        let identity = Identity {
+            domain: DOMAIN.into(),
+            node: NODE.into(),
+            started_at: node::now(),
+            direct_addresses: Vec::new(),
+        };
         Loader::new(Arc::new(self.config()), identity, Arc::new(self.operator_file()))
     }
 

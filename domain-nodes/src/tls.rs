@@ -1,4 +1,4 @@
-//! Transport security: the node's certificate, the authority whose client
+//! Transport security: the node's certificates, the authority whose client
 //! certificates it accepts, and the role that a peer's certificate carries.
 
 use std::path::{Path, PathBuf};
@@ -32,27 +32,42 @@ pub enum TlsError {
     Read { key: &'static str, file: PathBuf, source: std::io::Error },
     #[error("`{}`, which node.yaml names as {key}, holds no {what} in PEM form", file.display())]
     Pem { key: &'static str, file: PathBuf, what: &'static str },
-    #[error("tls.cert, tls.key and tls.client_ca of node.yaml do not fit together")]
-    Refused { source: tonic::transport::Error },
+    #[error("the files that node.yaml names under {section} do not fit together")]
+    Refused { section: &'static str, source: tonic::transport::Error },
 }
 
 impl TlsFiles {
     /// What tonic's server needs; client certificates are required.
     pub(crate) fn load(&self) -> Result<ServerTlsConfig, TlsError> {
-        let certificate = read("tls.cert", &self.certificate)?;
-        let key = read("tls.key", &self.key)?;
+        let identity = identity(["tls.cert", "tls.key"], &self.certificate, &self.key)?;
         let authority = read("tls.client_ca", &self.client_authority)?;
-        require_certificate("tls.cert", &self.certificate, &certificate)?;
         require_certificate("tls.client_ca", &self.client_authority, &authority)?;
-        if PrivateKeyDer::from_pem_slice(&key).is_err() {
-            return Err(TlsError::Pem { key: "tls.key", file: self.key.clone(), what: "private key" });
-        }
         Ok(ServerTlsConfig::new()
-            .identity(Identity::from_pem(certificate, key))
+            .identity(identity)
             .client_ca_root(Certificate::from_pem(authority))
             .client_auth_optional(false)
             .timeout(HANDSHAKE_TIME))
     }
+}
+
+/// What tonic's server needs for clients, who have tokens and no certificates.
+pub(crate) fn for_clients(certificate: &Path, key: &Path) -> Result<ServerTlsConfig, TlsError> {
+    let identity = identity(["direct.tls.cert", "direct.tls.key"], certificate, key)?;
+    Ok(ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIME))
+}
+
+/// A certificate and its key, from the files that node.yaml names by these keys.
+fn identity(
+    [certificate_name, key_name]: [&'static str; 2],
+    certificate: &Path,
+    key: &Path,
+) -> Result<Identity, TlsError> {
+    let (certificate_pem, key_pem) = (read(certificate_name, certificate)?, read(key_name, key)?);
+    require_certificate(certificate_name, certificate, &certificate_pem)?;
+    if PrivateKeyDer::from_pem_slice(&key_pem).is_err() {
+        return Err(TlsError::Pem { key: key_name, file: key.to_owned(), what: "private key" });
+    }
+    Ok(Identity::from_pem(certificate_pem, key_pem))
 }
 
 fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsError> {
@@ -133,5 +148,7 @@ mod tests {
         let empty = TlsFiles { certificate: file("crt", "text"), ..missing };
         let message = empty.load().unwrap_err().to_string();
         assert!(message.ends_with("names as tls.cert, holds no certificate in PEM form"), "{message}");
+        let message = for_clients(&empty.certificate, &empty.key).unwrap_err().to_string();
+        assert!(message.ends_with("names as direct.tls.cert, holds no certificate in PEM form"), "{message}");
     }
 }

@@ -62,6 +62,21 @@ pub enum ExpressionFault {
     Other,
 }
 
+/// What its author is told.
+impl std::fmt::Display for ExpressionFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::DivisionByZero => "division by zero: write `x / nullif(y, 0)`",
+            Self::Overflow => "a number is too large for its type: convert it to a larger one first",
+            Self::Conversion => "a value cannot be converted to the wanted type: write `try_cast(.. as ..)`",
+            Self::ManyRows => {
+                "a subquery used as a value gave more than one row: add `limit 1` or an aggregate"
+            }
+            Self::Other => "an expression failed on a value: check the arguments of its functions",
+        })
+    }
+}
+
 impl ExpressionFault {
     /// How the expression failed that `error` is about; [`classify`] tells whether it is about one.
     pub fn of(error: &DataFusionError) -> Self {

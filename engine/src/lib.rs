@@ -1,24 +1,27 @@
 //! DataFusion as both servers use it: bounded sessions, allow-lists, own
 //! runtimes, and the translation between policy's types and expressions and
 //! the engine's. Beside it what else both servers must do in the same way:
-//! permits, connections, the files of audit logs, files read with a bound,
-//! the operator's signature. Nothing about who may see what.
+//! permits, connections, sealed bytes, the files of audit logs, files read with a
+//! bound, the operator's signature. Nothing about who may see what.
 
 pub mod audit;
 pub mod bounded_file;
 pub mod classification;
 pub mod data_type;
+pub mod direct;
 pub mod failure;
 pub mod listener;
 pub mod lower;
 pub mod operator;
 pub mod permit;
+pub mod pieces;
 pub mod plan_check;
 pub mod plan_form;
 pub mod predicate;
 pub mod reload;
 pub mod revocation;
 pub mod scalar_or_null;
+pub mod seal;
 pub mod statement;
 
 mod engine;

@@ -1,5 +1,6 @@
 //! Accepting connections with a bound: a fixed number at a time, an accept
-//! error never ends the server, and the peer's certificate stays readable.
+//! error never ends the server, and the peer's certificate stays readable. And
+//! how configurations write where somebody listens.
 
 use std::io;
 use std::pin::Pin;
@@ -11,11 +12,26 @@ use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::transport::Uri;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// Pause after a failed accept: with no file descriptor left, accepting again
 /// at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// An address of a server, `grpc+tls://host:port` and nothing else.
+pub fn address(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let bare = uri.path() == "/" || uri.path().is_empty();
+    let authority = uri.authority()?;
+    let good = uri.scheme_str() == Some("grpc+tls")
+        && bare
+        && uri.query().is_none()
+        && !authority.host().is_empty()
+        && !authority.as_str().contains('@')
+        && authority.port_u16().is_some();
+    good.then_some(uri)
+}
 
 /// Connections of `listener`, at most `limit` at a time; the others wait in the kernel's backlog.
 pub fn connections(listener: TcpListener, limit: usize) -> impl Stream<Item = io::Result<Connection>> {

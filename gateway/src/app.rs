@@ -21,7 +21,7 @@ use tonic::transport::Server;
 use crate::{
     admission::Admission,
     audit::AuditLog,
-    config::{GatewayConfig, Limits},
+    config::{GatewayConfig, Limits, Networks},
     flight::{FlightSql, SqlInfoTable},
     http::{self, Readiness, ReadinessProblem},
     identity::{Authenticator, Clock, KeySetError},
@@ -64,6 +64,7 @@ pub(crate) struct Gateway {
     pub(crate) reload: Reload,
     pub(crate) admission: Arc<Admission>,
     pub(crate) sql_info: SqlInfoTable,
+    pub(crate) networks: Networks,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     /// True once the gateway was told to stop and has waited long enough.
@@ -251,6 +252,7 @@ fn gateway(
         stopping: watch::Sender::new(false),
         engine,
         sql_info,
+        networks: config.networks.clone(),
         limits,
         clock,
     })

@@ -47,6 +47,9 @@ pub(crate) struct AuditRecord {
     /// What candidates for the policies would decide otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Shadow>,
+    /// The domain from whose node the client may read the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct: Option<String>,
     pub rows: u64,
     pub bytes: u64,
     pub outcome: Outcome,
@@ -87,6 +90,8 @@ pub(crate) struct DisclosedKeys {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Ok,
+    /// The result may be read from a node, whose record says whether and how it was.
+    Offered,
     /// Not allowed, or not understood: nothing was read.
     Refused,
     /// Began and did not complete.

@@ -5,15 +5,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef},
+    array::ArrayRef,
     compute::{CastOptions, cast_with_options},
     datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef},
     error::ArrowError,
     record_batch::{RecordBatch, RecordBatchOptions},
 };
 
-/// Longest message to a client, as far as rows can be told apart: those with the smallest bound take 4 MiB.
-pub(crate) const MESSAGE_BYTES: usize = 2 << 20;
+pub(crate) use meshgate_engine::pieces::{MESSAGE_BYTES, size, split};
 
 /// The schema in which a result with `schema` leaves the gateway.
 pub(crate) fn schema(schema: &Schema) -> SchemaRef {
@@ -53,27 +52,6 @@ pub(crate) fn convert(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
         .collect::<Result<Vec<_>, _>>()?;
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)
-}
-
-/// `batch` in pieces of at most `bytes_max`, as far as rows can be told apart.
-pub(crate) fn split(batch: RecordBatch, bytes_max: usize) -> Vec<RecordBatch> {
-    let rows = batch.num_rows();
-    if rows < 2 || size(&batch) <= bytes_max {
-        return vec![batch];
-    }
-    let half = rows / 2;
-    let halves = [batch.slice(0, half), batch.slice(half, rows - half)];
-    halves.into_iter().flat_map(|half| split(half, bytes_max)).collect()
-}
-
-/// Bytes of the rows of `batch`. What its buffers hold beside them does not
-/// count: decoded columns share one buffer.
-pub(crate) fn size(batch: &RecordBatch) -> usize {
-    let bytes = |column: &ArrayRef| {
-        let sliced = column.to_data().get_slice_memory_size();
-        sliced.unwrap_or_else(|_| column.get_array_memory_size())
-    };
-    batch.columns().iter().map(bytes).sum()
 }
 
 fn convert_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {

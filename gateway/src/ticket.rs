@@ -4,17 +4,13 @@
 //! A sealed value says what was promised to whom; it grants nothing. Every use
 //! authenticates again and plans under the policy of that moment.
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use meshgate_engine::seal::SealKeys;
 use meshgate_policies::{Digest, Principal};
 use prost::Message;
 
+pub(crate) use meshgate_engine::seal::SealError;
+
 use crate::config::SealingKey;
-
-/// Longest sealed value that is looked at: a statement with many parameters and their values.
-pub(crate) const SEALED_BYTES_MAX: usize = 768 << 10;
-
-const FORMAT: u8 = 1;
-const KEY_ID_BYTES_MAX: usize = 64;
 
 /// What a sealed value is for. Bound as associated data: a handle never opens as a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,38 +48,14 @@ pub(crate) struct Ticket {
 #[error("the ticket or handle cannot be used: run the statement again")]
 pub(crate) struct InvalidTicket;
 
-/// A ticket could not be sealed: it is too long, or the random source failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the ticket cannot be sealed")]
-pub(crate) struct SealError;
-
 /// Seals and opens with the keys that the replicas share.
-pub(crate) struct Sealer {
-    /// The first one seals.
-    keys: Vec<(String, RandomizedNonceKey)>,
-}
-
-impl std::fmt::Debug for Sealer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let keys: Vec<_> = self.keys.iter().map(|(id, _)| id).collect();
-        f.debug_struct("Sealer").field("keys", &keys).finish()
-    }
-}
+#[derive(Debug)]
+pub(crate) struct Sealer(SealKeys);
 
 impl Sealer {
     /// The first key is the current one.
     pub(crate) fn new(keys: &[SealingKey]) -> Result<Self, SealError> {
-        let keys = keys
-            .iter()
-            .map(|key| {
-                let cipher = RandomizedNonceKey::new(&AES_256_GCM_SIV, key.key.expose());
-                match (key.id.len(), cipher) {
-                    (1..=KEY_ID_BYTES_MAX, Ok(cipher)) => Ok((key.id.clone(), cipher)),
-                    _ => Err(SealError),
-                }
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() { Err(SealError) } else { Ok(Self { keys }) }
+        SealKeys::new(keys.iter().map(|key| (key.id.as_str(), key.key.expose()))).map(Self)
     }
 
     /// Seals `ticket` for `principal` of `mesh`.
@@ -93,18 +65,7 @@ impl Sealer {
         mesh: &str,
         principal: &Principal,
     ) -> Result<Vec<u8>, SealError> {
-        let (key_id, cipher) = self.keys.first().ok_or(SealError)?;
-        let mut sealed = Body::new(ticket, principal, mesh).encode_to_vec();
-        let nonce = cipher
-            .seal_in_place_append_tag(Aad::from(associated_data(ticket.kind, key_id)), &mut sealed)
-            .map_err(|_| SealError)?;
-        let mut bytes = Vec::with_capacity(2 + key_id.len() + NONCE_LEN + sealed.len());
-        bytes.push(FORMAT);
-        bytes.push(u8::try_from(key_id.len()).map_err(|_| SealError)?);
-        bytes.extend_from_slice(key_id.as_bytes());
-        bytes.extend_from_slice(nonce.as_ref());
-        bytes.extend_from_slice(&sealed);
-        if bytes.len() > SEALED_BYTES_MAX { Err(SealError) } else { Ok(bytes) }
+        self.0.seal(label(ticket.kind), Body::new(ticket, principal, mesh).encode_to_vec())
     }
 
     /// Opens what was sealed as `kind` for this principal of this mesh, before it expires.
@@ -130,39 +91,20 @@ impl Sealer {
         mesh: &str,
         principal: &Principal,
     ) -> Option<Ticket> {
-        let body = self.decrypt(kind, sealed)?;
+        let body = Body::decode(self.0.open(label(kind), sealed)?.as_slice()).ok()?;
         let usable =
             body.mesh == mesh && body.issuer == principal.issuer && body.subject == principal.subject;
         if usable { body.into_ticket(kind) } else { None }
     }
-
-    fn decrypt(&self, kind: TicketKind, sealed: &[u8]) -> Option<Body> {
-        if sealed.len() > SEALED_BYTES_MAX {
-            return None;
-        }
-        let (&[format, length], rest) = sealed.split_first_chunk()?;
-        let (key_id, rest) = rest.split_at_checked(usize::from(length))?;
-        let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let (key_id, cipher) = self.keys.iter().find(|(id, _)| id.as_bytes() == key_id)?;
-        if format != FORMAT {
-            return None;
-        }
-        let mut buffer = rest.to_vec();
-        let associated = Aad::from(associated_data(kind, key_id));
-        let plain =
-            cipher.open_in_place(Nonce::assume_unique_for_key(*nonce), associated, &mut buffer).ok()?;
-        Body::decode(&*plain).ok()
-    }
 }
 
-fn associated_data(kind: TicketKind, key_id: &str) -> Vec<u8> {
-    let kind = match kind {
-        TicketKind::Statement => "statement",
-        TicketKind::Metadata => "metadata",
-        TicketKind::Prepared => "prepared",
-        TicketKind::Session => "session",
-    };
-    format!("meshgate-ticket-v{FORMAT}\0{kind}\0{key_id}").into_bytes()
+const fn label(kind: TicketKind) -> &'static str {
+    match kind {
+        TicketKind::Statement => "meshgate-ticket-v1\0statement",
+        TicketKind::Metadata => "meshgate-ticket-v1\0metadata",
+        TicketKind::Prepared => "meshgate-ticket-v1\0prepared",
+        TicketKind::Session => "meshgate-ticket-v1\0session",
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -15,6 +15,7 @@ mod commands;
 mod cookbook;
 mod corpus;
 mod demo;
+mod direct;
 mod disclosures;
 mod example_repository;
 mod faults;

@@ -1,5 +1,6 @@
 //! A mesh in this process: nodes and gateway on free ports, from texts.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +28,8 @@ pub struct MeshPlan {
     /// Further lines of every node.yaml and of gateway.yaml.
     pub node_lines: String,
     pub gateway_lines: String,
+    /// Further lines of the files of one domain.
+    pub own_lines: BTreeMap<String, OwnLines>,
     /// Further keys of `audit` in gateway.yaml, each behind a comma.
     pub gateway_audit: String,
     /// Where the gateway finds the issuer's keys: the value of `jwks`, and what may follow it.
@@ -39,6 +42,15 @@ pub struct MeshPlan {
     pub keys: Option<PathBuf>,
     /// Servers between the gateway and the nodes: see [`Mesh::exchanges`].
     pub taps: Taps,
+}
+
+/// Further lines of a domain's files.
+#[derive(Clone, Default)]
+pub struct OwnLines {
+    /// Of its node.yaml.
+    pub node: String,
+    /// Of its file in the gateway's folder.
+    pub domain: String,
 }
 
 /// What stands between the gateway and the nodes.
@@ -67,6 +79,7 @@ impl MeshPlan {
             files: Vec::new(),
             node_lines: String::new(),
             gateway_lines: String::new(),
+            own_lines: BTreeMap::new(),
             gateway_audit: String::new(),
             jwks: "keys/issuer/jwks.json".to_owned(),
             before_gateway: None,
@@ -106,6 +119,7 @@ pub struct Mesh {
     passed: Passed,
     late: Vec<(String, SocketAddr)>,
     node_lines: String,
+    own_lines: BTreeMap<String, OwnLines>,
     operator_keys: Vec<String>,
     gateway_server: Server,
     mesh_version: AtomicU64,
@@ -150,8 +164,8 @@ impl Mesh {
                 late.push((domain.clone(), address));
                 address
             } else {
-                let (address, server) =
-                    start_node(root, domain, ANY_PORT, &operator_keys, &plan.node_lines).await;
+                let lines = node_lines(&plan.node_lines, &plan.own_lines, domain);
+                let (address, server) = start_node(root, domain, ANY_PORT, &operator_keys, &lines).await;
                 nodes.push((domain.clone(), server));
                 address
             };
@@ -175,7 +189,8 @@ impl Mesh {
             };
             let text = format!(
                 "domain: {domain}\nowner: {domain}@larkfield.example\nnodes: [\"grpc+tls://{address}\"]\n\
-                 certificate: {domain}.mesh.localhost\n"
+                 certificate: {domain}.mesh.localhost\n{}",
+                plan.own_lines.get(domain).map(|lines| lines.domain.as_str()).unwrap_or_default()
             );
             write(root, &format!("domains/{domain}.yaml"), text.as_bytes());
         }
@@ -193,6 +208,7 @@ impl Mesh {
             passed,
             late,
             node_lines: plan.node_lines,
+            own_lines: plan.own_lines,
             operator_keys,
             gateway_server,
             mesh_version: AtomicU64::new(1),
@@ -269,7 +285,8 @@ impl Mesh {
     pub async fn start_node(&mut self, domain: &str) {
         let (_, address) = self.late.iter().find(|(name, _)| name == domain).expect("a late domain");
         let (root, keys) = (self.directory.path(), &self.operator_keys);
-        let (_, server) = start_node(root, domain, *address, keys, &self.node_lines).await;
+        let lines = node_lines(&self.node_lines, &self.own_lines, domain);
+        let (_, server) = start_node(root, domain, *address, keys, &lines).await;
         self.nodes.push((domain.to_owned(), server));
     }
 
@@ -288,7 +305,8 @@ impl Mesh {
         let address = text.split("grpc+tls://").nth(1).and_then(|rest| rest.split('"').next());
         let address = address.and_then(|address| address.parse().ok()).expect("an address");
         let (root, keys) = (self.directory.path(), &self.operator_keys);
-        let (_, server) = start_node(root, domain, address, keys, &self.node_lines).await;
+        let lines = node_lines(&self.node_lines, &self.own_lines, domain);
+        let (_, server) = start_node(root, domain, address, keys, &lines).await;
         self.nodes.push((domain.to_owned(), server));
     }
 
@@ -382,6 +400,11 @@ async fn start_gateway(root: &Path) -> (SocketAddr, SocketAddr, Server) {
     let server = GatewayServer::bind(config).await.expect("the gateway starts");
     let (gateway, http) = (server.flight_address(), server.http_address().expect("HTTP"));
     (gateway, http, spawn(async move |stopped| report("gateway", server.run(stopped).await)))
+}
+
+/// Of every node, and of this one.
+fn node_lines(all: &str, own: &BTreeMap<String, OwnLines>, domain: &str) -> String {
+    own.get(domain).map_or_else(|| all.to_owned(), |own| format!("{all}{}", own.node))
 }
 
 async fn start_node(

@@ -8,6 +8,9 @@ use super::references::Lookup;
 /// Keys of node.yaml below which each entry has secrets of its own.
 const WITH_SECRETS: [&str; 2] = ["pseudonyms", "credentials"];
 
+/// A section that is nothing without its secrets.
+const ALL_SECRET: &str = "direct";
+
 /// An entry that was left out.
 pub(super) struct Elsewhere {
     pub(super) key: String,
@@ -23,15 +26,25 @@ pub(super) fn take_out(
 ) -> Vec<Elsewhere> {
     let mut elsewhere = Vec::new();
     let Value::Mapping(entries) = &mut root.value else { return elsewhere };
+    let mut not_here = |at: &str, (line, what): (usize, String)| {
+        let message = format!("{what} is not here: `{at}` was not looked at");
+        problems.push(Problem::warning(Warning::SecretNotHere, file, line, message));
+    };
+    entries.retain(|entry| match missing(&entry.value, lookup) {
+        Some(what) if entry.key == ALL_SECRET => {
+            not_here(&entry.key, what);
+            false
+        }
+        _ => true,
+    });
     for Entry { key, value, .. } in
         entries.iter_mut().filter(|entry| WITH_SECRETS.contains(&entry.key.as_str()))
     {
         let Value::Mapping(inner) = &mut value.value else { continue };
         inner.retain(|entry| match missing(&entry.value, lookup) {
             None => true,
-            Some((line, what)) => {
-                let message = format!("{what} is not here: `{key}.{}` was not looked at", entry.key);
-                problems.push(Problem::warning(Warning::SecretNotHere, file, line, message));
+            Some(what) => {
+                not_here(&format!("{key}.{}", entry.key), what);
                 elsewhere.push(Elsewhere { key: key.clone(), entry: entry.key.clone() });
                 false
             }

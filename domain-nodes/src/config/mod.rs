@@ -2,6 +2,7 @@
 //! out. Opens no socket and starts nothing; `docs/node.md` describes each key.
 
 mod credentials;
+mod direct;
 mod elsewhere;
 mod limits;
 mod pseudonyms;
@@ -23,6 +24,7 @@ use meshgate_policies::yaml::{self, Node, Problem, Reader, UnknownKeys};
 
 use crate::tls::TlsFiles;
 pub use credentials::{StoreCredentials, StoreKeys};
+pub use direct::{DirectConfig, DirectKey};
 use references::Lookup;
 
 pub use pseudonyms::PseudonymSecret;
@@ -60,6 +62,8 @@ pub struct NodeConfig {
     pub audit: AuditSettings,
     /// A candidate for the policies, which decides nothing.
     pub shadow: Option<ShadowConfig>,
+    /// None: all clients go through gateways.
+    pub direct: Option<DirectConfig>,
     pub limits: NodeLimits,
     /// How often sources are looked at whether anything changed or not.
     pub survey_interval: Duration,
@@ -102,6 +106,12 @@ pub struct NodeLimits {
     /// Different keys of one lookup.
     pub lookup_keys: usize,
     pub connections: usize,
+    /// Queries that clients read themselves, beside those of gateways.
+    pub direct_queries: usize,
+    /// Connections of clients, beside those of gateways.
+    pub direct_connections: usize,
+    /// Longest time that a result may wait for a client that reads it itself.
+    pub direct_idle_time: Duration,
     /// How long a query goes on that would not be decided in the same way any more.
     pub revocation_time: Duration,
     /// Time that running queries get to finish when the node shuts down.
@@ -119,6 +129,9 @@ impl Default for NodeLimits {
             concurrent_queries: 64,
             lookup_keys: 1_000_000,
             connections: 256,
+            direct_queries: 32,
+            direct_connections: 256,
+            direct_idle_time: Duration::from_secs(120),
             revocation_time: Duration::from_secs(10),
             shutdown_grace: Duration::from_secs(10),
         }
@@ -221,6 +234,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
     let contract_variables = read_contract_variables(reader, lookup);
     let audit = read_audit(reader, lookup);
     let shadow = read_shadow(reader, lookup);
+    let direct = direct::read(reader, lookup);
     let limits = read_limits(reader, lookup);
     let (permit_keys, operator_keys) = keys?;
     Some(NodeConfig {
@@ -240,6 +254,7 @@ fn read_root(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> Option<NodeCon
         contract_variables,
         audit: audit?,
         shadow,
+        direct,
         limits,
         survey_interval: SURVEY_INTERVAL,
         warnings: Vec::new(),
@@ -390,6 +405,9 @@ fn read_limits(reader: &mut Reader<'_, '_>, lookup: &Lookup<'_>) -> NodeLimits {
     limits::read_count(&mut reader, "concurrent_queries", &mut limits.concurrent_queries);
     limits::read_count_up_to(&mut reader, "lookup_keys", &mut limits.lookup_keys, 100_000_000);
     limits::read_count(&mut reader, "connections", &mut limits.connections);
+    limits::read_count(&mut reader, "direct_queries", &mut limits.direct_queries);
+    limits::read_count(&mut reader, "direct_connections", &mut limits.direct_connections);
+    limits::read_duration(&mut reader, "direct_idle_time", &mut limits.direct_idle_time);
     limits::read_duration(&mut reader, "revocation_time", &mut limits.revocation_time);
     limits::read_duration(&mut reader, "shutdown_grace", &mut limits.shutdown_grace);
     if reader.has("spill_folder")

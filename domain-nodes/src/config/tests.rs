@@ -210,6 +210,62 @@ fn keys_of_pseudonyms_are_long_and_the_first_one_counts() {
     }
 }
 
+const DIRECT: &str = "\
+direct:
+  listen: 0.0.0.0:31401
+  tls: { cert: tls/direct.crt, key: tls/direct.key }
+  keys: [ { id: 2026a, key: \"${file:lake.secret}\" } ]
+  addresses: { default: 'grpc+tls://sales.example:31401', office: 'grpc+tls://10.0.0.1:31401' }
+";
+
+#[test]
+fn a_listener_for_clients_is_read_and_its_keys_do_not_print() {
+    assert!(load(COMPLETE).unwrap().direct.is_none());
+    let with = |from: &str, to: &str| {
+        assert!(DIRECT.contains(from), "{from}");
+        let key = "07".repeat(32);
+        load(&format!("{COMPLETE}{}", DIRECT.replace(from, to).replace("${file:lake.secret}", &key)))
+    };
+    let direct = with("2026a", "2026b").unwrap().direct.unwrap();
+    assert!(direct.certificate.ends_with("tls/direct.crt") && direct.key.ends_with("tls/direct.key"));
+    assert_eq!((direct.keys[0].id.as_str(), direct.keys[0].bytes), ("2026b", [7; 32]));
+    assert_eq!(direct.addresses["office"], "grpc+tls://10.0.0.1:31401");
+    assert!(!format!("{direct:?}").contains("7, 7"));
+
+    for (from, to, expected) in [
+        ("0.0.0.0:31401", "localhost", "is not an IP address with a port"),
+        ("cert: tls/direct.crt, ", "", "`cert` is missing"),
+        ("[ { id: 2026a, key: \"${file:lake.secret}\" } ]", "[]", "there are 1 to 64 keys"),
+        ("id: 2026a, ", "", "`id` is missing"),
+        ("${file:lake.secret}", "short", "`key` is not a key of 32 bytes"),
+        ("{ id: 2026a", "{ id: 2026a, key: \"${file:lake.secret}\" }, { id: 2026a", "is there twice"),
+        (
+            "default: 'grpc+tls://sales.example:31401', office: 'grpc+tls://10.0.0.1:31401'",
+            "",
+            "1 to 64 addresses",
+        ),
+        ("office:", "Office:", "`Office` is not the name of a zone"),
+        ("grpc+tls://10.0.0.1", "grpc+tcp://10.0.0.1", "this is not an address for clients"),
+        ("grpc+tls://10.0.0.1:31401", "grpc+tls://10.0.0.1", "this is not an address for clients"),
+    ] {
+        let problems = with(from, to).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{to}: {problems:?}");
+    }
+}
+
+#[test]
+fn keys_of_a_listener_for_clients_may_be_elsewhere_where_nothing_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("node.yaml");
+    let complete = COMPLETE.replace("credentials:\n  lake-prod: { access_key_id: \"${ID}\", secret_access_key: \"${file:lake.secret}\" }\n", "");
+    std::fs::write(&file, format!("{complete}{DIRECT}")).unwrap();
+    let (config, _) = NodeConfig::load_without_secrets(&file, &environment).unwrap();
+    assert!(config.direct.is_none());
+    let told: Vec<&str> = config.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(told, ["the file `lake.secret` is not here: `direct` was not looked at"]);
+    assert!(NodeConfig::load(&file, &environment).is_err());
+}
+
 #[test]
 fn secrets_may_be_elsewhere_where_nothing_is_served() {
     let text = format!(

@@ -76,6 +76,7 @@ impl OfflineNode {
             states: watch::channel(Arc::clone(&state)).1,
             operator: Arc::new(operator),
             slots: Arc::new(Semaphore::new(limits.concurrent_queries)),
+            direct_slots: Arc::new(Semaphore::new(limits.direct_queries)),
             limits,
             phase: serving,
             reload: Reload::all([]),
@@ -104,6 +105,7 @@ fn state(domain: &OfflineDomain, data: &BTreeMap<String, TableData>, instant: i6
         domain: domain.name.clone(),
         node: format!("{}-offline", domain.name),
         started_at: instant,
+        direct_addresses: Vec::new(),
     };
     let operator_version = domain.policy.operator_version();
     let descriptor = describe::descriptor(

@@ -13,7 +13,7 @@ use meshgate_engine::permit::PermitError;
 
 pub(crate) use permit::PermitCheck;
 pub(crate) use query::{CheckedForm, CheckedQuery, CheckedScan, CheckedTable, check_query};
-pub(crate) use schema::same_promise;
+pub(crate) use schema::{decode as decode_schema, same_promise};
 
 /// Largest domain query.
 pub(crate) const QUERY_BYTES: usize = 1 << 20;

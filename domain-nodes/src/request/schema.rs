@@ -6,7 +6,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::ipc::convert::try_schema_from_ipc_buffer;
 
 /// Reads an encapsulated schema message. `None` if it is none.
-pub(super) fn decode(message: &[u8]) -> Option<Schema> {
+pub(crate) fn decode(message: &[u8]) -> Option<Schema> {
     // arrow-ipc still panics on some crafted schemas. What it is given is not
     // used after a panic, so nothing broken can be observed.
     catch_unwind(AssertUnwindSafe(|| try_schema_from_ipc_buffer(message))).ok()?.ok()

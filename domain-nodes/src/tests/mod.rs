@@ -1,6 +1,7 @@
 //! A real node on a free port, called as a gateway calls it.
 
 mod describing;
+mod direct;
 pub(crate) mod logs;
 mod lookups;
 mod nested;
@@ -41,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Running {
     domain: Domain,
     flight: SocketAddr,
+    direct: Option<SocketAddr>,
     http: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), StartError>>,
@@ -56,11 +58,12 @@ impl Running {
         logs::start();
         let server = NodeServer::bind(config).await.unwrap();
         let (flight, http) = (server.flight_address(), server.http_address().unwrap());
+        let direct = server.direct_address();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
-        Self { domain, flight, http, stop: Some(stop), task }
+        Self { domain, flight, direct, http, stop: Some(stop), task }
     }
 
     fn stop(&mut self) {

@@ -24,6 +24,7 @@ fn record(query_id: &str) -> AuditRecord {
         }],
         disclosed: Vec::new(),
         shadow: None,
+        direct: None,
         rows: 2,
         bytes: 512,
         outcome: Outcome::Ok,

@@ -3,10 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use meshgate_engine::bounded_file::{self, DOCUMENT_BYTES};
+use meshgate_engine::listener::address;
 use meshgate_policies::names::{is_name, is_reserved_domain};
-use meshgate_policies::yaml::{self, Problem, Reader, UnknownKeys};
+use meshgate_policies::yaml::{self, Problem, Reader, Reference, UnknownKeys};
 use rustls::pki_types::DnsName;
 use tonic::transport::Uri;
+
+use super::{
+    SealingKey,
+    load::{referenced_file, sealing_key},
+};
 
 /// Most domains of a mesh, and nodes of a domain.
 const DOMAINS_MAX: usize = 10_000;
@@ -34,6 +40,8 @@ pub struct DomainConfig {
     /// DNS name that a node's certificate must carry.
     pub certificate: String,
     pub relay: RelayMode,
+    /// Shared with its nodes: clients may read results from them. None also if their tokens must not reach the nodes.
+    pub direct: Option<SealingKey>,
 }
 
 /// Reads all domains' files of a folder (`*.yaml`, `*.yml`), sorted by domain,
@@ -80,15 +88,24 @@ fn load(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<DomainCo
     let text = bounded_file::read_text(path, DOCUMENT_BYTES)
         .map_err(|error| problems.push(Problem::error(file, 0, format!("the file cannot be read: {error}"))))
         .ok()?;
-    let root = yaml::parse(file, &text).map_err(|problem| problems.push(problem)).ok()?;
+    let mut root = yaml::parse(file, &text).map_err(|problem| problems.push(problem)).ok()?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let lookup = |reference: Reference<'_>| match reference {
+        // The folder is read again while the gateway runs, and its environment stays as it was.
+        Reference::Variable(_) => None,
+        Reference::File(path) => referenced_file(&folder.join(path)),
+    };
+    yaml::expand_all(file, &mut root, &lookup, problems);
     let mut reader = Reader::new(file, &root, problems);
     let domain = domain(&mut reader);
     let owner = reader.text("owner");
     let nodes = nodes(&mut reader);
     let certificate = certificate(&mut reader);
     let relay = relay(&mut reader);
+    let direct = direct(&mut reader);
     reader.finish(UnknownKeys::Error);
-    Some(DomainConfig { domain: domain?, owner, nodes: nodes?, certificate: certificate?, relay: relay? })
+    let (domain, nodes, certificate, relay) = (domain?, nodes?, certificate?, relay?);
+    Some(DomainConfig { domain, owner, nodes, certificate, relay, direct })
 }
 
 fn domain(reader: &mut Reader<'_, '_>) -> Option<String> {
@@ -117,7 +134,7 @@ fn nodes(reader: &mut Reader<'_, '_>) -> Option<Vec<Uri>> {
     }
     let mut nodes = Vec::with_capacity(items.len());
     for item in items {
-        match item.as_scalar().and_then(node) {
+        match item.as_scalar().and_then(address) {
             Some(node) => nodes.push(node),
             None => {
                 let hint = "write `grpc+tls://host:port`; connections to nodes always use TLS".to_owned();
@@ -126,19 +143,6 @@ fn nodes(reader: &mut Reader<'_, '_>) -> Option<Vec<Uri>> {
         }
     }
     (nodes.len() == items.len()).then_some(nodes)
-}
-
-fn node(text: &str) -> Option<Uri> {
-    let uri: Uri = text.parse().ok()?;
-    let bare = uri.path() == "/" || uri.path().is_empty();
-    let authority = uri.authority()?;
-    let good = uri.scheme_str() == Some("grpc+tls")
-        && bare
-        && uri.query().is_none()
-        && !authority.host().is_empty()
-        && !authority.as_str().contains('@')
-        && authority.port_u16().is_some();
-    good.then_some(uri)
 }
 
 fn certificate(reader: &mut Reader<'_, '_>) -> Option<String> {
@@ -166,4 +170,17 @@ fn relay(reader: &mut Reader<'_, '_>) -> Option<RelayMode> {
             None
         }
     }
+}
+
+/// Who takes `sees_tokens` away takes everything away, whatever else is still there.
+fn direct(reader: &mut Reader<'_, '_>) -> Option<SealingKey> {
+    let sees_tokens = reader.has("sees_tokens") && reader.boolean("sees_tokens")?;
+    if !reader.has("direct") {
+        return None;
+    }
+    let mut direct = reader.mapping("direct")?;
+    direct.require("key");
+    let key = direct.mapping("key").and_then(sealing_key);
+    direct.finish(UnknownKeys::Error);
+    key.filter(|_| sees_tokens)
 }

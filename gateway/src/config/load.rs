@@ -6,31 +6,22 @@ use std::{
     time::Duration,
 };
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use meshgate_engine::{
     audit::AuditSettings,
     bounded_file::{self, DOCUMENT_BYTES, SECRET_BYTES},
+    seal,
 };
 use meshgate_policies::yaml::{self, Node, Problem, Reader, Reference, UnknownKeys};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 use super::{
     AuditConfig, GatewayConfig, IdentityConfig, IssuerConfig, NodesTlsFiles, PermitKeyConfig, SealingKey,
-    Secret, ServerTlsFiles, domain, issuer, limits,
+    Secret, ServerTlsFiles, domain, issuer, limits, networks,
 };
 
 const TOKEN_BYTES: usize = 16 << 10;
 const HEADER_BYTES: usize = 8 << 10;
 const STALE_KEYS: Duration = Duration::from_secs(24 * 3600);
-
-/// Sealing keys in either alphabet's padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Where a value of `${NAME}` comes from.
 type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -58,7 +49,7 @@ impl GatewayConfig {
     }
 }
 
-fn referenced_file(path: &Path) -> Option<String> {
+pub(super) fn referenced_file(path: &Path) -> Option<String> {
     let text = bounded_file::read_text(path, SECRET_BYTES).ok()?;
     // The line break at the end of a file is not part of a key.
     Some(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -80,6 +71,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
     let identity = identity(&mut reader, folder);
     let permits = permits(&mut reader, &name);
     let sealing = sealing(&mut reader);
+    let networks = networks::read(&mut reader);
     let limits = limits::read(&mut reader);
     let audit = audit(&mut reader, folder);
     let admin_roles = roles(&mut reader, "admin_roles");
@@ -109,6 +101,7 @@ fn read(file: &str, root: &Node, folder: &Path, problems: &mut Vec<Problem>) -> 
         identity: identity?,
         permits: permits?,
         sealing: sealing?,
+        networks,
         limits,
         audit: audit?,
         admin_roles,
@@ -281,10 +274,10 @@ fn sealing(reader: &mut Reader<'_, '_>) -> Option<Vec<SealingKey>> {
     (!keys.is_empty()).then_some(keys)
 }
 
-fn sealing_key(mut reader: Reader<'_, '_>) -> Option<SealingKey> {
+pub(super) fn sealing_key(mut reader: Reader<'_, '_>) -> Option<SealingKey> {
     let id = required_nonblank(&mut reader, "id");
     let text = reader.required_text("key");
-    let key = text.as_deref().and_then(key_bytes);
+    let key = text.as_deref().and_then(seal::key_of_text);
     if text.is_some() && key.is_none() {
         let line = reader.line_of("key");
         let hint = "write 32 random bytes in base64 or hexadecimal, such as `openssl rand -base64 32` prints"
@@ -297,20 +290,6 @@ fn sealing_key(mut reader: Reader<'_, '_>) -> Option<SealingKey> {
     }
     reader.finish(UnknownKeys::Error);
     Some(SealingKey { id: id?, key: Secret::new(key?) })
-}
-
-fn key_bytes(text: &str) -> Option<[u8; 32]> {
-    let text = text.trim();
-    let bytes = if text.len() == 64 { hexadecimal(text) } else { BASE64.decode(text).ok() };
-    bytes?.try_into().ok()
-}
-
-fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
-    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
 /// Without the key, nobody.

@@ -8,6 +8,7 @@ mod domain;
 mod issuer;
 mod limits;
 mod load;
+mod networks;
 mod secret;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -16,6 +17,7 @@ use meshgate_engine::audit::AuditSettings;
 
 pub use domain::{DomainConfig, RelayMode, domain_files, load_folder};
 pub use limits::Limits;
+pub use networks::Networks;
 pub use secret::Secret;
 
 /// The gateway's configuration, complete and checked.
@@ -45,6 +47,8 @@ pub struct GatewayConfig {
     pub permits: PermitKeyConfig,
     /// The first key seals, every key opens; never empty.
     pub sealing: Vec<SealingKey>,
+    /// Parts of the network, from which nodes are reached at addresses of their own.
+    pub networks: Networks,
     pub limits: Limits,
     pub audit: AuditConfig,
     /// Roles whose callers may have gateway and nodes read their files.
@@ -160,7 +164,7 @@ pub struct PermitKeyConfig {
 }
 
 /// A key that seals tickets and prepared handles.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealingKey {
     pub id: String,
     pub key: Secret<[u8; 32]>,

@@ -358,3 +358,51 @@ fn key_sets_are_files_or_addresses() {
         assert!(problems.contains(problem) && !problems.contains("hunter2"), "{bad}: {problems}");
     }
 }
+
+#[test]
+fn a_domain_is_read_directly_only_if_its_nodes_may_see_tokens() {
+    let folder = Folder::new();
+    let key = "direct: { key: { id: 2026a, key: \"${file:../tls/seal}\" } }\n";
+    let read = |lines: &str| {
+        folder.write("domains/sales.yaml", &format!("{SALES}{lines}"));
+        folder.load(GOOD).unwrap().domains[0].direct.clone()
+    };
+    let direct = read(&format!("{key}sees_tokens: true\n")).unwrap();
+    assert_eq!((direct.id.as_str(), direct.key.expose()), ("2026a", &[1; 32]));
+
+    for lines in
+        [String::new(), key.to_owned(), format!("{key}sees_tokens: false\n"), "sees_tokens: true\n".into()]
+    {
+        assert_eq!(read(&lines), None, "{lines}");
+    }
+    for (lines, part) in [
+        ("sees_tokens: true\ndirect: {}\n", "`key` is missing"),
+        ("sees_tokens: true\ndirect: { key: { id: a, key: short } }\n", "`key` is not a key of 32 bytes"),
+        ("sees_tokens: true\ndirect: { key: { id: a, key: \"${file:nothing}\" } }\n", "nothing"),
+        ("sees_tokens: true\ndirect: { key: { id: a, key: \"${SEAL}\" } }\n", "SEAL"),
+        ("sees_tokens: maybe\n", "sees_tokens"),
+    ] {
+        folder.write("domains/sales.yaml", &format!("{SALES}{lines}"));
+        let problems = folder.load(GOOD).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
+    }
+}
+
+#[test]
+fn networks_have_names() {
+    let folder = Folder::new();
+    let networks = "networks: { office: [10.0.0.0/8, 'fd00::/8'], lab: [10.1.2.0/24] }\n";
+    let config = folder.load(&format!("{GOOD}{networks}")).unwrap();
+    assert_eq!(config.networks.zone(Some("10.1.2.3".parse().unwrap())), "lab");
+    assert_eq!(folder.load(GOOD).unwrap().networks, Networks::default());
+    for (networks, part) in [
+        ("networks: { default: [10.0.0.0/8] }", "`default` cannot name a zone"),
+        ("networks: { Office: [10.0.0.0/8] }", "`Office` cannot name a zone"),
+        ("networks: { office: [10.0.0.1] }", "this is not a network"),
+        ("networks: { office: { a: 1 } }", "this is not a network"),
+        ("networks: { office: [10.0.0.0/8], lab: [10.0.0.0/8] }", "this network is there twice"),
+    ] {
+        let problems = folder.load(&format!("{GOOD}{networks}\n")).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
+    }
+}

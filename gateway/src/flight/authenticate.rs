@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -15,6 +16,7 @@ use tonic::{
     codegen::{Service, http},
     metadata::MetadataMap,
     server::NamedService,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
 };
 
 use super::{
@@ -24,7 +26,7 @@ use super::{
 use crate::{
     app::Gateway,
     config::Secret,
-    identity::Unauthenticated,
+    identity::{Presented, Unauthenticated},
     mesh::Snapshot,
     planner::Parameters,
     status::{GatewayError, PURPOSE_HEADER, QUERY_ID_HEADER},
@@ -42,6 +44,9 @@ pub(super) struct Caller {
     /// The mesh that the whole call works on.
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) query_id: String,
+    pub(super) token: Arc<Presented>,
+    /// From where the call came.
+    pub(super) peer: Option<IpAddr>,
     /// The token, where the call hands it back to the client.
     pub(super) handshake_token: Option<Secret<String>>,
 }
@@ -91,6 +96,7 @@ where
             let response = match identify(&gateway, request.uri().path(), request.headers(), &query_id).await
             {
                 Ok(caller) => {
+                    let caller = Caller { peer: peer(request.extensions()), ..caller };
                     let (session, principal) = (caller.session.clone(), Arc::clone(&caller.principal));
                     let snapshot = Arc::clone(&caller.snapshot);
                     request.extensions_mut().insert(caller);
@@ -111,6 +117,13 @@ where
     }
 }
 
+fn peer(extensions: &http::Extensions) -> Option<IpAddr> {
+    let of_tcp = |info: &TcpConnectInfo| info.remote_addr();
+    let of_tls = |info: &TlsConnectInfo<TcpConnectInfo>| of_tcp(info.get_ref());
+    let address = extensions.get().and_then(of_tls).or_else(|| extensions.get().and_then(of_tcp));
+    address.map(|address| address.ip())
+}
+
 async fn identify(
     gateway: &Gateway,
     path: &str,
@@ -127,12 +140,13 @@ async fn identify(
     };
     // Only now: an issuer may have been asked for its keys meanwhile.
     let snapshot = gateway.mesh.snapshot();
-    let principal = verified.caller(&snapshot.mesh).principal;
+    let (principal, token) = (verified.caller(&snapshot.mesh), Arc::new(verified.presented()));
     let (session, principal) = CallSession::begin(gateway, snapshot.mesh.name(), headers, principal.clone())
         .map_err(|refused| recorded(gateway, query_id, &principal, refused))?;
     let handshake_token = is_handshake.then(|| verified.into_token());
     let principal = Arc::new(principal);
-    Ok(Caller { principal, session, snapshot, query_id: query_id.to_owned(), handshake_token })
+    let (query_id, peer) = (query_id.to_owned(), None);
+    Ok(Caller { principal, session, snapshot, query_id, token, peer, handshake_token })
 }
 
 /// A purpose that was refused is in the audit log: somebody tried.
@@ -168,7 +182,7 @@ impl Caller {
     ) -> Result<Self, GatewayError> {
         let verified = gateway.authenticator.verify(metadata).await?;
         let snapshot = gateway.mesh.snapshot();
-        let principal = verified.caller(&snapshot.mesh).principal;
+        let principal = verified.caller(&snapshot.mesh);
         let principal = session::working_for(principal, self.principal.purpose.as_deref())?;
         Ok(Self { principal: Arc::new(principal), snapshot, ..self.clone() })
     }

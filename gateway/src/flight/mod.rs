@@ -33,6 +33,7 @@ use arrow_flight::{
     sql::{Any, DoPutUpdateResult},
 };
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use meshgate_engine::direct;
 use meshgate_proto::RELOAD_ACTION;
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming, async_trait, metadata::MetadataValue};
@@ -156,6 +157,9 @@ impl FlightSql {
         if let Some(any) = command::packed(ticket) {
             return self.metadata_result(&caller, any);
         }
+        // Whoever did not get the rows from a node comes back.
+        let own = direct::statement(ticket);
+        let ticket = own.as_deref().unwrap_or(ticket);
         let now = self.gateway.clock.now();
         let open = |kind| self.gateway.sealer.open(kind, ticket, caller.mesh(), &caller.principal, now);
         if let Ok(sealed) = open(TicketKind::Metadata) {

@@ -61,6 +61,7 @@ impl QueryRecord {
             policy_versions: Vec::new(),
             disclosed: Vec::new(),
             shadow: None,
+            direct: None,
             rows: 0,
             bytes: 0,
             outcome: Outcome::Cancelled,
@@ -110,6 +111,14 @@ impl QueryRecord {
     /// The statement was only looked at: there is nothing to record.
     pub(super) fn not_run(mut self) {
         self.record = None;
+    }
+
+    /// The statement was only looked at here, and the client may read its result from a node of `domain`.
+    pub(super) fn offered(mut self, domain: &str) -> Result<(), GatewayError> {
+        if let Some(record) = &mut self.record {
+            record.direct = Some(domain.to_owned());
+        }
+        self.write(Outcome::Offered, None)
     }
 
     /// Nothing was read.

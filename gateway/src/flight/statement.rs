@@ -10,10 +10,10 @@ use arrow::{
     ipc::writer::IpcWriteOptions,
 };
 use arrow_flight::{
-    FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket,
+    FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, Location, SchemaAsIpc, Ticket,
 };
 use bytes::Bytes;
-
+use datafusion::physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use meshgate_policies::{Digest, digest::DigestBuilder};
 use tonic::{Status, metadata::MetadataMap};
@@ -31,13 +31,16 @@ use crate::{
     catalog::{AuditView, PrincipalCatalog},
     edge,
     planner::{Notice, Parameters, Planned},
-    query::{Portion, QueryContext, Relay},
+    query::{DirectAnswer, DirectPromise, Portion, QueryContext, Relay},
     status::GatewayError,
     ticket::{self, Ticket as SealedTicket, TicketKind},
 };
 
 /// How long to wait for a description that explains why a node decides differently.
 const NEWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The location that stands for the connection that a client has already.
+const REUSE_CONNECTION: &str = "arrow-flight-reuse-connection://?";
 
 /// Most purposes that are tried for a name that is missing.
 const PURPOSES_TRIED: usize = 8;
@@ -51,6 +54,8 @@ pub(super) struct Described {
     pub(super) notice: Notice,
     /// The statement changes the session and gives no rows.
     pub(super) is_setting: bool,
+    /// How the result can be read from a node.
+    direct: Option<DirectAnswer>,
 }
 
 /// Plans a statement without running it.
@@ -59,6 +64,17 @@ pub(super) async fn describe(
     caller: &Caller,
     sql: &str,
     parameters: Parameters,
+) -> Result<Described, GatewayError> {
+    describe_and(gateway, caller, sql, parameters, |_, _, _| None).await
+}
+
+/// The same, with what `offer` makes of the plan, and the schema of its result.
+async fn describe_and(
+    gateway: &Gateway,
+    caller: &Caller,
+    sql: &str,
+    parameters: Parameters,
+    offer: impl FnOnce(&Arc<dyn ExecutionPlan>, &SchemaRef, &Arc<QueryContext>) -> Option<DirectAnswer>,
 ) -> Result<Described, GatewayError> {
     let _admitted = gateway.admission.admit(&caller.principal)?;
     gateway.audit.ready()?;
@@ -69,7 +85,8 @@ pub(super) async fn describe(
         Ok(Some(_)) => {
             record.not_run();
             let (schema, parameters) = (Arc::new(Schema::empty()), Arc::new(Schema::empty()));
-            return Ok(Described { schema, parameters, notice: Notice::default(), is_setting: true });
+            let (notice, is_setting) = (Notice::default(), true);
+            return Ok(Described { schema, parameters, notice, is_setting, direct: None });
         }
         Err(error) => return Err(record.refused(error)),
     }
@@ -78,30 +95,75 @@ pub(super) async fn describe(
     record.read(&attempt.catalog, &planned);
     match planned {
         Ok(planned) => {
-            record.not_run();
             let Planned { parameters, notice, .. } = planned;
             let schema = edge::schema(&planned.schema);
-            Ok(Described { schema, parameters, notice, is_setting: false })
+            let direct = offer(&planned.plan, &schema, &attempt.context);
+            match &direct {
+                Some(direct) => record.offered(&direct.domain)?,
+                None => record.not_run(),
+            }
+            Ok(Described { schema, parameters, notice, is_setting: false, direct })
         }
         Err(error) => Err(record.refused(error)),
     }
 }
 
-/// The FlightInfo of a statement: one endpoint, without a location.
+/// The FlightInfo of a statement: one endpoint. Its ticket is for the gateway, and there is no location,
+/// unless the client may read from a node.
 pub(super) async fn flight_info(
     gateway: &Gateway,
     caller: &Caller,
     asked: &Asked,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, GatewayError> {
-    let described = describe(gateway, caller, &asked.sql, asked.parameters()).await?;
+    let offer = |plan: &Arc<dyn ExecutionPlan>, schema: &SchemaRef, context: &Arc<QueryContext>| {
+        direct(gateway, caller, asked, &Relay::of(plan, schema, context)?, schema)
+    };
+    let described = describe_and(gateway, caller, &asked.sql, asked.parameters(), offer).await?;
     if let Some(setting) = session::setting(gateway, &asked.sql)? {
         session::change(gateway, caller, &asked.sql, &setting)?;
         return no_rows(descriptor);
     }
-    let ticket = ticket(gateway, caller, asked, &described.schema)?;
-    let info = info(&described.schema, descriptor, ticket)?;
+    let info = match described.direct {
+        Some(direct) => direct_info(&described.schema, descriptor, direct)?,
+        None => info(&described.schema, descriptor, ticket(gateway, caller, asked, &described.schema)?)?,
+    };
     Ok(info.with_app_metadata(described.notice.to_json(&caller.query_id)))
+}
+
+/// How the caller can read the result from a node, if it may.
+fn direct(
+    gateway: &Gateway,
+    caller: &Caller,
+    asked: &Asked,
+    relay: &Relay,
+    schema: &SchemaRef,
+) -> Option<DirectAnswer> {
+    let promise = DirectPromise {
+        schema: encode(schema).ok()?,
+        rows: gateway.limits.result_rows,
+        bytes: gateway.limits.result_bytes,
+    };
+    // A token is taken for a moment longer, but no permit ends before it begins.
+    if caller.token.expires_at <= gateway.clock.now() {
+        return None;
+    }
+    let statement = ticket(gateway, caller, asked, schema).ok()?;
+    relay.direct(&caller.token, gateway.networks.zone(caller.peer), promise, &statement)
+}
+
+/// A FlightInfo whose result the client reads from a node, or else from where it asked.
+fn direct_info(
+    schema: &SchemaRef,
+    descriptor: FlightDescriptor,
+    direct: DirectAnswer,
+) -> Result<FlightInfo, GatewayError> {
+    let mut info = info(schema, descriptor, direct.ticket.into())?;
+    for endpoint in &mut info.endpoint {
+        endpoint.location =
+            [direct.address.clone(), REUSE_CONNECTION.to_owned()].map(|uri| Location { uri }).to_vec();
+    }
+    Ok(info)
 }
 
 /// The FlightInfo of what was done already: there is nothing to read.

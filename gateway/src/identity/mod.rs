@@ -47,14 +47,21 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// A caller whose token was verified.
+/// What else is known of a token that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Authenticated {
-    pub principal: Principal,
+pub(crate) struct Presented {
     /// When the token expires, microseconds since the epoch.
     pub expires_at: i64,
     /// SHA-256 of the token as it was presented.
-    pub token_digest: Digest,
+    pub digest: Digest,
+    audience: Vec<String>,
+}
+
+impl Presented {
+    /// May a server of this name see the token?
+    pub(crate) fn is_meant_for(&self, name: &str) -> bool {
+        self.audience.iter().any(|audience| audience == name)
+    }
 }
 
 /// The request carries no acceptable credentials. Its text is the same for
@@ -196,12 +203,17 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// The caller, with roles, groups and claims as `mesh` maps them.
-    pub(crate) fn caller(&self, mesh: &Mesh) -> Authenticated {
-        let VerifiedClaims { issuer, subject, claims, expires_at } = &self.claims;
-        Authenticated {
-            principal: mesh.principal(issuer, subject, claims),
-            expires_at: *expires_at,
-            token_digest: Digest::of(self.token.expose().as_bytes()),
+    pub(crate) fn caller(&self, mesh: &Mesh) -> Principal {
+        let VerifiedClaims { issuer, subject, claims, .. } = &self.claims;
+        mesh.principal(issuer, subject, claims)
+    }
+
+    /// The token that was presented.
+    pub(crate) fn presented(&self) -> Presented {
+        Presented {
+            expires_at: self.claims.expires_at,
+            digest: Digest::of(self.token.expose().as_bytes()),
+            audience: self.claims.audience(),
         }
     }
 

@@ -27,6 +27,13 @@ struct Bench {
     _folder: TempDir,
 }
 
+/// What a token tells.
+#[derive(Debug, PartialEq)]
+struct Authenticated {
+    principal: Principal,
+    presented: Presented,
+}
+
 impl Bench {
     fn new() -> Self {
         Self::with(&FORGE.jwks(), &SignatureAlgorithm::ALL)
@@ -52,7 +59,7 @@ impl Bench {
 
     fn metadata(&self, metadata: &MetadataMap) -> Result<Authenticated, Reason> {
         let verified = block_on(self.authenticator.verify(metadata)).map_err(Unauthenticated::reason)?;
-        Ok(verified.caller(&self.mesh))
+        Ok(Authenticated { principal: verified.caller(&self.mesh), presented: verified.presented() })
     }
 
     fn handshake(&self, value: &str) -> Result<String, Reason> {
@@ -123,9 +130,25 @@ fn good_tokens_of_each_algorithm() {
         assert_eq!(authenticated.principal.subject, "anna");
         assert_eq!(authenticated.principal.roles, ["analyst".to_owned()].into());
         assert_eq!(authenticated.principal.claims.len(), 1);
-        assert_eq!(authenticated.expires_at, (START + 300) * 1_000_000);
-        assert_eq!(authenticated.token_digest, Digest::of(token.as_bytes()));
+        assert_eq!(authenticated.presented.expires_at, (START + 300) * 1_000_000);
+        assert_eq!(authenticated.presented.digest, Digest::of(token.as_bytes()));
     }
+}
+
+#[test]
+fn a_token_is_meant_for_whom_its_audience_names_and_for_nobody_else() {
+    let bench = Bench::new();
+    let presented = |audience: Value| {
+        let token = FORGE.with_claims(|claims| claims["aud"] = audience);
+        bench.bearer(&token).unwrap().presented
+    };
+    let both = presented(json!([AUDIENCE, "sales-1"]));
+    assert!(both.is_meant_for("sales-1") && both.is_meant_for(AUDIENCE));
+    for other in ["sales-2", "sales", "SALES-1", "sales-1 ", ""] {
+        assert!(!both.is_meant_for(other), "{other}");
+    }
+    assert!(!presented(json!([AUDIENCE])).is_meant_for("sales-1"));
+    assert!(!presented(json!(AUDIENCE)).is_meant_for("sales-1"));
 }
 
 #[test]
@@ -585,7 +608,7 @@ fn each_issuer_has_its_own_keys_and_audience() {
     let verify = |token: String| {
         let metadata = metadata(&[&format!("Bearer {token}")]);
         let result = block_on(authenticator.verify(&metadata));
-        result.map(|verified| verified.caller(&mesh()).principal.issuer).map_err(Unauthenticated::reason)
+        result.map(|verified| verified.caller(&mesh()).issuer).map_err(Unauthenticated::reason)
     };
     let as_partner = |claims: &mut Value| {
         claims["iss"] = json!(other);

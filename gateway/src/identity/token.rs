@@ -100,6 +100,17 @@ impl<'a> Token<'a> {
     }
 }
 
+impl VerifiedClaims {
+    /// For whom the token is.
+    pub(super) fn audience(&self) -> Vec<String> {
+        match self.claims.get("aud") {
+            Some(Value::String(text)) => vec![text.clone()],
+            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// Algorithm and key id of a header that asks for nothing else. Keys and
 /// addresses in it (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
 fn read_header(bytes: &[u8]) -> Result<(SignatureAlgorithm, String), Reason> {

@@ -3,10 +3,14 @@
 //! The message comes from another server: every name, type and digest in it is
 //! checked, and one that does not hold makes the whole description unusable.
 
-use std::{collections::BTreeSet, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+    sync::Arc,
+};
 
 use datafusion::DATAFUSION_VERSION;
-use meshgate_engine::{classification::function_set, plan_form};
+use meshgate_engine::{classification::function_set, direct::is_zone, listener::address, plan_form};
 use meshgate_policies::{Column, DataType, Digest, Document, NestedField, POLICY_LANGUAGE, Table, names};
 use meshgate_proto::v1;
 
@@ -14,6 +18,9 @@ use meshgate_proto::v1;
 const TABLES_MAX: usize = 20_000;
 /// Most columns that one table may have.
 const COLUMNS_MAX: usize = 4_096;
+/// Most addresses of one node, and the longest.
+const ADDRESSES_MAX: usize = 64;
+const ADDRESS_BYTES_MAX: usize = 512;
 
 /// A domain as its node describes it. The default is a node that says nothing.
 #[derive(Debug, Default)]
@@ -25,6 +32,8 @@ pub(crate) struct Described {
     pub operator_version: Option<Digest>,
     /// Engine, plan format and functions are this gateway's own: domain queries may be plans.
     pub takes_plans: bool,
+    /// Where clients reach the node themselves, by zone of the network.
+    pub direct_addresses: BTreeMap<String, String>,
     /// In the order of the domain's products.
     pub tables: Vec<Arc<DescribedTable>>,
     /// The owner's policy documents; `None` if the node cannot read them, or
@@ -83,6 +92,8 @@ pub(crate) enum DescriptorError {
     Field { table: String, column: String },
     #[error("the contract version of `{0}` is not the digest of what is described")]
     ContractVersion(String),
+    #[error("an address for clients is none, or of no zone, or there are too many")]
+    DirectAddress,
     #[error("too many tables or columns")]
     TooLarge,
 }
@@ -113,6 +124,7 @@ impl Described {
         let takes_plans = descriptor.engine_version == DATAFUSION_VERSION
             && descriptor.plan_format == plan_form::FORMAT
             && descriptor.function_set == function_set().as_bytes();
+        let direct_addresses = read_addresses(descriptor.direct_addresses)?;
         let mut names = BTreeSet::new();
         let mut tables = Vec::new();
         for product in descriptor.products {
@@ -126,13 +138,33 @@ impl Described {
         }
         let operator_version = Digest::from_slice(&descriptor.operator_policy_version);
         let (node, revision) = (descriptor.node, descriptor.revision);
-        Ok(Self { node, revision, operator_version, takes_plans, tables, documents, candidate })
+        Ok(Self {
+            node,
+            revision,
+            operator_version,
+            takes_plans,
+            direct_addresses,
+            tables,
+            documents,
+            candidate,
+        })
     }
 
     /// All tables, as policy sees them.
     pub(crate) fn contracts(&self) -> Vec<Table> {
         self.tables.iter().map(|table| table.table.as_ref().clone()).collect()
     }
+}
+
+fn read_addresses(addresses: Vec<v1::DirectAddress>) -> Result<BTreeMap<String, String>, DescriptorError> {
+    // Clients are sent there.
+    let is_good = |entry: &v1::DirectAddress| {
+        is_zone(&entry.zone) && entry.uri.len() <= ADDRESS_BYTES_MAX && address(&entry.uri).is_some()
+    };
+    if addresses.len() > ADDRESSES_MAX || !addresses.iter().all(is_good) {
+        return Err(DescriptorError::DirectAddress);
+    }
+    Ok(addresses.into_iter().map(|entry| (entry.zone, entry.uri)).collect())
 }
 
 fn read_documents(documents: v1::PolicyDocuments) -> Option<Vec<Document>> {

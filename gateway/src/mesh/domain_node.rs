@@ -5,6 +5,7 @@ use std::fmt;
 use arrow_flight::{FlightData, Ticket};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use meshgate_engine::seal::SealKeys;
 use tonic::{Request, Status};
 
 /// The messages of an answer.
@@ -19,6 +20,11 @@ pub trait DomainNode: fmt::Debug + Send + Sync {
     /// May its answers go to clients as it encoded them, without being decoded?
     fn may_be_relayed(&self) -> bool {
         false
+    }
+
+    /// Under which its tickets of direct reads are sealed; none if clients must not read from it.
+    fn direct_keys(&self) -> Option<&SealKeys> {
+        None
     }
 
     /// Has it read its files at once. True if all of them can be used.

@@ -1,11 +1,12 @@
 //! A connection to one node of a domain: TLS, bounds and keepalive.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use arrow_flight::{Action, Ticket, flight_service_client::FlightServiceClient};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use meshgate_engine::seal::SealKeys;
 use meshgate_proto::{NOT_ALL_GOOD, RELOAD_ACTION, RELOADED};
 use tonic::{
     Request, Status,
@@ -37,6 +38,7 @@ const FRAME_BYTES: u32 = 256 << 10;
 pub(crate) struct NodeConnection {
     channel: Channel,
     relay: RelayMode,
+    direct: Option<Arc<SealKeys>>,
 }
 
 impl NodeConnection {
@@ -51,19 +53,28 @@ impl NodeConnection {
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_frame_size(FRAME_BYTES);
-        Ok(Self { channel: endpoint.connect_lazy(), relay: config.relay })
+        let key = config.direct.iter().map(|key| (key.id.as_str(), key.key.expose()));
+        // There is none, or it is as the configuration checked it.
+        let direct = SealKeys::new(key).ok().map(Arc::new);
+        Ok(Self { channel: endpoint.connect_lazy(), relay: config.relay, direct })
     }
 
     /// A connection over a channel that is there already.
     #[cfg(test)]
     pub(crate) fn over(channel: Channel) -> Self {
-        Self { channel, relay: RelayMode::Whole }
+        Self { channel, relay: RelayMode::Whole, direct: None }
     }
 
     /// The same, whose answers are decoded.
     #[cfg(test)]
     pub(crate) fn never_relayed(&self) -> Self {
         Self { relay: RelayMode::Never, ..self.clone() }
+    }
+
+    /// The same, for a domain whose nodes see tokens.
+    #[cfg(test)]
+    pub(crate) fn read_directly(&self, keys: SealKeys) -> Self {
+        Self { direct: Some(Arc::new(keys)), ..self.clone() }
     }
 
     pub(super) fn describing_client(&self) -> FlightServiceClient<Channel> {
@@ -81,6 +92,10 @@ impl DomainNode for NodeConnection {
 
     fn may_be_relayed(&self) -> bool {
         self.relay == RelayMode::Whole
+    }
+
+    fn direct_keys(&self) -> Option<&SealKeys> {
+        self.direct.as_deref()
     }
 
     async fn reload(&self) -> Result<bool, Status> {

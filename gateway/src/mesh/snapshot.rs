@@ -128,6 +128,11 @@ impl DomainView {
         &self.described.node
     }
 
+    /// Where clients of this zone of the network reach the domain's node themselves.
+    pub(crate) fn direct_address(&self, zone: &str) -> Option<&str> {
+        self.described.direct_addresses.get(zone).map(String::as_str)
+    }
+
     /// Can a domain query be a plan?
     pub(crate) fn takes_plans(&self) -> bool {
         self.described.takes_plans

@@ -23,4 +23,4 @@ pub(crate) use known_keys::VALUES_MAX;
 pub(crate) use measure::Measure;
 pub(crate) use permit::{PermitIssuer, PermitIssuerError};
 pub(crate) use reduction::{AnsweredColumn, Disclosure, Reduction, SourceColumn, Told};
-pub(crate) use relay::{Portion, Relay};
+pub(crate) use relay::{DirectAnswer, DirectPromise, Portion, Relay};

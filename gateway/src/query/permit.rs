@@ -41,6 +41,17 @@ impl PermitIssuer {
         domain: &DomainView,
         context: &QueryContext,
     ) -> Result<v1::SignedPermit, GatewayError> {
+        self.issue_until(i64::MAX, query, domain, context)
+    }
+
+    /// The same, which does not last longer than until `end`.
+    pub(super) fn issue_until(
+        &self,
+        end: i64,
+        query: &DomainQuery,
+        domain: &DomainView,
+        context: &QueryContext,
+    ) -> Result<v1::SignedPermit, GatewayError> {
         let issued_at = self.clock.now();
         let life = i64::try_from(LIFE.as_micros()).unwrap_or(i64::MAX);
         let permit = v1::Permit {
@@ -56,7 +67,7 @@ impl PermitIssuer {
             query_digest: Digest::of(&query.bytes).as_bytes().to_vec(),
             instant: query.instant,
             issued_at,
-            expires_at: issued_at.saturating_add(life),
+            expires_at: issued_at.saturating_add(life).min(end),
             id: random_id()?,
         };
         Ok(permit::sign(&self.signer, &permit))

@@ -398,22 +398,14 @@ impl From<EngineFault> for ExpressionFault {
 impl fmt::Display for ExpressionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DivisionByZero => f.write_str("division by zero: write `x / nullif(y, 0)`"),
-            Self::Overflow => {
-                f.write_str("a number is too large for its type: convert it to a larger one first")
-            }
-            Self::Conversion => {
-                f.write_str("a value cannot be converted to the wanted type: write `try_cast(.. as ..)`")
-            }
-            Self::ManyRows => f.write_str(
-                "a subquery used as a value gave more than one row: add `limit 1` or an aggregate",
-            ),
+            Self::DivisionByZero => EngineFault::DivisionByZero.fmt(f),
+            Self::Overflow => EngineFault::Overflow.fmt(f),
+            Self::Conversion => EngineFault::Conversion.fmt(f),
+            Self::ManyRows => EngineFault::ManyRows.fmt(f),
             Self::Other(Some(function)) => {
                 write!(f, "function {function} failed on a value: check its arguments")
             }
-            Self::Other(None) => {
-                f.write_str("an expression failed on a value: check the arguments of its functions")
-            }
+            Self::Other(None) => EngineFault::Other.fmt(f),
         }
     }
 }

@@ -19,7 +19,9 @@ use arrow_flight::{
 use aws_lc_rs::{encoding::AsDer, signature::Ed25519KeyPair};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::{StreamExt, TryStreamExt};
-use meshgate_engine::{Engine, EngineLimits, audit::AuditSettings};
+use meshgate_engine::{
+    Engine, EngineLimits, audit::AuditSettings, seal::SealKeys, statement::StatementLimits,
+};
 use meshgate_proto::v1;
 use prost::Message;
 use serde_json::json;
@@ -36,7 +38,7 @@ use crate::{
     app::Gateway,
     audit::AuditLog,
     config::{
-        IdentityConfig, IssuerConfig, KeySource, Limits, PermitKeyConfig, SealingKey, Secret,
+        IdentityConfig, IssuerConfig, KeySource, Limits, Networks, PermitKeyConfig, SealingKey, Secret,
         SignatureAlgorithm,
     },
     flight::{FlightSql, SqlInfoTable},
@@ -68,10 +70,18 @@ impl Bench {
     }
 
     pub(crate) async fn with_limits(limits: Limits) -> Self {
+        Self::new(limits, Networks::default()).await
+    }
+
+    pub(crate) async fn in_networks(networks: Networks) -> Self {
+        Self::new(Limits::default(), networks).await
+    }
+
+    async fn new(limits: Limits, networks: Networks) -> Self {
         let folder = TempDir::new().unwrap();
         let audit = folder.path().join("audit.jsonl");
         let now = Arc::new(AtomicI64::new(START * 1_000_000));
-        let gateway = Arc::new(gateway(folder.path(), &audit, limits, Arc::clone(&now)));
+        let gateway = Arc::new(gateway(folder.path(), &audit, limits, networks, Arc::clone(&now)));
         let (sales, sales_channel) = FakeNode::start("sales").await;
         let (hr, hr_channel) = FakeNode::start("hr").await;
         let sales_connection = Arc::new(NodeConnection::over(sales_channel));
@@ -96,6 +106,29 @@ impl Bench {
     pub(crate) fn never_relay_sales(&self) {
         let connection = Arc::new(self.sales_connection.never_relayed());
         describe(&self.gateway, larkfield::descriptor("sales", SALES_POLICY), &connection);
+    }
+
+    /// Clients reach the node of `sales` at these addresses, and its tickets are sealed under these keys.
+    pub(crate) fn read_sales_directly(&self, addresses: &[(&str, &str)], keys: Option<SealKeys>) {
+        let connection = self.sales_connection.as_ref();
+        let connection = keys.map_or_else(|| connection.clone(), |keys| connection.read_directly(keys));
+        self.describe_sales(addresses, &Arc::new(connection));
+    }
+
+    /// The same, and its results are decoded.
+    pub(crate) fn never_relay_sales_directly(&self, addresses: &[(&str, &str)], keys: SealKeys) {
+        let connection = self.sales_connection.read_directly(keys).never_relayed();
+        self.describe_sales(addresses, &Arc::new(connection));
+    }
+
+    fn describe_sales(&self, addresses: &[(&str, &str)], connection: &Arc<NodeConnection>) {
+        let address = |(zone, uri): &(&str, &str)| {
+            let (zone, uri) = ((*zone).to_owned(), (*uri).to_owned());
+            v1::DirectAddress { zone, uri }
+        };
+        let mut descriptor = larkfield::descriptor("sales", SALES_POLICY);
+        descriptor.direct_addresses = addresses.iter().map(address).collect();
+        describe(&self.gateway, descriptor, connection);
     }
 
     pub(crate) fn client(&self) -> FlightServiceClient<Channel> {
@@ -204,6 +237,7 @@ fn gateway(
     folder: &std::path::Path,
     audit: &std::path::Path,
     limits: Limits,
+    networks: Networks,
     now: Arc<AtomicI64>,
 ) -> Gateway {
     let jwks = folder.join("jwks.json");
@@ -233,12 +267,16 @@ fn gateway(
         analyze_roles: vec!["auditor".to_owned()],
         reload: meshgate_engine::reload::Reload::all([]),
         permits: Arc::new(PermitIssuer::new("gateway", &permit_key, clock.clone()).unwrap()),
-        planner: Planner::new(Arc::clone(&engine), meshgate_engine::statement::StatementLimits::default()),
+        planner: Planner::new(
+            Arc::clone(&engine),
+            StatementLimits { bytes: limits.statement_bytes, ..StatementLimits::default() },
+        ),
         admission: Admission::new(&limits),
         mesh: Arc::new(MeshState::new(Some(larkfield::document()))),
         stopping: tokio::sync::watch::Sender::new(false),
         sql_info: SqlInfoTable::new(&FunctionNames::default()).unwrap(),
         engine,
+        networks,
         limits,
         clock,
     }

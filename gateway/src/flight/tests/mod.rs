@@ -1,5 +1,6 @@
 mod authentication;
 mod delivery;
+mod direct;
 mod explain;
 mod metadata;
 mod prepared;

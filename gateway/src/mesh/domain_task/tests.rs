@@ -142,6 +142,7 @@ async fn a_node_that_comes_back_with_another_domains_certificate_is_told_with_wh
         nodes: vec![format!("grpc+tls://{address}").parse().unwrap()],
         certificate: "sales.mesh.example".to_owned(),
         relay: RelayMode::default(),
+        direct: None,
     };
     let state = Arc::new(MeshState::new(Some(document())));
     let task = tokio::spawn(keep_described(config, Arc::new(mesh.nodes_tls()), state));

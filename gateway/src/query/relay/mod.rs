@@ -8,6 +8,7 @@
 //! like every other answer. Whatever cannot be relayed at all is not asked
 //! here: see [`Relay::of`].
 
+mod direct;
 mod verify;
 
 use std::{collections::HashMap, sync::Arc};
@@ -26,6 +27,8 @@ use super::{
     attempt::{self, Attempt},
 };
 use crate::{edge, status::GatewayError};
+
+pub(crate) use direct::{DirectAnswer, DirectPromise};
 
 /// A part of a result on its way to the client.
 #[derive(Debug)]
