@@ -35,7 +35,8 @@ async fn throughput(data: &Path, rounds: usize) {
     let node = FromMemory::of(&data.join("lineitem.parquet"));
     let stand_in = Arc::clone(&node);
     let taps = Taps::StandIn(Box::new(move |_, _| Arc::<FromMemory>::clone(&stand_in)));
-    let mesh = MeshPlan { taps, ..plan(data) }.start().await;
+    let gateway_lines = "limits: { result_rows: 1000000000, result_bytes: 64GiB }\n".to_owned();
+    let mesh = MeshPlan { taps, gateway_lines, ..plan(data) }.start().await;
     let mut through = mesh.client(&json!({ "sub": "bench" })).await;
     let bytes = gateway_bytes(&mut through).await;
     let request = Ticket { ticket: mesh.exchanges().pop().expect("an exchange").ticket.into() };
