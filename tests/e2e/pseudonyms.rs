@@ -78,7 +78,7 @@ fn joined(key: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn domains_join_on_pseudonyms_as_they_would_in_clear() {
+async fn a032_domains_join_on_pseudonyms_as_they_would_in_clear() {
     let mesh = start(KEY).await;
     let (mut masked, mut clear) = (mesh.client(&analyst()).await, mesh.client(&auditor()).await);
     for key in ["id", "name"] {
@@ -115,7 +115,7 @@ async fn domains_join_on_pseudonyms_as_they_would_in_clear() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn under_another_key_nothing_fits() {
+async fn a032_under_another_key_nothing_fits() {
     let mesh = start(OTHER_KEY).await;
     let mut masked = mesh.client(&analyst()).await;
     for key in ["id", "name"] {
@@ -124,7 +124,7 @@ async fn under_another_key_nothing_fits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_key_a_table_cannot_be_read() {
+async fn a032_without_its_key_a_table_cannot_be_read() {
     let mesh = start(KEY).await;
     let mut waiting = mesh.client(&json!({ "sub": "otto", "roles": ["waiting"] })).await;
     for sql in

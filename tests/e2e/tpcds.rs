@@ -1,8 +1,10 @@
 //! TPC-DS at scale 0.01, 24 tables over four domains: the 99 queries give what DuckDB gives over the same files.
+//! `MESHGATE_SCALE` is another scale.
 
 use std::time::Instant;
 
-use meshgate_tests::tpcds;
+use meshgate_tests::duckdb::difference;
+use meshgate_tests::{scale_or, tpcds};
 use serde_json::json;
 
 const SCALE: f64 = 0.01;
@@ -10,7 +12,7 @@ const SCALE: f64 = 0.01;
 #[tokio::test(flavor = "multi_thread")]
 async fn all_99_queries_equal_duckdb_over_the_same_files() {
     let data = tempfile::tempdir().unwrap();
-    let queries = tpcds::write_data(data.path(), SCALE);
+    let queries = tpcds::write_data(data.path(), scale_or(SCALE));
     assert_eq!(queries.len(), 99);
     let mesh = tpcds::plan(data.path()).start().await;
     let mut client = mesh.client(&json!({ "sub": "analyst" })).await;
@@ -35,42 +37,4 @@ async fn all_99_queries_equal_duckdb_over_the_same_files() {
     println!("{rows} rows, and {with_rows} queries that have some");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(rows > 3000 && with_rows > 60, "{rows} rows of {with_rows} queries: they compare something");
-}
-
-type Rows = [Vec<Option<String>>];
-
-/// What is not the same in two results, in whatever order their rows are.
-fn difference(expected: &Rows, actual: &Rows) -> Option<String> {
-    if expected.len() != actual.len() {
-        return Some(format!("{} rows, not {}", actual.len(), expected.len()));
-    }
-    let mut left: Vec<&Vec<Option<String>>> = actual.iter().collect();
-    for row in expected {
-        match left.iter().position(|other| is_same_row(row, other)) {
-            Some(found) => drop(left.swap_remove(found)),
-            None => {
-                return Some(format!(
-                    "{row:?} is not there; {:?} is",
-                    left.iter().take(3).collect::<Vec<_>>()
-                ));
-            }
-        }
-    }
-    None
-}
-
-fn is_same_row(one: &[Option<String>], other: &[Option<String>]) -> bool {
-    one.len() == other.len()
-        && one.iter().zip(other).all(|(one, other)| is_same(one.as_ref(), other.as_ref()))
-}
-
-/// Digits of averages and quotients differ: DuckDB's are floating, the mesh's of decimals are decimals.
-const DIGITS: f64 = 1e-4;
-
-fn is_same(one: Option<&String>, other: Option<&String>) -> bool {
-    let (Some(one), Some(other)) = (one, other) else { return one == other };
-    match (one.parse::<f64>(), other.parse::<f64>()) {
-        (Ok(one), Ok(other)) => (one - other).abs() <= DIGITS * one.abs().max(1.0),
-        _ => one == other,
-    }
 }

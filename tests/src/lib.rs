@@ -14,6 +14,7 @@
 pub mod client;
 pub mod demo;
 pub mod documents;
+pub mod duckdb;
 pub mod fixture;
 pub mod issuer;
 pub mod java;
@@ -58,4 +59,9 @@ pub async fn eventually_async<T>(
         assert!(started.elapsed() < limit, "{what}: not within {limit:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// `MESHGATE_SCALE`, the scale of a benchmark's data, or this one.
+pub fn scale_or(scale: f64) -> f64 {
+    std::env::var("MESHGATE_SCALE").map_or(scale, |text| text.parse().expect("MESHGATE_SCALE is a number"))
 }

@@ -3,15 +3,12 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::Command;
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde_json::Value;
 
+use crate::duckdb::{self, Answered};
 use crate::mesh::MeshPlan;
-use crate::{python, tpch};
-
-const PACKAGES: &[&str] = &["duckdb==1.5.5", "duckdb-extensions==1.5.5", "duckdb-extension-tpcds==1.5.5"];
+use crate::tpch;
 
 /// Where each table lives: a domain for each way to sell, and one for what they share.
 const DOMAINS: &[(&str, &[&str])] = &[
@@ -38,35 +35,10 @@ const DOMAINS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// One of the 99, and DuckDB's answer.
-pub struct Query {
-    pub number: u64,
-    pub sql: String,
-    pub rows: Vec<Vec<Option<String>>>,
-}
-
 /// Writes all tables as Parquet, and has DuckDB answer all queries over them.
-pub fn write_data(folder: &Path, scale: f64) -> Vec<Query> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/tpcds.py");
-    let status = Command::new(python::environment(PACKAGES))
-        .args([&script, folder])
-        .arg(scale.to_string())
-        .status()
-        .expect("python runs");
-    assert!(status.success(), "tpcds.py failed");
-    let answers = std::fs::read_to_string(folder.join("answers.json")).expect("the answers");
-    let answers: Vec<Value> = serde_json::from_str(&answers).expect("JSON");
-    answers.iter().map(query).collect()
-}
-
-fn query(answer: &Value) -> Query {
-    let list = |value: &Value| value.as_array().expect("a list").clone();
-    let row = |row: &Value| list(row).iter().map(|cell| cell.as_str().map(str::to_owned)).collect();
-    Query {
-        number: answer["number"].as_u64().expect("a number"),
-        sql: answer["sql"].as_str().expect("a text").trim().trim_end_matches(';').to_owned(),
-        rows: list(&answer["rows"]).iter().map(row).collect(),
-    }
+pub fn write_data(folder: &Path, scale: f64) -> Vec<Answered> {
+    duckdb::run("tpcds.py", folder, &[&scale.to_string()]);
+    duckdb::answers(folder)
 }
 
 /// The mesh of the four domains over the files in `data`; everybody sees everything.
