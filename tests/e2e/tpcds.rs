@@ -4,8 +4,10 @@
 use std::time::Instant;
 
 use meshgate_tests::duckdb::difference;
-use meshgate_tests::{scale_or, tpcds};
+use meshgate_tests::tpcds;
 use serde_json::json;
+
+use crate::tpch::scale_or;
 
 const SCALE: f64 = 0.01;
 

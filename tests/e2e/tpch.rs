@@ -4,7 +4,7 @@
 use datafusion::prelude::SessionContext;
 use meshgate_tests::duckdb::{answers_to, difference};
 use meshgate_tests::render::Rendered;
-use meshgate_tests::{scale_or, tpch};
+use meshgate_tests::tpch;
 use serde_json::json;
 
 const SCALE: f64 = 0.1;
@@ -36,4 +36,9 @@ async fn run_single(context: &SessionContext, query: &str) -> Rendered {
     let frame = context.sql(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
     let columns = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
     Rendered::of(columns, &frame.collect().await.unwrap())
+}
+
+/// `MESHGATE_SCALE`, the scale of a benchmark's data, or this one.
+pub(crate) fn scale_or(scale: f64) -> f64 {
+    std::env::var("MESHGATE_SCALE").map_or(scale, |text| text.parse().unwrap())
 }

@@ -60,8 +60,3 @@ pub async fn eventually_async<T>(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
-
-/// `MESHGATE_SCALE`, the scale of a benchmark's data, or this one.
-pub fn scale_or(scale: f64) -> f64 {
-    std::env::var("MESHGATE_SCALE").map_or(scale, |text| text.parse().expect("MESHGATE_SCALE is a number"))
-}

@@ -84,6 +84,14 @@ fn name(table: &dyn TableProvider) -> Option<String> {
     governed(table).map(|governed| governed.table().name.clone())
 }
 
+/// The domain that could be asked for a part, as far as can be seen without writing it down.
+pub(super) fn domain_of_part(plan: &LogicalPlan) -> Result<Option<String>> {
+    let tables = tables_of_one_domain(plan)?;
+    let domain =
+        |table: &Arc<dyn TableProvider>| governed(table.as_ref()).map(|own| own.table().domain.clone());
+    Ok(tables.and_then(|tables| tables.values().find_map(domain)))
+}
+
 /// The tables that a part reads, subqueries included, if all of them are of one
 /// domain whose node takes plans, and nothing in it is better done here.
 fn tables_of_one_domain(plan: &LogicalPlan) -> Result<Option<Tables>> {

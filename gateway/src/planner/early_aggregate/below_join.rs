@@ -11,7 +11,10 @@ use super::{
     groups_are_plain, is_grouped,
     partial::{TwoSteps, grouped, has_one_order, whole},
 };
-use crate::planner::join_order::{domain, is_free, known_rows, rows_behind};
+use crate::planner::{
+    join_order::{domain, is_free, known_rows, rows_behind},
+    whole_part::domain_of_part,
+};
 
 /// How many rows a group has to stand for, so that grouping is worth it.
 const ROWS_OF_A_GROUP: f64 = 3.0;
@@ -25,7 +28,7 @@ pub(super) fn early(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let Some(aggregates) = TwoSteps::of(aggregate)? else { return Ok(None) };
     for left in [true, false] {
         let (side, other) = if left { (&join.left, &join.right) } else { (&join.right, &join.left) };
-        let of = domain(side)?;
+        let of = domain_of_part(side)?;
         if of.is_none() || domain(other)? == of || is_grouped(side) || !takes_from(side, &aggregates) {
             continue;
         }

@@ -11,7 +11,7 @@ use super::{
     groups_are_plain, is_grouped,
     partial::{TwoSteps, grouped, whole},
 };
-use crate::planner::join_order::domain;
+use crate::planner::whole_part::domain_of_part;
 
 /// The same rows from parts of which each is grouped first. `None` where that does not help or is not exact.
 pub(super) fn early(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
@@ -64,7 +64,7 @@ fn union(plan: &LogicalPlan) -> Option<(&Union, Vec<Column>)> {
 fn reads_several_domains(union: &Union) -> Result<bool> {
     let mut domains = BTreeSet::new();
     for input in &union.inputs {
-        match domain(input)? {
+        match domain_of_part(input)? {
             Some(domain) if !is_grouped(input) => domains.insert(domain),
             _ => return Ok(false),
         };

@@ -1,5 +1,5 @@
 //! Early aggregation: what is grouped above a join or a union of several domains is grouped once before, by each
-//! domain, so that groups travel and not rows.
+//! domain that can be asked for groups, so that groups travel and not rows.
 //!
 //! Only where the answer is exactly the same: counts, sums of integers and decimals, least and greatest values of
 //! whatever has one order. Not sums of floats, whose rounding follows the order of the rows, and below a join only of
