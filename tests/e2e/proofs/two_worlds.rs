@@ -27,8 +27,9 @@ use super::world::{World, connect};
 
 const WORLDS: u64 = 25;
 const QUESTIONS: usize = 120;
-/// Times that both worlds are asked before their answers count as different.
-const ATTEMPTS: usize = 4;
+/// Times that both worlds are asked before their answers count as different: under load, batches come in many orders,
+/// and with them what the engine leaves under the NULLs of outer joins, which are values of other rows of the answer.
+const ATTEMPTS: usize = 12;
 /// Reported differences.
 const REPORTS: usize = 4;
 
@@ -228,8 +229,11 @@ impl Seen {
     }
 }
 
+/// Answers to one question. How many there are is open: the gateway takes back what it has no need of any more.
 fn all_alike(answers: &[Told], others: &[Told]) -> bool {
-    answers.len() == others.len() && answers.iter().zip(others).all(|(one, other)| one.is_alike(other))
+    let has_each =
+        |some: &[Told], all: &[Told]| some.iter().all(|one| all.iter().any(|own| own.is_alike(one)));
+    has_each(answers, others) && has_each(others, answers)
 }
 
 /// A domain and the query that its node was asked, without its instant.
