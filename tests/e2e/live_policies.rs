@@ -301,7 +301,8 @@ async fn a063_while_policies_flip_every_result_is_of_one_version() {
     assert_eq!(answered + again, QUERIES);
     assert!(mesh.exchanges().len() >= 2 * answered, "each side is a query of its own");
     assert!(flips >= 8 && seen.iter().all(|count| *count > 0), "{seen:?}, {again} to be run again");
-    assert!(again < QUERIES / 20, "{seen:?}, {again} to be run again");
+    // More of them the slower the machine is, because changes go on meanwhile.
+    assert!(again < QUERIES / 8, "{seen:?}, {again} to be run again");
 }
 
 /// How often each version was seen, and how often a query was to be run again.
