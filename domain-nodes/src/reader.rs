@@ -10,7 +10,7 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
-use meshgate_engine::pieces::{MESSAGE_BYTES, size, split};
+use meshgate_engine::pieces::{MESSAGE_BYTES, keeps_types, size, split};
 use meshgate_proto::v1::DirectRead;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -89,16 +89,6 @@ impl Reader {
             Self::Gateway | Self::Client(_) => (batches.boxed(), Arc::clone(schema)),
         }
     }
-}
-
-/// Do columns of `from` leave in `to` as they are? Names and metadata are the gateway's.
-fn keeps_types(from: &Schema, to: &Schema) -> bool {
-    from.fields().len() == to.fields().len()
-        && from
-            .fields()
-            .iter()
-            .zip(to.fields())
-            .all(|(from, to)| from.data_type() == to.data_type() && (to.is_nullable() || !from.is_nullable()))
 }
 
 /// Counted as the gateway counts, before anything of the batch that is too much.

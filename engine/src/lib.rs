@@ -1,7 +1,7 @@
 //! DataFusion as both servers use it: bounded sessions, allow-lists, own
 //! runtimes, and the translation between policy's types and expressions and
 //! the engine's. Beside it what else both servers must do in the same way:
-//! permits, connections, sealed bytes, the files of audit logs, files read with a
+//! permits, connections, sealed bytes, sentences for callers, the files of audit logs, files read with a
 //! bound, the operator's signature. Nothing about who may see what.
 
 pub mod audit;
@@ -22,6 +22,7 @@ pub mod reload;
 pub mod revocation;
 pub mod scalar_or_null;
 pub mod seal;
+pub mod sentences;
 pub mod statement;
 
 mod engine;

@@ -3,6 +3,7 @@
 //! which knows more.
 
 use meshgate_engine::failure::ExpressionFault;
+use meshgate_engine::sentences;
 use meshgate_proto::v1::domain_error::{Class, Fault};
 use tonic::{Code, Status};
 
@@ -21,17 +22,9 @@ pub(super) fn status(error: &QueryError, verdict: &Verdict, query_id: &str) -> S
 
 fn of_bound(bound: Bound) -> (Code, String) {
     let (code, sentence) = match bound {
-        Bound::Rows => (
-            Code::InvalidArgument,
-            "the result has more rows than are allowed: add a condition, a `limit` or an aggregate",
-        ),
-        Bound::Bytes => {
-            (Code::InvalidArgument, "the result is larger than is allowed: select fewer columns or rows")
-        }
-        Bound::IdleTime => (
-            Code::DeadlineExceeded,
-            "the result was not read for longer than is allowed: run the query again and read it at once",
-        ),
+        Bound::Rows => (Code::InvalidArgument, sentences::RESULT_ROWS),
+        Bound::Bytes => (Code::InvalidArgument, sentences::RESULT_BYTES),
+        Bound::IdleTime => (Code::DeadlineExceeded, sentences::IDLE_TIME),
     };
     (code, sentence.to_owned())
 }
@@ -46,9 +39,7 @@ fn of_class(verdict: &Verdict) -> (Code, String) {
         Class::TableUnavailable => {
             (Code::Unavailable, "a table cannot be read now: ask the domain's owner and name the query")
         }
-        Class::Limit if verdict.limit == "query_time" => {
-            (Code::DeadlineExceeded, "the query took longer than is allowed: read less, or aggregate more")
-        }
+        Class::Limit if verdict.limit == "query_time" => (Code::DeadlineExceeded, sentences::QUERY_TIME),
         Class::Limit if verdict.retry => (
             Code::Unavailable,
             "the domain's node does as much as it can: try again in a moment, or run it through the gateway",
@@ -57,11 +48,8 @@ fn of_class(verdict: &Verdict) -> (Code, String) {
             Code::InvalidArgument,
             "the query reached a bound of the domain's node: read less, or aggregate more",
         ),
-        Class::Cancelled => (Code::Cancelled, "the query was cancelled"),
-        Class::AccessChanged => (
-            Code::PermissionDenied,
-            "what you may see changed while the statement ran, and the result is not complete: run it again",
-        ),
+        Class::Cancelled => (Code::Cancelled, sentences::CANCELLED),
+        Class::AccessChanged => (Code::PermissionDenied, sentences::ACCESS_CHANGED),
         Class::Expression => return (Code::InvalidArgument, of_fault(verdict.fault).to_string()),
         Class::Internal | Class::Unspecified => (
             Code::Unavailable,

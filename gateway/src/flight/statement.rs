@@ -139,17 +139,19 @@ fn direct(
     relay: &Relay,
     schema: &SchemaRef,
 ) -> Option<DirectAnswer> {
-    let promise = DirectPromise {
-        schema: encode(schema).ok()?,
-        rows: gateway.limits.result_rows,
-        bytes: gateway.limits.result_bytes,
-    };
     // A token is taken for a moment longer, but no permit ends before it begins.
     if caller.token.expires_at <= gateway.clock.now() {
         return None;
     }
-    let statement = ticket(gateway, caller, asked, schema).ok()?;
-    relay.direct(&caller.token, gateway.networks.zone(caller.peer), promise, &statement)
+    let promise = || {
+        Some(DirectPromise {
+            statement: ticket(gateway, caller, asked, schema).ok()?,
+            schema: encode(schema).ok()?,
+            rows: gateway.limits.result_rows,
+            bytes: gateway.limits.result_bytes,
+        })
+    };
+    relay.direct(&caller.token, gateway.networks.zone(caller.peer), promise)
 }
 
 /// A FlightInfo whose result the client reads from a node, or else from where it asked.

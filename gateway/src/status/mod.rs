@@ -11,7 +11,7 @@ mod name;
 
 use std::fmt;
 
-use meshgate_engine::{audit::AuditError, failure::ExpressionFault as EngineFault};
+use meshgate_engine::{audit::AuditError, failure::ExpressionFault as EngineFault, sentences};
 use tonic::{Code, Status, metadata::MetadataValue};
 
 use crate::{identity::Unauthenticated, parameters::ParameterFault, ticket::InvalidTicket};
@@ -293,16 +293,14 @@ impl fmt::Display for GatewayError {
             Self::PolicyMoved => {
                 f.write_str("policies changed while the statement was planned: run it again")
             }
-            Self::AccessChanged => f.write_str(
-                "what you may see changed while the statement ran, and the result is not complete: run it again",
-            ),
+            Self::AccessChanged => f.write_str(sentences::ACCESS_CHANGED),
             Self::SchemaChanged => {
                 f.write_str("the columns of the result changed since the statement was planned: run it again")
             }
             Self::InvalidTicket => InvalidTicket.fmt(f),
             Self::InvalidRequest(expected) => write!(f, "the request is not understood: {expected}"),
             Self::Unsupported(what) => write!(f, "{what} is not supported by this server"),
-            Self::Cancelled => f.write_str("the query was cancelled"),
+            Self::Cancelled => f.write_str(sentences::CANCELLED),
             Self::Stopping => f.write_str("the gateway is stopping: try again in a moment"),
             Self::AuditUnwritable(_) => {
                 f.write_str("the query was refused because it cannot be recorded: ask the mesh's operator")
@@ -426,14 +424,10 @@ impl Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::QueryTime => "the query took longer than is allowed: read less, or aggregate more",
-            Self::IdleTime => {
-                "the result was not read for longer than is allowed: run the query again and read it at once"
-            }
-            Self::ResultRows => {
-                "the result has more rows than are allowed: add a condition, a `limit` or an aggregate"
-            }
-            Self::ResultBytes => "the result is larger than is allowed: select fewer columns or rows",
+            Self::QueryTime => sentences::QUERY_TIME,
+            Self::IdleTime => sentences::IDLE_TIME,
+            Self::ResultRows => sentences::RESULT_ROWS,
+            Self::ResultBytes => sentences::RESULT_BYTES,
             Self::QueryMemory => {
                 "the query needs more memory than is allowed: join, sort or aggregate fewer rows"
             }

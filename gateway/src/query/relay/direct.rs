@@ -13,6 +13,8 @@ use crate::identity::Presented;
 /// What the gateway promises of a result.
 #[derive(Debug)]
 pub(crate) struct DirectPromise {
+    /// The ticket with which the client comes back that the node does not answer.
+    pub statement: Bytes,
     /// Encapsulated message of the client's schema.
     pub schema: Bytes,
     pub rows: u64,
@@ -30,14 +32,13 @@ pub(crate) struct DirectAnswer {
 }
 
 impl Relay {
-    /// The same for whoever came with `token` from `zone`; `statement` is the ticket with which it comes
-    /// back if the node does not answer it. `None` if there is no way, or none that is allowed.
+    /// The same for whoever came with `token` from `zone`. `None` if there is no way, or none that is allowed:
+    /// most often, so that the promise is only made once that is known.
     pub(crate) fn direct(
         &self,
         token: &Presented,
         zone: &str,
-        promise: DirectPromise,
-        statement: &[u8],
+        promise: impl FnOnce() -> Option<DirectPromise>,
     ) -> Option<DirectAnswer> {
         let domain = self.context.snapshot.domain(&self.query.domain)?;
         let keys = domain.connection.as_ref()?.direct_keys()?;
@@ -45,6 +46,7 @@ impl Relay {
         if !token.is_meant_for(domain.node()) {
             return None;
         }
+        let promise = promise()?;
         let permits = &self.context.permits;
         let permit = permits.issue_until(token.expires_at, &self.query, domain, &self.context).ok()?;
         let read = v1::DirectRead {
@@ -54,7 +56,7 @@ impl Relay {
             result_rows: promise.rows,
             result_bytes: promise.bytes,
         };
-        let ticket = direct::ticket(keys, domain.node(), &read, statement)?;
+        let ticket = direct::ticket(keys, domain.node(), &read, &promise.statement)?;
         Some(DirectAnswer { domain: domain.name.clone(), address: address.to_owned(), ticket })
     }
 }

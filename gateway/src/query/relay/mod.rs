@@ -21,6 +21,7 @@ use arrow::{
 use arrow_flight::{FlightData, utils::flight_data_to_arrow_batch};
 use datafusion::physical_plan::{ExecutionPlan, coop::CooperativeExec};
 use futures::{Stream, TryStreamExt, stream};
+use meshgate_engine::pieces;
 
 use super::{
     DomainQuery, DomainQueryExec, QueryContext,
@@ -91,14 +92,9 @@ fn only_query(plan: &Arc<dyn ExecutionPlan>) -> Option<&Arc<DomainQuery>> {
     cooperative.input().downcast_ref::<DomainQueryExec>().map(DomainQueryExec::query)
 }
 
-/// Do columns of `from` leave in `to` as they are?
+/// Do columns of `from` leave in `to` as they are, and are their messages understood?
 fn keeps_types(from: &Schema, to: &Schema) -> bool {
-    from.fields().len() == to.fields().len()
-        && from.fields().iter().zip(to.fields()).all(|(from, to)| {
-            from.data_type() == to.data_type()
-                && (to.is_nullable() || !from.is_nullable())
-                && verify::is_known(from.data_type())
-        })
+    pieces::keeps_types(from, to) && from.fields().iter().all(|field| verify::is_known(field.data_type()))
 }
 
 struct Answer {
