@@ -11,6 +11,8 @@ use meshgate_tests::mesh::MeshPlan;
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
 
+use crate::large_results::of_rows;
+
 const ROWS: i64 = 24_000;
 /// A table is three times as large as the window of a stream.
 const TEXT_BYTES: usize = 1_000;
@@ -54,28 +56,10 @@ async fn no_plan_waits_for_ever() {
 }
 
 fn plan() -> MeshPlan {
-    let mesh = "mesh: large\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
-                classifications: [internal]\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rows.parquet");
     write_rows(&file);
-    let rows = std::fs::read(&file).unwrap();
-    ["east", "west"].into_iter().fold(MeshPlan::new(mesh, &["east", "west"]), |plan, domain| {
-        let contract = format!(
-            "apiVersion: v3.1.0\nkind: DataContract\nid: {domain}\nname: {domain}\nversion: 1.0.0\nstatus: active\n\
-             servers: [ {{ server: files, environment: test, type: local, path: '../data/{{model}}.parquet', \
-             format: parquet }} ]\nschema:\n  - name: rows\n    properties:\n\
-             \x20     - {{ name: id, logicalType: integer, physicalType: bigint, required: true, classification: internal }}\n\
-             \x20     - {{ name: text, logicalType: string, required: true, classification: internal }}\n"
-        );
-        let policy = format!(
-            "domain: {domain}\nowner: {domain}@larkfield.example\ngrants:\n  - {{ id: all, why: A test., \
-             to: {{ everyone: true }}, tables: [rows], columns: all }}\n"
-        );
-        plan.file(&format!("{domain}/products/{domain}.odcs.yaml"), contract)
-            .file(&format!("{domain}/policies/{domain}.yaml"), policy)
-            .file(&format!("{domain}/data/rows.parquet"), rows.clone())
-    })
+    of_rows(&["east", "west"], &std::fs::read(&file).unwrap())
 }
 
 fn write_rows(file: &Path) {

@@ -103,22 +103,32 @@ fn most_memory() -> u64 {
 }
 
 fn plan() -> MeshPlan {
-    let mesh = "mesh: large\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
-                classifications: [internal]\n";
-    let contract = "apiVersion: v3.1.0\nkind: DataContract\nid: big\nname: big\nversion: 1.0.0\nstatus: active\n\
-         servers: [ { server: files, environment: test, type: local, path: '../data/{model}.parquet', format: parquet } ]\n\
-         schema:\n  - name: rows\n    properties:\n\
-         \x20     - { name: id, logicalType: integer, physicalType: bigint, required: true, classification: internal }\n\
-         \x20     - { name: text, logicalType: string, required: true, classification: internal }\n";
-    let policy = "domain: big\nowner: big@larkfield.example\ngrants:\n  - { id: all, why: A test., \
-                  to: { everyone: true }, tables: [rows], columns: all }\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rows.parquet");
     write_rows(&file);
-    MeshPlan::new(mesh, &["big"])
-        .file("big/products/big.odcs.yaml", contract)
-        .file("big/policies/big.yaml", policy)
-        .file("big/data/rows.parquet", std::fs::read(&file).unwrap())
+    of_rows(&["big"], &std::fs::read(&file).unwrap())
+}
+
+/// A mesh in which each domain has these rows, of an id and a text, as its table `rows`, and everybody sees them.
+pub(crate) fn of_rows(domains: &[&str], parquet: &[u8]) -> MeshPlan {
+    let mesh = "mesh: large\ntimezone: UTC\nroles: { path: $.roles }\ngroups: { path: $.groups }\n\
+                classifications: [internal]\n";
+    domains.iter().fold(MeshPlan::new(mesh, domains), |plan, domain| {
+        let contract = format!(
+            "apiVersion: v3.1.0\nkind: DataContract\nid: {domain}\nname: {domain}\nversion: 1.0.0\nstatus: active\n\
+             servers: [ {{ server: files, environment: test, type: local, path: '../data/{{model}}.parquet', \
+             format: parquet }} ]\nschema:\n  - name: rows\n    properties:\n\
+             \x20     - {{ name: id, logicalType: integer, physicalType: bigint, required: true, classification: internal }}\n\
+             \x20     - {{ name: text, logicalType: string, required: true, classification: internal }}\n"
+        );
+        let policy = format!(
+            "domain: {domain}\nowner: {domain}@larkfield.example\ngrants:\n  - {{ id: all, why: A test., \
+             to: {{ everyone: true }}, tables: [rows], columns: all }}\n"
+        );
+        plan.file(&format!("{domain}/products/{domain}.odcs.yaml"), contract)
+            .file(&format!("{domain}/policies/{domain}.yaml"), policy)
+            .file(&format!("{domain}/data/rows.parquet"), parquet)
+    })
 }
 
 /// A thousand different texts: small on disk, large in a result.

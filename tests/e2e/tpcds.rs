@@ -7,14 +7,14 @@ use meshgate_tests::duckdb::difference;
 use meshgate_tests::tpcds;
 use serde_json::json;
 
-use crate::tpch::scale_or;
+use crate::proofs::settings::number;
 
 const SCALE: f64 = 0.01;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_99_queries_equal_duckdb_over_the_same_files() {
     let data = tempfile::tempdir().unwrap();
-    let queries = tpcds::write_data(data.path(), scale_or(SCALE));
+    let queries = tpcds::write_data(data.path(), number("MESHGATE_SCALE").unwrap_or(SCALE));
     assert_eq!(queries.len(), 99);
     let mesh = tpcds::plan(data.path()).start().await;
     let mut client = mesh.client(&json!({ "sub": "analyst" })).await;

@@ -7,12 +7,14 @@ use meshgate_tests::render::Rendered;
 use meshgate_tests::tpch;
 use serde_json::json;
 
+use crate::proofs::settings::number;
+
 const SCALE: f64 = 0.1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_22_queries_equal_one_engine_over_the_same_files() {
     let data = tempfile::tempdir().unwrap();
-    let scale = scale_or(SCALE);
+    let scale = number("MESHGATE_SCALE").unwrap_or(SCALE);
     tpch::write_data(data.path(), scale);
     let queries: Vec<(u64, String)> =
         (1..=22).map(|number| (u64::try_from(number).unwrap(), tpch::query(number, scale))).collect();
@@ -36,9 +38,4 @@ async fn run_single(context: &SessionContext, query: &str) -> Rendered {
     let frame = context.sql(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
     let columns = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
     Rendered::of(columns, &frame.collect().await.unwrap())
-}
-
-/// `MESHGATE_SCALE`, the scale of a benchmark's data, or this one.
-pub(crate) fn scale_or(scale: f64) -> f64 {
-    std::env::var("MESHGATE_SCALE").map_or(scale, |text| text.parse().unwrap())
 }

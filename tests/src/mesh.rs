@@ -220,6 +220,13 @@ impl Mesh {
         self.directory.path().join(path)
     }
 
+    /// Where the gateway finds the node of a domain.
+    pub fn node_address(&self, domain: &str) -> SocketAddr {
+        let text = std::fs::read_to_string(self.path(&format!("domains/{domain}.yaml"))).expect("a file");
+        let address = text.split("grpc+tls://").nth(1).and_then(|rest| rest.split('"').next());
+        address.and_then(|address| address.parse().ok()).expect("an address")
+    }
+
     /// Where the node of a domain answers about its health.
     pub fn node_http(&self, domain: &str) -> SocketAddr {
         let node = self.nodes.iter().find(|(name, _)| name == domain);
@@ -301,9 +308,7 @@ impl Mesh {
         let position = self.nodes.iter().position(|(name, _)| name == domain).expect("the node");
         let (_, mut server) = self.nodes.remove(position);
         server.stop().await;
-        let text = std::fs::read_to_string(self.path(&format!("domains/{domain}.yaml"))).expect("a file");
-        let address = text.split("grpc+tls://").nth(1).and_then(|rest| rest.split('"').next());
-        let address = address.and_then(|address| address.parse().ok()).expect("an address");
+        let address = self.node_address(domain);
         let (root, keys) = (self.directory.path(), &self.operator_keys);
         let lines = node_lines(&self.node_lines, &self.own_lines, domain);
         let (_, server) = start_node(root, domain, address, keys, &lines).await;

@@ -111,23 +111,11 @@ impl Tap {
         passed: Passed,
         instead: Instead,
     ) -> Self {
-        let file = |path: String| std::fs::read(root.join(&path)).unwrap_or_else(|_| panic!("{path}"));
-        let own = |name: &str| file(format!("keys/nodes/{domain}/{name}"));
-        let authority = Certificate::from_pem(file("keys/authority/mesh-ca.crt".to_owned()));
+        let own = |name: &str| read(root, &format!("keys/nodes/{domain}/{name}"));
         let server_tls = ServerTlsConfig::new()
             .identity(Identity::from_pem(own("node.crt"), own("node.key")))
-            .client_ca_root(authority.clone());
-        let client_tls = ClientTlsConfig::new()
-            .ca_certificate(authority)
-            .identity(Identity::from_pem(
-                file("keys/gateway/gateway-client.crt".to_owned()),
-                file("keys/gateway/gateway-client.key".to_owned()),
-            ))
-            .domain_name(format!("{domain}.mesh.localhost"));
-        let channel = Endpoint::from_shared(format!("https://{node}"))
-            .and_then(|endpoint| endpoint.tls_config(client_tls))
-            .expect("TLS settings")
-            .connect_lazy();
+            .client_ca_root(authority(root));
+        let channel = node_endpoint(root, domain, node).connect_lazy();
         let node = FlightServiceClient::new(channel).max_decoding_message_size(64 << 20);
         let mut service = Service {
             domain: domain.to_owned(),
@@ -157,6 +145,25 @@ impl Tap {
         });
         Self { address, task }
     }
+}
+
+fn read(root: &Path, path: &str) -> Vec<u8> {
+    std::fs::read(root.join(path)).unwrap_or_else(|_| panic!("{path}"))
+}
+
+fn authority(root: &Path) -> Certificate {
+    Certificate::from_pem(read(root, "keys/authority/mesh-ca.crt"))
+}
+
+/// The node of `domain` as the gateway of the mesh in `root` connects to it.
+pub fn node_endpoint(root: &Path, domain: &str, node: SocketAddr) -> Endpoint {
+    let own = |name: &str| read(root, &format!("keys/gateway/{name}"));
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(authority(root))
+        .identity(Identity::from_pem(own("gateway-client.crt"), own("gateway-client.key")))
+        .domain_name(format!("{domain}.mesh.localhost"));
+    let endpoint = Endpoint::from_shared(format!("https://{node}"));
+    endpoint.and_then(|endpoint| endpoint.tls_config(tls)).expect("TLS settings")
 }
 
 #[derive(Clone)]

@@ -19,13 +19,14 @@ use arrow_flight::{
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use meshgate_proto::v1::{DomainQuery, DomainRequest};
-use meshgate_tests::tap::{Answer, StandIn};
+use meshgate_tests::mesh::Mesh;
+use meshgate_tests::tap::{Answer, StandIn, node_endpoint};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig};
+use tonic::transport::{Channel, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
 /// As nodes send them.
@@ -87,20 +88,8 @@ impl StandIn for FromMemory {
 }
 
 /// Reads a domain's node as the gateway does.
-pub(crate) fn node_channel(root: &Path, domain: &str) -> Channel {
-    let file = |path: &str| std::fs::read(root.join(path)).unwrap_or_else(|_| panic!("{path}"));
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(file("keys/authority/mesh-ca.crt")))
-        .identity(Identity::from_pem(
-            file("keys/gateway/gateway-client.crt"),
-            file("keys/gateway/gateway-client.key"),
-        ))
-        .domain_name(format!("{domain}.mesh.localhost"));
-    let text = String::from_utf8(file(&format!("domains/{domain}.yaml"))).expect("text");
-    let address = text.split("grpc+tls://").nth(1).and_then(|rest| rest.split('"').next());
-    Endpoint::from_shared(format!("https://{}", address.expect("an address")))
-        .and_then(|endpoint| endpoint.tls_config(tls))
-        .expect("TLS settings")
+pub(crate) fn node_channel(mesh: &Mesh, domain: &str) -> Channel {
+    node_endpoint(mesh.directory.path(), domain, mesh.node_address(domain))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .connect_lazy()

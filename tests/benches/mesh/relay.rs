@@ -43,7 +43,7 @@ async fn throughput(data: &Path, rounds: usize) {
     // The result has to be of about a GiB, whatever the scale.
     let times = (GIBIBYTE / bytes.max(1)).max(1);
     node.times.store(usize::try_from(times).expect("a number"), Ordering::Relaxed);
-    let channel = node_channel(mesh.directory.path(), "logistics");
+    let channel = node_channel(&mesh, "logistics");
     let relay = bare_relay(mesh.directory.path(), channel.clone()).await;
     let mut bare = Client::connect(&relay.to_string(), &mesh.ca(), "").await;
     let mut direct = FlightServiceClient::new(channel).max_decoding_message_size(64 << 20);

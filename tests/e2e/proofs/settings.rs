@@ -18,7 +18,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// `worlds` with fixed seeds, and one with a fresh one that is printed.
     pub(crate) fn read(worlds: u64, questions: usize) -> Self {
-        let (seed, count) = (number("MESHGATE_SEED"), number("MESHGATE_WORLDS"));
+        let (seed, count) = (number::<u64>("MESHGATE_SEED"), number("MESHGATE_WORLDS"));
         let first = seed.unwrap_or(1);
         let count = count.unwrap_or(if seed.is_some() { 1 } else { worlds });
         let mut seeds: Vec<u64> = (first..first.saturating_add(count)).collect();
@@ -27,13 +27,15 @@ impl Settings {
             println!("fresh seed: MESHGATE_SEED={fresh}");
             seeds.push(fresh);
         }
-        let questions = number("MESHGATE_QUESTIONS").map_or(questions, |n| usize::try_from(n).unwrap());
+        let questions = number("MESHGATE_QUESTIONS").unwrap_or(questions);
         Self { seeds, questions, is_chosen: seed.is_some() }
     }
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+/// The number in a variable of the environment, if it is set.
+pub(crate) fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let parse = |text: String| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}"));
+    std::env::var(name).ok().map(parse)
 }
 
 impl Counters {
