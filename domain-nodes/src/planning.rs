@@ -48,12 +48,12 @@ pub(crate) async fn plan(
     if !same_promise(logical.schema().as_arrow(), &checked.schema) {
         return Err(Refusal::Schema.into());
     }
-    let logical = pushed_down(session, logical).map_err(QueryError::engine)?;
+    let logical = pushed_down(session, logical).map_err(QueryError::planning)?;
     #[expect(clippy::disallowed_methods, reason = "over secured tables, after all checks of the permit")]
     let physical = DefaultPhysicalPlanner::default()
         .create_physical_plan(&logical, session)
         .await
-        .map_err(QueryError::engine)?;
+        .map_err(QueryError::planning)?;
     #[cfg(debug_assertions)]
     if let Err(error) =
         crate::secured::check_beside_values(&physical, values_of(&logical).map_err(QueryError::engine)?)

@@ -33,6 +33,8 @@ pub(crate) enum QueryError {
     Table { table: String, source: TableFault },
     #[error("the engine failed")]
     Engine(#[source] DataFusionError),
+    #[error("the engine cannot plan it")]
+    Planning(#[source] DataFusionError),
     #[error("more {0} than allowed at a time")]
     TooMany(&'static str),
     #[error("the query ran longer than it may")]
@@ -106,6 +108,14 @@ impl QueryError {
         Self::Table { table: table.to_owned(), source: fault.into() }
     }
 
+    /// An error of planning, before anything is executed.
+    pub(crate) fn planning(error: DataFusionError) -> Self {
+        match Self::engine(error) {
+            Self::Engine(error) if classify(&error) == EngineFailure::Plan => Self::Planning(error),
+            other => other,
+        }
+    }
+
     /// An error of planning or executing, which may have come up through the barrier.
     pub(crate) fn engine(error: DataFusionError) -> Self {
         match TableError::find(&error) {
@@ -121,6 +131,7 @@ impl QueryError {
             Self::Cancelled => Outcome::Cancelled,
             Self::Table { .. }
             | Self::Engine(_)
+            | Self::Planning(_)
             | Self::TooMany(_)
             | Self::QueryTime
             | Self::Bound(_)
@@ -138,6 +149,7 @@ impl QueryError {
             Self::Moved(moved) => moved.to_string(),
             Self::Table { .. }
             | Self::Engine(_)
+            | Self::Planning(_)
             | Self::TooMany(_)
             | Self::QueryTime
             | Self::Bound(_)
@@ -154,7 +166,7 @@ impl QueryError {
         let verdict = self.verdict();
         let cause = match self {
             // The engine's texts quote cells: they are for the debug log.
-            Self::Engine(_) => {
+            Self::Engine(_) | Self::Planning(_) => {
                 tracing::debug!(query_id, cause = causes(self), "the engine failed");
                 self.to_string()
             }
@@ -169,6 +181,7 @@ impl QueryError {
             | Class::Limit
             | Class::Cancelled
             | Class::AccessChanged
+            | Class::Planning
             | Class::Expression => tracing::warn!(query_id, %cause, "a domain query failed"),
         }
         let table = match self {
@@ -195,6 +208,9 @@ impl QueryError {
             Self::Table { source, .. } => source.verdict(),
             Self::Audit(_) | Self::Internal(_) => Verdict::internal(),
             Self::Engine(error) => engine_verdict(error),
+            Self::Planning(_) => {
+                Verdict::of(Code::InvalidArgument, Class::Planning, "the engine cannot plan this")
+            }
             Self::TooMany(limit) => Verdict { retry: true, ..Verdict::limit(limit) },
             Self::QueryTime => Verdict::time(),
             Self::Bound(bound) => Verdict::limit(bound.name()),
@@ -346,6 +362,12 @@ mod tests {
             (engine(DataFusionError::ResourcesExhausted(text())), limit("spill")),
             (engine(DataFusionError::Execution(text())), expression),
             (engine(DataFusionError::Plan(text())), internal.clone()),
+            (
+                QueryError::planning(DataFusionError::NotImplemented(text())),
+                (Code::InvalidArgument, Class::Planning, none.clone(), false),
+            ),
+            (QueryError::planning(DataFusionError::Internal(text())), internal.clone()),
+            (QueryError::planning(DataFusionError::ResourcesExhausted(text())), limit("spill")),
             (QueryError::Internal("x"), internal),
             (QueryError::TooMany("x"), (Code::ResourceExhausted, Class::Limit, "x".into(), true)),
             (QueryError::QueryTime, (Code::DeadlineExceeded, Class::Limit, "query_time".into(), false)),

@@ -9,4 +9,6 @@ pub const RESULT_ROWS: &str =
 pub const RESULT_BYTES: &str = "the result is larger than is allowed: select fewer columns or rows";
 pub const ACCESS_CHANGED: &str =
     "what you may see changed while the statement ran, and the result is not complete: run it again";
+pub const NOT_PLANNED: &str =
+    "the statement cannot be planned: check its clauses and the arguments of its functions";
 pub const CANCELLED: &str = "the query was cancelled";

@@ -50,6 +50,7 @@ fn of_class(verdict: &Verdict) -> (Code, String) {
         ),
         Class::Cancelled => (Code::Cancelled, sentences::CANCELLED),
         Class::AccessChanged => (Code::PermissionDenied, sentences::ACCESS_CHANGED),
+        Class::Planning => (Code::InvalidArgument, sentences::NOT_PLANNED),
         Class::Expression => return (Code::InvalidArgument, of_fault(verdict.fault).to_string()),
         Class::Internal | Class::Unspecified => (
             Code::Unavailable,
@@ -109,6 +110,11 @@ mod tests {
             (QueryError::Stopping, Code::Unavailable, "the domain's node cannot answer now"),
             (QueryError::Internal("x"), Code::Unavailable, "the domain's node cannot answer now"),
             (engine(DataFusionError::Plan(text())), Code::Unavailable, "the domain's node cannot answer"),
+            (
+                QueryError::planning(DataFusionError::Plan(text())),
+                Code::InvalidArgument,
+                "the statement cannot be planned",
+            ),
             (engine(DataFusionError::Execution(text())), Code::InvalidArgument, "an expression failed"),
         ] {
             let (said_code, sentence) = said(&error);

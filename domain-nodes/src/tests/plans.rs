@@ -7,11 +7,15 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::functions_aggregate::expr_fn::{count, max};
-use datafusion::logical_expr::{JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
+use datafusion::functions_aggregate::string_agg::string_agg;
+use datafusion::logical_expr::{
+    Expr, ExprFunctionExt as _, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit,
+};
 use meshgate_engine::plan_form;
 use meshgate_proto::v1::Plan;
 use meshgate_proto::v1::domain_error::Fault;
 use meshgate_proto::v1::domain_query::Form;
+use tonic::Code;
 
 use super::*;
 use crate::testing::{expected_schema, schema_message};
@@ -27,7 +31,7 @@ pub(crate) fn plan_bytes(plan: &LogicalPlan) -> Vec<u8> {
     let name = |table: &dyn TableProvider| {
         Some(if table.schema().fields().len() == 1 { "people" } else { "orders" }.to_owned())
     };
-    plan_form::encode(plan, name).unwrap()
+    plan_form::encode(&plan_form::bare(plan.clone()).unwrap(), name).unwrap()
 }
 
 /// All of `orders` that an analyst sees.
@@ -97,6 +101,22 @@ async fn a051_a_failing_cast_says_nothing_of_the_cell() {
     let error = DomainError::decode(status.details()).unwrap();
     assert_eq!((error.class(), error.fault()), (Class::Expression, Fault::Conversion));
     assert!(!format!("{status:?}{error:?}").contains("000"), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_plan_that_the_engine_cannot_make_is_no_fault_of_the_node() {
+    let node = Running::start(Domain::new()).await;
+    let texts = |of: &str, by: &str| {
+        string_agg(col(of), lit(",")).order_by(vec![col(by).sort(true, true)]).build().unwrap()
+    };
+    let of_all = |by: &str| {
+        let lists = vec![texts("region", "id"), texts("card", by)];
+        orders().aggregate(Vec::<Expr>::new(), lists).unwrap().build().unwrap()
+    };
+    assert_eq!(rows(&answer(&node, &of_all("id")).await), 1);
+    let plan = of_all("amount");
+    let status = node.query(asking(&node, &plan, plan.schema().inner())).await.unwrap_err();
+    assert_eq!((class(&status), status.code()), (Class::Planning, Code::InvalidArgument));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use meshgate_proto::v1::{
 use prost::Message;
 use tonic::{Code, Status};
 
-use super::{ExpressionFault, GatewayError, Limit, ShownName};
+use super::{ExpressionFault, GatewayError, Limit, PlanningFault, ShownName};
 
 impl GatewayError {
     /// The error that `status` of a node of `domain` stands for.
@@ -41,6 +41,7 @@ fn from_error(domain: &str, error: &DomainError, status: &Status) -> GatewayErro
         }),
         Class::Cancelled => GatewayError::Cancelled,
         Class::AccessChanged => GatewayError::AccessChanged,
+        Class::Planning => GatewayError::Planning(PlanningFault::Other),
         Class::Internal | Class::Unspecified => unavailable(domain, status),
         Class::Expression => GatewayError::Expression(match error.fault() {
             Fault::DivisionByZero => ExpressionFault::DivisionByZero,

@@ -349,7 +349,7 @@ impl fmt::Display for PlanningFault {
             }
             Self::ColumnCount => "the sides have different numbers of columns: select the same number on each side",
             Self::Unsupported => "the statement uses SQL that is not supported here: rewrite that part",
-            Self::Other => "the statement cannot be planned: check its clauses and the arguments of its functions",
+            Self::Other => sentences::NOT_PLANNED,
         })
     }
 }

@@ -216,6 +216,7 @@ fn r32_errors_of_nodes() {
         (Class::Cancelled, "cancelled"),
         (Class::Internal, "domain_unavailable"),
         (Class::Expression, "expression"),
+        (Class::Planning, "planning"),
         (Class::Unspecified, "domain_unavailable"),
     ] {
         let error = node_error(class, Code::Internal, |_| ());
