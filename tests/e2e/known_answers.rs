@@ -54,13 +54,32 @@ fn plan(taps: Taps) -> MeshPlan {
 }
 
 /// Statements over `a.items` and MARKS, and their rows.
-const ANSWERS: [(&str, &[&str]); 15] = [
+const ANSWERS: [(&str, &[&str]); 20] = [
     // NOT IN with NULLs: on the right nothing is certain, on the left the row is unknown.
     ("select id from a.items where k not in (select k from MARKS)", &[]),
     ("select id from a.items where k not in (select k from MARKS where k is not null)", &["1", "4"]),
     ("select id from a.items where k not in (select k from MARKS where id > 9)", &["1", "2", "3", "4"]),
     // NULL meets NULL.
     ("select i.id a, m.id b from a.items i join MARKS m on i.k is not distinct from m.k", &["2 1", "3 2"]),
+    // .. and only where it may: joins of both kinds that are put together are not all of one kind.
+    (
+        "select i.id a, m.id b, n.id c from a.items i join MARKS m on i.k is not distinct from m.k \
+         join MARKS n on n.k = m.k",
+        &["2 1 1"],
+    ),
+    (
+        "select i.id a, m.id b, j.id c from a.items i join MARKS m on i.id = m.id \
+         join a.items j on j.k is not distinct from m.k",
+        &["1 1 2", "2 2 3"],
+    ),
+    // What no row is in, or another condition holds.
+    (
+        "select i.id from a.items i where i.id in (select m.id from MARKS m where m.id is null) or i.k = 2",
+        &["2"],
+    ),
+    // A sum of no rows is NULL, whatever is added.
+    ("select sum(x) s, count(x) n from (select 6 as x from MARKS where id > 9) t", &["NULL 0"]),
+    ("select sum(x) s from (select 6 as x from MARKS where id is null and id > 9) t", &["NULL"]),
     // LIMIT with OFFSET is of the whole, not of a side.
     (
         "select i.id a, m.id b from a.items i cross join MARKS m order by 1, 2 limit 2 offset 3",

@@ -11,7 +11,7 @@ use datafusion::common::error::Result;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{TableReference, plan_err};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{Extension, LogicalPlan, ScalarUDF};
+use datafusion::logical_expr::{Extension, LogicalPlan, ScalarUDF, lit};
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 
 use super::same_columns;
@@ -48,14 +48,19 @@ impl Reader {
     }
 }
 
-/// Filters in a scan are not applied by whoever decodes it, and a message has no
-/// place for a scan's limit: the operators above say both once more.
-pub(super) fn without_scan_filters(plan: LogicalPlan) -> Result<LogicalPlan> {
+/// What a message says of a plan. Filters in a scan are not applied by whoever decodes it, and a message has no
+/// place for a scan's limit: the operators above say both once more. A limit that skips no row skips 0.
+pub(super) fn bare(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| {
         Ok(match node {
             LogicalPlan::TableScan(mut scan) => {
                 scan.filters.clear();
+                scan.fetch = None;
                 Transformed::yes(LogicalPlan::TableScan(scan))
+            }
+            LogicalPlan::Limit(mut limit) if limit.skip.is_none() => {
+                limit.skip = Some(Box::new(lit(0_i64)));
+                Transformed::yes(LogicalPlan::Limit(limit))
             }
             other => Transformed::no(other),
         })

@@ -92,15 +92,19 @@ pub enum DecodeError {
     Plan(#[from] plan_check::PlanError),
 }
 
-/// Writes `plan`; `name` tells which table of the domain a provider stands
-/// for. Filters and limits that scans were given are left out: the plan must
+/// `plan` as a message can say it. Filters and limits that scans were given are left out: the plan must
 /// hold them as operators of its own.
+pub fn bare(plan: LogicalPlan) -> Result<LogicalPlan, Box<DataFusionError>> {
+    Ok(codec::bare(plan)?)
+}
+
+/// Writes a bare plan; `name` tells which table of the domain a provider stands for. The codec leaves out what it
+/// has no place for, like the columns of a relation without rows: only what comes back equal was written.
 pub fn encode(
-    plan: &LogicalPlan,
+    bare: &LogicalPlan,
     name: impl Fn(&dyn TableProvider) -> Option<String> + Send + Sync + 'static,
 ) -> Result<Vec<u8>, Box<DataFusionError>> {
-    let bare = codec::without_scan_filters(plan.clone())?;
-    let message = LogicalPlanNode::try_from_logical_plan(&bare, &Writer::new(name))?;
+    let message = LogicalPlanNode::try_from_logical_plan(bare, &Writer::new(name))?;
     Ok(message.encode_to_vec())
 }
 

@@ -56,7 +56,8 @@ impl<'a> WholeParts<'a> {
     }
 
     fn shipped(&self, plan: &LogicalPlan, tables: Tables) -> std::result::Result<DomainQuery, &'static str> {
-        let encoded = plan_form::encode(plan, name).map_err(|_| "it cannot be encoded")?;
+        let bare = plan_form::bare(plan.clone()).map_err(|_| "it has no bare form")?;
+        let encoded = plan_form::encode(&bare, name).map_err(|_| "it cannot be encoded")?;
         let checked = plan_form::check(&encoded).map_err(|_| "a node would refuse it")?;
         let queried =
             tables.values().filter_map(|table| governed(table.as_ref()).map(GovernedTable::queried));
@@ -68,8 +69,8 @@ impl<'a> WholeParts<'a> {
         let decoded =
             checked.decode(tables, &self.state.task_ctx()).map_err(|_| "it cannot be decoded again")?;
         let schema = Arc::clone(plan.schema().inner());
-        if decoded.schema().inner().fields() != schema.fields() {
-            return Err("another schema comes back");
+        if decoded != bare || decoded.schema().inner().fields() != schema.fields() {
+            return Err("another plan comes back");
         }
         DomainQuery::plan(&domain, encoded, schema, queried, statement).map_err(|_| "its schema has no form")
     }

@@ -100,6 +100,21 @@ async fn whoami_tells_who_is_asking() {
 }
 
 #[tokio::test]
+async fn sums_of_no_rows_are_null_in_memory_too() {
+    let bench = Bench::start().await;
+    let sql = "select sum(x) as s, count(x) as n from (select 6 as x from information_schema.views) as v";
+    let expected = "\
++---+---+
+| s | n |
++---+---+
+|   | 0 |
++---+---+";
+    assert_eq!(bench.table(&anna(), sql).await, expected);
+    let one = sql.replace("information_schema.views", "system.whoami");
+    assert!(bench.table(&anna(), &one).await.contains("| 6 | 1 |"));
+}
+
+#[tokio::test]
 async fn the_notice_names_the_query_of_the_result() {
     let bench = Bench::start().await;
     let info = bench.flight_info(&anna(), statement("select * from sales.orders")).await.unwrap();
