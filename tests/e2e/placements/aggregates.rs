@@ -4,7 +4,7 @@ use crate::proofs::query::Core;
 use crate::proofs::scope::Scope;
 use crate::proofs::tables::Kind;
 
-use super::author::Author;
+use super::author::{Author, correlations};
 
 impl Author<'_> {
     /// GROUP BY, with what a group is and what it gives.
@@ -118,7 +118,7 @@ impl Author<'_> {
         let mut items = vec![scope.key(self.writer.random)];
         let inner = self.relation(depth.min(1));
         let (aggregate, kind) = self.aggregate(&inner);
-        let pairs = scope.pairs(&inner);
+        let pairs = correlations(scope, &inner);
         let limits = if pairs.is_empty() || self.chance(50) {
             self.writer.hit("subquery as a value");
             inner.predicate(self.writer.random, 1)

@@ -161,7 +161,7 @@ impl<'a> Author<'a> {
 
     fn subquery(&mut self, scope: &Scope, depth: usize) -> String {
         let inner = self.relation(depth);
-        let pairs = scope.pairs(&inner);
+        let pairs = correlations(scope, &inner);
         if pairs.is_empty() {
             return scope.predicate(self.writer.random, 1);
         }
@@ -264,6 +264,14 @@ impl<'a> Author<'a> {
 fn cross(left: Scope, right: Scope) -> Scope {
     let from = format!("{} cross join {}", left.from, right.from);
     Scope { from, columns: [left.columns, right.columns].concat() }
+}
+
+/// Columns that can be equal, of which the inner ones are no fields: by these, the engine cannot take an aggregate
+/// out of its row, and whether it has to depends on what else it finds out.
+pub(super) fn correlations(outer: &Scope, inner: &Scope) -> Vec<(String, String)> {
+    let mut pairs = outer.pairs(inner);
+    pairs.retain(|(_, inner)| !inner.contains('['));
+    pairs
 }
 
 /// Columns that can be equal although their types differ: exact numbers, and moments. Of the others some values cannot

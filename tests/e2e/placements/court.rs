@@ -31,7 +31,7 @@ pub(super) struct Court<'a> {
     world: &'a World,
     mesh: Mesh,
     engine: PlainEngine,
-    /// One that believes that required columns are never NULL, as the mesh does.
+    /// One that believes that required columns are never NULL, and works in parts, as the mesh does.
     believer: PlainEngine,
     client: Client,
 }

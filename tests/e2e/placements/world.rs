@@ -87,10 +87,11 @@ impl World {
         plan
     }
 
-    /// One engine over the files of the mesh in `root`; it knows a table by each of its places, and that columns which
-    /// contracts require are never NULL if it `believes` the contracts.
+    /// One engine over the files of the mesh in `root`; it knows a table by each of its places. Like the engines of the
+    /// mesh, it knows that columns which contracts require are never NULL, and works in two parts, if it `believes`.
     pub(super) fn engine(&self, root: &Path, believes: bool) -> PlainEngine {
-        let engine = PlainEngine::new(self.zone, Vec::new());
+        let partitions = if believes { 2 } else { 1 };
+        let engine = PlainEngine::with_partitions(partitions, self.zone, Vec::new());
         for table in &self.tables {
             let rows = if believes { promised(table, &read(table, root)) } else { read(table, root) };
             for domain in self.domains {
