@@ -136,7 +136,7 @@ impl OfflineGateway {
         let Planned { schema, plan, task, .. } = planned.await?;
         let schema = edge::schema(&schema);
         let failed = |error| execution_error(&context, &error);
-        let mut rows = self.engine.execute(plan, task, context.deadline).map_err(failed)?.boxed();
+        let mut rows = self.engine.execute(plan, task, context.deadline()).map_err(failed)?.boxed();
         let (mut batches, mut count) = (Vec::new(), 0);
         while let Some(batch) = rows.try_next().await.map_err(failed)? {
             count += batch.num_rows();

@@ -39,8 +39,15 @@ pub(crate) struct Ticket {
     pub schema: Option<Digest>,
     /// Microseconds since the epoch.
     pub expires_at: i64,
-    /// Random; names the ticket in caches.
+    /// Of the call that made a statement's ticket or handle; else random.
     pub id: [u8; 16],
+}
+
+impl Ticket {
+    /// The query id of the call that made this.
+    pub(crate) fn call(&self) -> String {
+        uuid::Uuid::from_bytes(self.id).to_string()
+    }
 }
 
 /// The one answer to every sealed value that cannot be used.

@@ -43,7 +43,8 @@ impl Access {
         revocation::lost(snapshots, self.within, move |snapshot| self.holds(snapshot)).await;
     }
 
-    fn holds(&self, snapshot: &Snapshot) -> bool {
+    /// Would the same be decided now, by `snapshot`?
+    pub(super) fn holds(&self, snapshot: &Snapshot) -> bool {
         let statement = snapshot.statement(self.clock.now());
         self.tables.iter().all(|(domain, table, digest)| {
             let decision =

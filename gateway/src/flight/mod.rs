@@ -7,11 +7,13 @@
 
 mod access;
 mod asked;
+mod attempt;
 mod authenticate;
 mod bound_row;
 mod command;
 mod delivery;
 mod handshake;
+mod kept_plans;
 mod listing;
 mod metadata;
 mod prepared;
@@ -49,6 +51,7 @@ use authenticate::{Authenticated, Caller};
 use command::{MetadataCommand, Update, WRITING, Wanted};
 
 pub(crate) use delivery::execution_error;
+pub(crate) use kept_plans::KeptPlans;
 pub(crate) use sql_info::SqlInfoTable;
 
 /// Longest request message. Statements and handles are far shorter.
@@ -109,7 +112,7 @@ impl FlightSql {
         let gateway = &self.gateway;
         match command::of_descriptor(&descriptor)? {
             Wanted::Statement(sql) => {
-                statement::flight_info(gateway, &caller, &Asked::plain(sql), descriptor).await
+                statement::flight_info(gateway, &caller, Asked::plain(sql), None, descriptor).await
             }
             Wanted::Prepared(handle) => prepared::flight_info(gateway, caller, &handle, descriptor).await,
             Wanted::Metadata(command) => {

@@ -15,7 +15,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::{
-    asked::Prepared,
+    asked::{Asked, Prepared},
     authenticate::Caller,
     bound_row, command,
     statement::{self, Described},
@@ -46,6 +46,10 @@ pub(super) async fn create(gateway: &Gateway, caller: &Caller, body: &[u8]) -> R
         true => (Bytes::new(), IS_UPDATE),
         false => (statement::encode(&described.schema)?, IS_NO_UPDATE),
     };
+    // Values that are bound later are part of the plan.
+    if !has_parameters {
+        described.keep(gateway, Asked::plain(request.query));
+    }
     let result = ActionCreatePreparedStatementResult {
         prepared_statement_handle: handle,
         dataset_schema,
@@ -63,7 +67,7 @@ pub(super) fn statement(
     caller: Caller,
     handle: &[u8],
 ) -> Result<(String, Caller), GatewayError> {
-    let (prepared, caller) = open(gateway, caller, handle)?;
+    let Opened { prepared, caller, .. } = open(gateway, caller, handle)?;
     Ok((prepared.sql, caller))
 }
 
@@ -75,7 +79,7 @@ pub(super) async fn bind(
     handle: &[u8],
     messages: impl Stream<Item = Result<FlightData, Status>> + Send + Unpin,
 ) -> Result<PutResult, GatewayError> {
-    let (prepared, caller) = open(gateway, caller, handle)?;
+    let Opened { prepared, caller, .. } = open(gateway, caller, handle)?;
     let row = bound_row::read(messages, gateway.limits.idle_time).await?;
     let values = ParameterValues::bind(&row, &prepared.types)?;
     let types = statement::encode(&prepared.types)?;
@@ -90,7 +94,7 @@ pub(super) async fn describe(
     caller: Caller,
     handle: &[u8],
 ) -> Result<Described, GatewayError> {
-    let (prepared, caller) = open(gateway, caller, handle)?;
+    let Opened { prepared, caller, .. } = open(gateway, caller, handle)?;
     statement::describe(gateway, &caller, &prepared.sql, prepared.parameters()).await
 }
 
@@ -101,16 +105,24 @@ pub(super) async fn flight_info(
     handle: &[u8],
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, GatewayError> {
-    let (prepared, caller) = open(gateway, caller, handle)?;
-    statement::flight_info(gateway, &caller, &prepared.into_asked(), descriptor).await
+    let Opened { prepared, caller, call } = open(gateway, caller, handle)?;
+    statement::flight_info(gateway, &caller, prepared.into_asked(), Some(&call), descriptor).await
 }
 
-/// What a handle holds, and the caller under the purpose it was prepared for.
-fn open(gateway: &Gateway, caller: Caller, handle: &[u8]) -> Result<(Prepared, Caller), GatewayError> {
+/// What a handle holds.
+struct Opened {
+    prepared: Prepared,
+    /// Under the purpose it was prepared for.
+    caller: Caller,
+    /// That made the handle.
+    call: String,
+}
+
+fn open(gateway: &Gateway, caller: Caller, handle: &[u8]) -> Result<Opened, GatewayError> {
     let now = gateway.clock.now();
     let ticket = gateway.sealer.open(TicketKind::Prepared, handle, caller.mesh(), &caller.principal, now)?;
-    let prepared = Prepared::decode(&ticket.content)?;
-    Ok((prepared, caller.working_for(ticket.purpose.as_deref())?))
+    let (prepared, call) = (Prepared::decode(&ticket.content)?, ticket.call());
+    Ok(Opened { prepared, caller: caller.working_for(ticket.purpose.as_deref())?, call })
 }
 
 fn seal(

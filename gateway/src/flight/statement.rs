@@ -1,9 +1,6 @@
 //! SQL statements: what they would give, and what they give.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use arrow::{
     datatypes::{Schema, SchemaRef},
@@ -21,14 +18,14 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{
     access::Access,
     asked::Asked,
+    attempt::{self, Attempt},
     authenticate::Caller,
     delivery::{Delivery, Portions, execution_error},
     record::QueryRecord,
     session,
 };
 use crate::{
-    app::{Gateway, has_role},
-    catalog::{AuditView, PrincipalCatalog},
+    app::Gateway,
     edge,
     planner::{Notice, Parameters, Planned},
     query::{DirectAnswer, DirectPromise, Portion, QueryContext, Relay},
@@ -42,9 +39,6 @@ const NEWER_WITHIN: Duration = Duration::from_secs(2);
 /// The location that stands for the connection that a client has already.
 const REUSE_CONNECTION: &str = "arrow-flight-reuse-connection://?";
 
-/// Most purposes that are tried for a name that is missing.
-const PURPOSES_TRIED: usize = 8;
-
 /// What a statement would give.
 #[derive(Debug)]
 pub(super) struct Described {
@@ -56,6 +50,23 @@ pub(super) struct Described {
     pub(super) is_setting: bool,
     /// How the result can be read from a node.
     direct: Option<DirectAnswer>,
+    /// The plan of a query.
+    planned: Option<(Attempt, Planned)>,
+}
+
+impl Described {
+    /// Of a statement that changes the session.
+    fn setting() -> Self {
+        let (schema, parameters) = (Arc::new(Schema::empty()), Arc::new(Schema::empty()));
+        Self { schema, parameters, notice: Notice::default(), is_setting: true, direct: None, planned: None }
+    }
+
+    /// Keeps the plan until the caller comes back with what names this call.
+    pub(super) fn keep(self, gateway: &Gateway, asked: Asked) {
+        if let Some((attempt, planned)) = self.planned {
+            gateway.kept_plans.keep(asked, attempt, planned);
+        }
+    }
 }
 
 /// Plans a statement without running it.
@@ -65,70 +76,78 @@ pub(super) async fn describe(
     sql: &str,
     parameters: Parameters,
 ) -> Result<Described, GatewayError> {
-    describe_and(gateway, caller, sql, parameters, |_, _, _| None).await
+    describe_and(gateway, caller, sql, &parameters, None, |_, _, _| None).await
 }
 
-/// The same, with what `offer` makes of the plan, and the schema of its result.
+/// The same, with what `offer` makes of the plan, and the schema of its result. The call `earlier` may have planned
+/// the statement already.
 async fn describe_and(
     gateway: &Gateway,
     caller: &Caller,
     sql: &str,
-    parameters: Parameters,
+    parameters: &Parameters,
+    earlier: Option<&str>,
     offer: impl FnOnce(&Arc<dyn ExecutionPlan>, &SchemaRef, &Arc<QueryContext>) -> Option<DirectAnswer>,
 ) -> Result<Described, GatewayError> {
     let _admitted = gateway.admission.admit(&caller.principal)?;
     gateway.audit.ready()?;
     let mut record =
-        QueryRecord::begin(Arc::clone(&gateway.audit), &caller.query_id, &caller.principal, sql, &parameters);
+        QueryRecord::begin(Arc::clone(&gateway.audit), &caller.query_id, &caller.principal, sql, parameters);
     match session::setting(gateway, sql) {
         Ok(None) => {}
         Ok(Some(_)) => {
             record.not_run();
-            let (schema, parameters) = (Arc::new(Schema::empty()), Arc::new(Schema::empty()));
-            let (notice, is_setting) = (Notice::default(), true);
-            return Ok(Described { schema, parameters, notice, is_setting, direct: None });
+            return Ok(Described::setting());
         }
         Err(error) => return Err(record.refused(error)),
     }
-    let attempt = Attempt::new(gateway, caller, &caller.query_id);
-    let planned = plan(gateway, caller, sql, &parameters, &attempt).await;
+    let (attempt, planned) =
+        attempt::planned(gateway, caller, &caller.query_id, sql, parameters, earlier).await;
     record.read(&attempt.catalog, &planned);
-    match planned {
-        Ok(planned) => {
-            let Planned { parameters, notice, .. } = planned;
-            let schema = edge::schema(&planned.schema);
-            let direct = offer(&planned.plan, &schema, &attempt.context);
-            match &direct {
-                Some(direct) => record.offered(&direct.domain)?,
-                None => record.not_run(),
-            }
-            Ok(Described { schema, parameters, notice, is_setting: false, direct })
-        }
-        Err(error) => Err(record.refused(error)),
+    let planned = match planned {
+        Ok(planned) => planned,
+        Err(error) => return Err(record.refused(error)),
+    };
+    let schema = edge::schema(&planned.schema);
+    let direct = offer(&planned.plan, &schema, &attempt.context);
+    match &direct {
+        Some(direct) => record.offered(&direct.domain)?,
+        None => record.not_run(),
     }
+    let (parameters, notice) = (Arc::clone(&planned.parameters), planned.notice.clone());
+    let planned = Some((attempt, planned));
+    Ok(Described { schema, parameters, notice, is_setting: false, direct, planned })
 }
 
-/// The FlightInfo of a statement: one endpoint. Its ticket is for the gateway, and there is no location,
-/// unless the client may read from a node.
+/// The FlightInfo of a statement, which the call `earlier` may have prepared: one endpoint. Its ticket is for the
+/// gateway, and there is no location, unless the client may read from a node.
 pub(super) async fn flight_info(
     gateway: &Gateway,
     caller: &Caller,
-    asked: &Asked,
+    asked: Asked,
+    earlier: Option<&str>,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, GatewayError> {
     let offer = |plan: &Arc<dyn ExecutionPlan>, schema: &SchemaRef, context: &Arc<QueryContext>| {
-        direct(gateway, caller, asked, &Relay::of(plan, schema, context)?, schema)
+        direct(gateway, caller, &asked, &Relay::of(plan, schema, context)?, schema)
     };
-    let described = describe_and(gateway, caller, &asked.sql, asked.parameters(), offer).await?;
+    let parameters = asked.parameters();
+    let mut described = describe_and(gateway, caller, &asked.sql, &parameters, earlier, offer).await?;
     if let Some(setting) = session::setting(gateway, &asked.sql)? {
         session::change(gateway, caller, &asked.sql, &setting)?;
         return no_rows(descriptor);
     }
-    let info = match described.direct {
+    let notice = described.notice.to_json(&caller.query_id);
+    let info = match described.direct.take() {
         Some(direct) => direct_info(&described.schema, descriptor, direct)?,
-        None => info(&described.schema, descriptor, ticket(gateway, caller, asked, &described.schema)?)?,
+        None => {
+            let ticket = ticket(gateway, caller, &asked, &described.schema)?;
+            let info = info(&described.schema, descriptor, ticket)?;
+            described.keep(gateway, asked);
+            info
+        }
     };
-    Ok(info.with_app_metadata(described.notice.to_json(&caller.query_id)))
+    Ok(info.with_app_metadata(notice))
 }
 
 /// How the caller can read the result from a node, if it may.
@@ -207,9 +226,9 @@ pub(super) fn seal(
     let instant = gateway.clock.now();
     let life = i64::try_from(gateway.limits.ticket_time.as_micros()).unwrap_or(i64::MAX);
     let internal = |error: ticket::SealError| GatewayError::Internal(error.to_string());
-    // A result is run under the id that its FlightInfo names.
+    // A result is run under the id that its FlightInfo names, and what was planned is found by it.
     let id = match (kind, uuid::Uuid::parse_str(&caller.query_id)) {
-        (TicketKind::Statement, Ok(id)) => id.into_bytes(),
+        (TicketKind::Statement | TicketKind::Prepared, Ok(id)) => id.into_bytes(),
         _ => ticket::random_id().map_err(internal)?,
     };
     let expires_at = instant.saturating_add(life);
@@ -250,7 +269,7 @@ pub(super) async fn run(
     ticket: SealedTicket,
 ) -> Result<StatementResult, GatewayError> {
     let asked = Asked::decode(&ticket.content)?;
-    let query_id = uuid::Uuid::from_bytes(ticket.id).to_string();
+    let query_id = ticket.call();
     let admitted = gateway.admission.admit(&caller.principal)?;
     gateway.audit.ready()?;
     let mut record = QueryRecord::begin(
@@ -284,79 +303,6 @@ pub(super) async fn run(
     Ok(StatementResult { messages: delivery.start(&gateway.limits), query_id, notice })
 }
 
-/// One attempt at planning and running.
-struct Attempt {
-    catalog: Arc<PrincipalCatalog>,
-    context: Arc<QueryContext>,
-}
-
-impl Attempt {
-    fn new(gateway: &Gateway, caller: &Caller, query_id: &str) -> Self {
-        let snapshot = Arc::clone(&caller.snapshot);
-        let catalog = PrincipalCatalog::new(snapshot, Arc::clone(&caller.principal), gateway.clock.now())
-            .with_audit(AuditView::of(gateway, &caller.principal))
-            .with_analyze(has_role(&caller.principal, &gateway.analyze_roles));
-        let context = QueryContext::new(
-            query_id.to_owned(),
-            Arc::clone(&caller.principal),
-            Arc::clone(&caller.snapshot),
-            Arc::clone(&gateway.permits),
-            Instant::now() + gateway.limits.query_time,
-            gateway.limits.idle_time,
-        );
-        Self { catalog: Arc::new(catalog), context: Arc::new(context) }
-    }
-
-    async fn plan(
-        &self,
-        gateway: &Gateway,
-        sql: &str,
-        parameters: &Parameters,
-    ) -> Result<Planned, GatewayError> {
-        let (catalog, context) = (Arc::clone(&self.catalog), Arc::clone(&self.context));
-        gateway.planner.plan(sql.to_owned(), parameters.clone(), catalog, context).await
-    }
-}
-
-/// Plans a statement. If nothing is missing but a purpose that the caller may
-/// choose, the error names it.
-async fn plan(
-    gateway: &Gateway,
-    caller: &Caller,
-    sql: &str,
-    parameters: &Parameters,
-    attempt: &Attempt,
-) -> Result<Planned, GatewayError> {
-    match attempt.plan(gateway, sql, parameters).await {
-        Err(missing @ (GatewayError::UnknownTable(_) | GatewayError::UnknownColumn(_))) => {
-            let purposes = sufficient_purposes(gateway, caller, sql, parameters).await;
-            Err(match purposes.is_empty() {
-                true => missing,
-                false => GatewayError::OtherPurpose { missing: Box::new(missing), purposes },
-            })
-        }
-        planned => planned,
-    }
-}
-
-/// The purposes of the caller under which the statement could be planned.
-async fn sufficient_purposes(
-    gateway: &Gateway,
-    caller: &Caller,
-    sql: &str,
-    parameters: &Parameters,
-) -> Vec<String> {
-    let mut sufficient = Vec::new();
-    for purpose in caller.principal.purposes.iter().take(PURPOSES_TRIED) {
-        let Ok(other) = caller.clone().working_for(Some(purpose)) else { continue };
-        let attempt = Attempt::new(gateway, &other, &caller.query_id);
-        if attempt.plan(gateway, sql, parameters).await.is_ok() {
-            sufficient.push(purpose.clone());
-        }
-    }
-    sufficient
-}
-
 /// A query whose first rows are there.
 struct Started {
     portions: Portions,
@@ -381,9 +327,8 @@ async fn start(
     promised: Option<Digest>,
     record: &mut QueryRecord,
 ) -> Result<Started, Stopped> {
-    let attempt = Attempt::new(gateway, caller, query_id);
-    let planned = plan(gateway, caller, &asked.sql, &asked.parameters(), &attempt).await;
-    let Attempt { catalog, context } = attempt;
+    let (Attempt { catalog, context }, planned) =
+        attempt::planned(gateway, caller, query_id, &asked.sql, &asked.parameters(), Some(query_id)).await;
     record.read(&catalog, &planned);
     let refused = |error| Stopped { error, running: false };
     let Planned { schema, plan, task, notice, .. } = planned.map_err(refused)?;
@@ -397,7 +342,7 @@ async fn start(
     let mut portions: Portions = match Relay::of(&plan, &schema, &context) {
         Some(relay) => relay.portions().boxed(),
         None => {
-            let batches = gateway.engine.execute(plan, task, context.deadline);
+            let batches = gateway.engine.execute(plan, task, context.deadline());
             let batches = batches.map_err(|error| refused(execution_error(&context, &error)))?;
             batches.map_ok(Portion::Rows).map_err(move |error| execution_error(&context, &error)).boxed()
         }

@@ -48,7 +48,8 @@ impl ParameterValues {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// Of all values.
+    pub(crate) fn bytes(&self) -> usize {
         let bytes = |value: &ArrayRef| value.to_data().get_slice_memory_size().unwrap_or(usize::MAX);
         self.0.iter().map(bytes).fold(0, usize::saturating_add)
     }

@@ -86,7 +86,7 @@ impl Planner {
         context: Arc<QueryContext>,
     ) -> Result<Planned, GatewayError> {
         let (engine, limits) = (Arc::clone(&self.engine), self.limits.clone());
-        let deadline = context.deadline;
+        let deadline = context.deadline();
         let work = async move {
             let asked = statement::parse(&sql, &limits)
                 .map_err(|error| GatewayError::Statement(error.to_string()))?;
@@ -163,7 +163,7 @@ fn session(
     context: Arc<QueryContext>,
 ) -> Result<SessionState, GatewayError> {
     let settings = QuerySettings {
-        query_id: context.query_id.clone(),
+        query_id: context.query_id(),
         instant: catalog.statement.instant,
         zone: catalog.statement.zone.name().to_owned(),
     };

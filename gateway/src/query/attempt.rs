@@ -38,7 +38,7 @@ impl Attempt {
         let request = v1::DomainRequest { permit: Some(permit), query: query.bytes.to_vec() };
         let mut request = tonic::Request::new(Ticket { ticket: request.encode_to_vec().into() });
         // The node gets what is left of the query's time.
-        request.set_timeout(context.deadline.saturating_duration_since(Instant::now()));
+        request.set_timeout(context.deadline().saturating_duration_since(Instant::now()));
         let messages = within_time(&query, &context, connection.answer(request))
             .await?
             .map_err(|status| GatewayError::from_domain(&query.domain, &status))?;
@@ -67,7 +67,7 @@ async fn within_time<T>(
     context: &QueryContext,
     next: impl Future<Output = T>,
 ) -> Result<T, GatewayError> {
-    let left = context.deadline.saturating_duration_since(Instant::now());
+    let left = context.deadline().saturating_duration_since(Instant::now());
     // A timeout that is over would still give what is there already.
     if left.is_zero() {
         return Err(GatewayError::Limit(Limit::QueryTime));

@@ -13,17 +13,22 @@ use crate::{mesh::Snapshot, status::GatewayError};
 /// Lies in the session of one query as an extension.
 #[derive(Debug)]
 pub(crate) struct QueryContext {
-    pub query_id: String,
     pub principal: Arc<Principal>,
     /// The mesh that the query was planned against.
     pub snapshot: Arc<Snapshot>,
     pub permits: Arc<PermitIssuer>,
-    /// When the whole query must have ended.
-    pub deadline: Instant,
     /// Longest time that a node may stay silent.
     pub idle_time: Duration,
+    run: Mutex<Run>,
     failure: Mutex<Option<GatewayError>>,
     told: Mutex<Vec<Told>>,
+}
+
+/// What is not known when a query is planned.
+#[derive(Debug)]
+struct Run {
+    query_id: String,
+    deadline: Instant,
 }
 
 impl QueryContext {
@@ -36,8 +41,25 @@ impl QueryContext {
         deadline: Instant,
         idle_time: Duration,
     ) -> Self {
+        let run = Mutex::new(Run { query_id, deadline });
         let (failure, told) = (Mutex::default(), Mutex::default());
-        Self { query_id, principal, snapshot, permits, deadline, idle_time, failure, told }
+        Self { principal, snapshot, permits, idle_time, run, failure, told }
+    }
+
+    /// What was planned by an earlier call runs as this query, until this deadline.
+    pub(crate) fn run_as(&self, query_id: &str, deadline: Instant) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) =
+            Run { query_id: query_id.to_owned(), deadline };
+    }
+
+    /// Names the query on both sides.
+    pub(crate) fn query_id(&self) -> String {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).query_id.clone()
+    }
+
+    /// When the whole query must have ended.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).deadline
     }
 
     /// Keeps the first failure of a domain query: operators above wrap errors

@@ -58,7 +58,7 @@ impl PermitIssuer {
             r#type: PERMIT_TYPE.to_owned(),
             gateway: self.gateway.clone(),
             audience: domain.node().to_owned(),
-            query_id: context.query_id.clone(),
+            query_id: context.query_id(),
             principal: Some(permit::principal_to_message(&needed(&context.principal, query, domain))),
             policy_language: POLICY_LANGUAGE,
             owner_policy_version: domain.policy.owner_version().as_bytes().to_vec(),

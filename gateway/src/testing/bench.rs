@@ -41,7 +41,7 @@ use crate::{
         IdentityConfig, IssuerConfig, KeySource, Limits, Networks, PermitKeyConfig, SealingKey, Secret,
         SignatureAlgorithm,
     },
-    flight::{FlightSql, SqlInfoTable},
+    flight::{FlightSql, KeptPlans, SqlInfoTable},
     identity::{
         Authenticator, Clock,
         forge::{AUDIENCE, FORGE, ISSUER, START},
@@ -271,6 +271,7 @@ fn gateway(
             Arc::clone(&engine),
             StatementLimits { bytes: limits.statement_bytes, ..StatementLimits::default() },
         ),
+        kept_plans: KeptPlans::default(),
         admission: Admission::new(&limits),
         mesh: Arc::new(MeshState::new(Some(larkfield::document()))),
         stopping: tokio::sync::watch::Sender::new(false),

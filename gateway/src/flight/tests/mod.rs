@@ -2,6 +2,7 @@ mod authentication;
 mod delivery;
 mod direct;
 mod explain;
+mod kept_plans;
 mod metadata;
 mod prepared;
 mod refusals;

@@ -27,7 +27,7 @@ use crate::testing::{
     larkfield::SALES_POLICY,
 };
 
-async fn prepare(
+pub(super) async fn prepare(
     bench: &Bench,
     token: &str,
     sql: &str,
@@ -42,7 +42,7 @@ async fn prepare(
     Ok(any.unpack().unwrap().unwrap())
 }
 
-fn prepared(handle: &Bytes) -> FlightDescriptor {
+pub(super) fn prepared(handle: &Bytes) -> FlightDescriptor {
     let command = CommandPreparedStatementQuery { prepared_statement_handle: handle.clone() };
     FlightDescriptor::new_cmd(command.as_any().encode_to_vec())
 }
@@ -94,7 +94,7 @@ fn row(values: Vec<ArrayRef>) -> RecordBatch {
         .unwrap()
 }
 
-fn number(value: i64) -> ArrayRef {
+pub(super) fn number(value: i64) -> ArrayRef {
     Arc::new(Int64Array::from(vec![value]))
 }
 
@@ -121,7 +121,12 @@ async fn put(bench: &Bench, token: &str, messages: Vec<FlightData>) -> Result<By
     Ok(result.prepared_statement_handle.unwrap())
 }
 
-async fn bind(bench: &Bench, token: &str, handle: &Bytes, values: Vec<ArrayRef>) -> Result<Bytes, Status> {
+pub(super) async fn bind(
+    bench: &Bench,
+    token: &str,
+    handle: &Bytes,
+    values: Vec<ArrayRef>,
+) -> Result<Bytes, Status> {
     put(bench, token, messages(handle, vec![row(values)]).await).await
 }
 
