@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tests;
 
+use datafusion::common::ScalarValue;
 use datafusion::common::error::Result as EngineResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
@@ -157,6 +158,7 @@ impl Walk {
 #[expect(deprecated, reason = "the wildcard is still a variant")]
 fn allowed(expression: &Expr) -> Result<(), PlanError> {
     match expression {
+        Expr::ScalarFunction(call) if classification::is_cast(call.func.name()) => cast_type(&call.args),
         Expr::ScalarFunction(call) => function(Kind::Scalar, call.func.name()),
         Expr::AggregateFunction(call) => function(Kind::Aggregate, call.func.name()),
         Expr::WindowFunction(call) => match &call.fun {
@@ -166,7 +168,7 @@ fn allowed(expression: &Expr) -> Result<(), PlanError> {
         Expr::HigherOrderFunction(call) => function(Kind::HigherOrder, call.func.name()),
         Expr::BinaryExpr(binary) => match classification::operator(binary.op).offer {
             Offer::Allowed => Ok(()),
-            Offer::Refused(_) => Err(PlanError::Operator { name: binary.op.to_string() }),
+            Offer::AsCast | Offer::Refused(_) => Err(PlanError::Operator { name: binary.op.to_string() }),
         },
         Expr::ScalarVariable(_, _) => Err(PlanError::Expression { what: "a variable" }),
         Expr::Lambda(_) | Expr::LambdaVariable(_) => {
@@ -202,6 +204,15 @@ fn allowed(expression: &Expr) -> Result<(), PlanError> {
         | Expr::OuterReferenceColumn(_, _)
         | Expr::Unnest(_) => Ok(()),
     }
+}
+
+fn cast_type(arguments: &[Expr]) -> Result<(), PlanError> {
+    let name = match arguments.get(1) {
+        Some(Expr::Literal(ScalarValue::Utf8(Some(name)), _)) => name,
+        _ => "",
+    };
+    let refused = PlanError::Expression { what: "a cast to this type" };
+    if classification::is_cast_type(name) { Ok(()) } else { Err(refused) }
 }
 
 fn function(kind: Kind, name: &str) -> Result<(), PlanError> {

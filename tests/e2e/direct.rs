@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use meshgate_tests::client::{Client, ticket};
-use meshgate_tests::mesh::{Mesh, MeshPlan, OwnLines, closed_port};
+use meshgate_tests::mesh::{Mesh, closed_port};
 use meshgate_tests::{eventually_async, fixture, java, python};
 use serde_json::{Value, json};
 use tonic::Code;
@@ -29,20 +29,7 @@ impl Direct {
 
     /// Clients are told another address than that of the node.
     async fn advertising(node: SocketAddr, told: SocketAddr) -> Self {
-        let mut plan: MeshPlan =
-            fixture::leaks().file("keys/direct.key", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n");
-        let lines = OwnLines {
-            node: format!(
-                "direct:\n  listen: '{node}'\n  \
-                 tls: {{ cert: ../keys/gateway/gateway.crt, key: ../keys/gateway/gateway.key }}\n  \
-                 keys: [ {{ id: a, key: '${{file:../keys/direct.key}}' }} ]\n  \
-                 addresses: {{ near: 'grpc+tls://{told}' }}\n"
-            ),
-            domain: "sees_tokens: true\ndirect: { key: { id: a, key: '${file:../keys/direct.key}' } }\n"
-                .to_owned(),
-        };
-        plan.own_lines.insert("sales".to_owned(), lines);
-        plan.gateway_lines.push_str("networks: { near: [127.0.0.0/8] }\n");
+        let plan = fixture::leaks().directly_read("sales", node, told);
         Self { mesh: plan.start().await, node }
     }
 
@@ -53,11 +40,10 @@ impl Direct {
 
     fn token(&self, claims: &Value) -> String {
         let mut claims = claims.clone();
-        claims["aud"] = json!(["meshgate", "sales-1"]);
         // No two are the same.
         static TOKENS: AtomicU64 = AtomicU64::new(0);
         claims["jti"] = json!(TOKENS.fetch_add(1, Ordering::Relaxed));
-        self.mesh.forge.token(&claims)
+        self.mesh.token_for_node("sales", &claims)
     }
 
     async fn gateway(&self, token: &str) -> Client {

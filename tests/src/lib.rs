@@ -13,6 +13,7 @@
 
 pub mod client;
 pub mod demo;
+pub mod direct_reads;
 pub mod documents;
 pub mod duckdb;
 pub mod fixture;

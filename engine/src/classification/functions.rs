@@ -40,8 +40,9 @@ const GROUPS: &[Group] = &[
         Kind::Scalar,
         Behaviour::Fallible,
         Offer::Refused(Reason::ForeignTypes),
-        &["arrow_cast", "arrow_try_cast", "cast_to_type", "try_cast_to_type", "union_extract", "union_tag"],
+        &["cast_to_type", "try_cast_to_type", "union_extract", "union_tag"],
     ),
+    (Kind::Scalar, Behaviour::Fallible, Offer::AsCast, &["arrow_cast", "arrow_try_cast"]),
     (
         Kind::Scalar,
         Behaviour::Fallible,

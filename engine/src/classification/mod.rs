@@ -12,6 +12,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::Operator;
 
 /// What calls a function.
@@ -39,6 +40,8 @@ pub enum Behaviour {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
     Allowed,
+    /// In statements only: the planner puts a cast in its place, and only one to a type that clients can read.
+    AsCast,
     Refused(Reason),
 }
 
@@ -101,7 +104,48 @@ pub fn operator(operator: Operator) -> Classification {
 
 /// May a query use this function?
 pub fn is_allowed(kind: Kind, name: &str) -> bool {
+    function(kind, name).is_some_and(|known| matches!(known.offer, Offer::Allowed | Offer::AsCast))
+}
+
+/// May the plan of a query hold this function, when it is sent to a node?
+pub fn is_sent(kind: Kind, name: &str) -> bool {
     function(kind, name).is_some_and(|known| known.offer == Offer::Allowed)
+}
+
+/// Is it another name for a cast, to a type that its second argument names?
+pub fn is_cast(name: &str) -> bool {
+    function(Kind::Scalar, name).is_some_and(|known| known.offer == Offer::AsCast)
+}
+
+/// Longest name of a type that such a function may be given. Reading the name of a nested type takes stack.
+pub const TYPE_NAME_MAX: usize = 64;
+
+/// May such a function be given this type?
+pub fn is_cast_type(name: &str) -> bool {
+    let is_short = name.len() <= TYPE_NAME_MAX;
+    is_short && name.parse::<DataType>().is_ok_and(|data_type| is_plain(&data_type))
+}
+
+/// Types of one value, whose size no argument says, and that leave a mesh as such.
+fn is_plain(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => {
+            !matches!(**values, DataType::Dictionary(_, _)) && is_plain(values)
+        }
+        other => {
+            other.is_primitive()
+                || matches!(
+                    other,
+                    DataType::Boolean
+                        | DataType::Utf8
+                        | DataType::LargeUtf8
+                        | DataType::Utf8View
+                        | DataType::Binary
+                        | DataType::LargeBinary
+                        | DataType::BinaryView
+                )
+        }
+    }
 }
 
 /// Digest of names and offers: two servers with the same one understand the same functions.

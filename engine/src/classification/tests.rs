@@ -47,7 +47,7 @@ fn what_the_engine_calls_volatile_is_volatile_here_and_refused() {
         let known = function(kind, &name).unwrap();
         let volatile = volatility == Some(Volatility::Volatile);
         assert_eq!(known.behaviour == Behaviour::Volatile, volatile, "{name}");
-        assert!(!volatile || known.offer != Offer::Allowed, "{name}");
+        assert!(!volatile || matches!(known.offer, Offer::Refused(_)), "{name}");
     }
 }
 
@@ -68,6 +68,39 @@ fn unknown_functions_and_other_kinds_are_refused() {
     }
     assert_eq!(function(Kind::Scalar, "lower").unwrap().behaviour, Behaviour::Infallible);
     assert_eq!(function(Kind::Scalar, "abs").unwrap().behaviour, Behaviour::Fallible);
+}
+
+#[test]
+fn casts_by_name_are_to_plain_types_and_in_statements_only() {
+    for name in ["arrow_cast", "arrow_try_cast"] {
+        assert!(is_cast(name) && is_allowed(Kind::Scalar, name) && !is_sent(Kind::Scalar, name), "{name}");
+    }
+    assert!(!is_cast("lower") && is_sent(Kind::Scalar, "lower"));
+    for plain in [
+        "Utf8View",
+        "Int8",
+        "Float32",
+        "Decimal256(50, 2)",
+        "Timestamp(Nanosecond, Some(\"Europe/Berlin\"))",
+        "Interval(MonthDayNano)",
+        "Dictionary(Int32, Utf8)",
+    ] {
+        assert!(is_cast_type(plain), "{plain}");
+    }
+    let long = format!("Int8{}", " ".repeat(TYPE_NAME_MAX));
+    for other in [
+        "List(Int64)",
+        "FixedSizeBinary(1000000)",
+        "FixedSizeList(1000000, Int64)",
+        "Dictionary(Int32, List(Int64))",
+        "Dictionary(Int8, Dictionary(Int8, Utf8))",
+        "Null",
+        "nonsense",
+        "",
+        &long,
+    ] {
+        assert!(!is_cast_type(other), "{other}");
+    }
 }
 
 #[test]
@@ -99,6 +132,9 @@ fn documentation() -> String {
             let behaviour = format!("{:?}", known.behaviour).to_lowercase();
             let offer = match known.offer {
                 Offer::Allowed => "yes".to_owned(),
+                Offer::AsCast => {
+                    "yes: to types of one value that clients can read, in single quotes".to_owned()
+                }
                 Offer::Refused(reason) => format!("no: {}", reason.text()),
             };
             let _ = writeln!(text, "| `{name}` | {behaviour} | {offer} |");

@@ -52,6 +52,7 @@ async fn queries_pass() {
         "SELECT unnest([1, 2]), upper('a') || 'b', extract(year FROM now())",
         "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT n FROM t",
         "SELECT x FROM (VALUES (1)) t(x) GROUP BY GROUPING SETS ((x), ())",
+        "SELECT arrow_cast('x', 'Utf8View'), arrow_try_cast('x', 'Int8')",
     ] {
         assert_eq!(check(&plan(sql).await), Ok(()), "{sql}");
     }
@@ -93,12 +94,24 @@ async fn a074_refused_functions_are_found_wherever_they_are() {
         ("SELECT 1 WHERE 1 IN (SELECT length(repeat('x', 5)))", "repeat"),
         ("VALUES (random())", "random"),
         ("SELECT CASE WHEN true THEN upper(repeat('x', 5)) END", "repeat"),
-        ("SELECT arrow_cast('x', 'Utf8View')", "arrow_cast"),
+        ("SELECT cast_to_type('x', 1)", "cast_to_type"),
         ("SELECT version()", "version"),
         ("SELECT MAP {'a': 1}", "map"),
     ] {
         let error = check(&plan(sql).await).unwrap_err();
         assert_eq!(error, PlanError::Function { name: refused.into() }, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn casts_to_types_that_clients_cannot_read_are_refused() {
+    for sql in [
+        "SELECT arrow_cast([1], 'LargeList(Int64)')",
+        "SELECT 1 WHERE arrow_try_cast('x', 'FixedSizeBinary(1000000000)') IS NULL",
+        "SELECT arrow_cast(arrow_cast('x', 'Utf8View'), 'Dictionary(Int8, Dictionary(Int8, Utf8))')",
+    ] {
+        let refused = PlanError::Expression { what: "a cast to this type" };
+        assert_eq!(check(&plan(sql).await), Err(refused), "{sql}");
     }
 }
 

@@ -4,12 +4,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SetExpr, Statement, TableFactor, Value,
-    ValueWithSpan, Visit, Visitor,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, ObjectName, OrderBy, OrderByKind,
+    Query, Select, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::parameters::Parameters;
 use super::{StatementError, StatementLimits, not_a_query};
+use crate::classification;
 
 /// Is every part of `query` executed as it is written, and no list too long?
 pub(super) fn check(query: &Query, limits: &StatementLimits) -> Result<(), StatementError> {
@@ -116,6 +117,9 @@ impl Visitor for Shape<'_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<StatementError> {
         match expr {
             Expr::InList { list, .. } => at_most("values in an IN list", self.limits.list_values, list.len()),
+            Expr::Function(call) if is_cast(&call.name) => {
+                absent("the name of this type", !has_short_type(&call.args))
+            }
             _ => ControlFlow::Continue(()),
         }
     }
@@ -128,6 +132,24 @@ impl Visitor for Shape<'_> {
             },
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+fn is_cast(name: &ObjectName) -> bool {
+    let last = name.0.last().and_then(|part| part.as_ident());
+    last.is_some_and(|name| classification::is_cast(&name.value.to_lowercase()))
+}
+
+/// Is the second argument a text that can be read as a type without much stack? The planner reads it before any plan
+/// can be looked at.
+fn has_short_type(arguments: &FunctionArguments) -> bool {
+    let FunctionArguments::List(list) = arguments else { return false };
+    match list.args.as_slice() {
+        [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] => match &value.value {
+            Value::SingleQuotedString(name) => name.len() <= classification::TYPE_NAME_MAX,
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -249,6 +249,33 @@ fn a078_clauses_that_would_be_ignored_are_refused() {
 }
 
 #[test]
+fn types_are_named_shortly_where_a_function_casts_to_them() {
+    let nested = |levels| {
+        format!("select arrow_cast(a, '{}Int8{}') from t", repeat("List(", levels), repeat(")", levels))
+    };
+    for text in [
+        "select arrow_cast(a, 'Int8') from t where arrow_try_cast(b, 'Dictionary(Int32, Utf8)') = 'x'"
+            .to_owned(),
+        nested(3),
+    ] {
+        assert!(parse_default(&text).is_ok(), "{text}");
+    }
+    for text in [
+        nested(10_000),
+        nested(10_000).replace("arrow_cast", "\"arrow_cast\""),
+        nested(10_000).replace("arrow_cast", "Arrow_Try_Cast"),
+        "select arrow_cast(a, ?) from t".to_owned(),
+        "select arrow_cast(a, 'Int' || '8') from t".to_owned(),
+        "select arrow_cast(a, b => 'Int8') from t".to_owned(),
+        "select arrow_cast(a) from t".to_owned(),
+        "select arrow_cast('Int8') from t".to_owned(),
+    ] {
+        let error = parse_default(&text).unwrap_err();
+        assert!(matches!(error, StatementError::Unsupported { .. }), "{error:?}");
+    }
+}
+
+#[test]
 fn parameters_are_numbered_as_they_are_written() {
     let shown = |text: &str| match parse_default(text).unwrap() {
         Asked::Query(query)

@@ -5,7 +5,7 @@
 //! cargo bench --bench mesh -- policies points    # some of it
 //! ```
 //!
-//! Sections: `policies`, `tpch`, `points`, `relay`, `peer`. `MESHGATE_SCALE` is TPC-H's scale (1), `MESHGATE_ROUNDS` how often
+//! Sections: `policies`, `tpch`, `points`, `relay`, `direct`, `peer`. `MESHGATE_SCALE` is TPC-H's scale (1), `MESHGATE_ROUNDS` how often
 //! each is measured (7). Gateway, nodes and client share this process and machine. The results stand in
 //! docs/benchmarks.md.
 
@@ -17,6 +17,7 @@
     reason = "a benchmark stops at the first thing that is not as it must be"
 )]
 
+mod direct;
 mod engine;
 mod from_memory;
 mod own_gateway;
@@ -49,6 +50,9 @@ fn main() {
         }
         if is_chosen("relay") {
             relay::measure(data.path(), rounds).await;
+        }
+        if is_chosen("direct") {
+            direct::measure(data.path(), rounds).await;
         }
         if is_chosen("peer") {
             peer::measure(data.path(), scale, rounds).await;

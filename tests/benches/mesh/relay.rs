@@ -6,19 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use arrow_flight::Ticket;
 use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::{FlightData, Ticket};
-use futures::{Stream, TryStreamExt};
 use meshgate_tests::client::{Client, ticket};
 use meshgate_tests::mesh::{Mesh, MeshPlan, Taps};
 use meshgate_tests::tpch::plan;
 use serde_json::json;
-use tonic::Status;
 
 use crate::from_memory::{FromMemory, bare_relay, node_channel};
 use crate::own_gateway::OwnGateway;
 use crate::rounds::Times;
-use crate::rows::rows_of;
+use crate::rows::{bytes_of, rows_of};
 
 const SQL: &str = "select * from logistics.lineitem";
 const GIBIBYTE: u64 = 1 << 30;
@@ -53,9 +51,9 @@ async fn throughput(data: &Path, rounds: usize) {
         let expected = times * bytes;
         assert_eq!(own.time(gateway_bytes(&mut through)).await, expected);
         let passed = async { bare.flight().do_get(request.clone()).await.expect("an answer").into_inner() };
-        assert_eq!(other.time(async { count(passed.await).await }).await, expected);
+        assert_eq!(other.time(async { bytes_of(passed.await).await }).await, expected);
         let read = async { direct.do_get(request.clone()).await.expect("an answer").into_inner() };
-        assert_eq!(none.time(async { count(read.await).await }).await, expected);
+        assert_eq!(none.time(async { bytes_of(read.await).await }).await, expected);
         drop(mesh.exchanges());
     }
     let mebibytes = (times * bytes) >> 20;
@@ -92,15 +90,10 @@ async fn memory(mesh: &Mesh, node: &FromMemory, bytes: u64) {
     );
 }
 
-/// Bytes of the bodies of a result's messages, which nobody decodes.
+/// Bytes of the bodies of a result's messages.
 async fn gateway_bytes(client: &mut Client) -> u64 {
     let info = client.plan(SQL).await.expect("a plan");
-    count(client.flight().do_get(ticket(&info)).await.expect("an answer").into_inner()).await
-}
-
-async fn count(messages: impl Stream<Item = Result<FlightData, Status>>) -> u64 {
-    let add = async |bytes, message: FlightData| Ok(bytes + message.data_body.len() as u64);
-    messages.try_fold(0, add).await.expect("all messages")
+    bytes_of(client.flight().do_get(ticket(&info)).await.expect("an answer").into_inner()).await
 }
 
 /// Relayed, and decoded and encoded again.

@@ -135,9 +135,7 @@ const KEY: &str = "depends on a primary key, which the product does not have";
 const FUNCTION: &str = "a function that is not offered";
 
 fn reason(question: &Question, wrong: &str) -> Option<&'static str> {
-    let is_function =
-        ["`arrow_cast`", "`random`"].iter().any(|name| wrong.starts_with(&format!("function {name}")));
-    if is_function {
+    if wrong.starts_with("function `random`") || wrong.starts_with("a cast to this type is not offered") {
         return Some(FUNCTION);
     }
     if wrong.starts_with("a selected column is neither in `group by`") {
