@@ -9,6 +9,7 @@ mod early_aggregate;
 mod explain;
 mod functions;
 mod in_list;
+mod in_subquery;
 mod join_order;
 mod notice;
 mod parameters;
@@ -213,7 +214,10 @@ fn unknown_table(reference: &TableReference) -> GatewayError {
 /// The optimized plan, with its domain queries cut out.
 fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayError> {
     let planning = |error| GatewayError::from_planning(&error);
-    let plan = scalar_subquery::allow_null(plan).and_then(in_list::keep_null).map_err(planning)?;
+    let plan = scalar_subquery::allow_null(plan)
+        .and_then(in_subquery::keep_null)
+        .and_then(in_list::keep_null)
+        .map_err(planning)?;
     let optimized = state.optimize(&plan).map_err(planning)?;
     cut::cut(optimized, state).map_err(planning)
 }

@@ -1,6 +1,8 @@
 //! An engine over tables in memory: no policy, no domain, no network. What it answers over the cells that
 //! a caller may see is what the mesh must answer.
 
+mod three_valued;
+
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -82,7 +84,8 @@ impl PlainEngine {
 
     async fn run(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), DataFusionError> {
         // The optimizer may change the type of a sum, so the physical plan's is the one that counts.
-        let plan = self.0.sql(sql).await?.create_physical_plan().await?;
+        let plan = three_valued::written_down(self.0.sql(sql).await?.into_unoptimized_plan())?;
+        let plan = self.0.state().create_physical_plan(&plan).await?;
         Ok((plan.schema(), collect(plan, self.0.task_ctx()).await?))
     }
 }
