@@ -58,8 +58,17 @@ fn part(expr: Expr, is_conjunct: bool, schema: &DFSchema) -> Result<Expr> {
             other => inside(Expr::Not(Box::new(other)), schema),
         },
         Expr::InSubquery(test) if !test.negated => Ok(Expr::InSubquery(test)),
-        Expr::InSubquery(test) if is_conjunct && test.subquery.outer_ref_columns.is_empty() => {
-            if can_be_null(&test, schema) { null_aware(test) } else { Ok(Expr::InSubquery(test)) }
+        // Of a test without columns, the engine makes a filter below the join, which then sees no NULL.
+        Expr::InSubquery(test)
+            if is_conjunct
+                && test.subquery.outer_ref_columns.is_empty()
+                && !test.expr.column_refs().is_empty() =>
+        {
+            if can_be_null(&test, schema) {
+                null_aware(test)
+            } else {
+                Ok(Expr::InSubquery(test))
+            }
         }
         other => inside(other, schema),
     }

@@ -4,6 +4,7 @@
 //! checked against the allow-list, optimized, cut, and turned into operators.
 //! What asks about a query or about the catalog ends here as rows of its answer.
 
+mod correlated;
 mod cut;
 mod early_aggregate;
 mod explain;
@@ -214,6 +215,7 @@ fn unknown_table(reference: &TableReference) -> GatewayError {
 /// The optimized plan, with its domain queries cut out.
 fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayError> {
     let planning = |error| GatewayError::from_planning(&error);
+    correlated::check(&plan).map_err(planning)?;
     let plan = scalar_subquery::allow_null(plan)
         .and_then(in_subquery::keep_null)
         .and_then(in_list::keep_null)
