@@ -9,11 +9,12 @@
 
 use datafusion::{
     common::{
-        Result, not_impl_err,
+        Result, ScalarValue, not_impl_err,
         tree_node::{Transformed, TreeNode},
     },
     logical_expr::{
-        Aggregate, Expr, LogicalPlan, Projection, expr::ScalarFunction, expr_rewriter::NamePreserver,
+        Aggregate, Expr, FetchType, LogicalPlan, Projection, expr::ScalarFunction,
+        expr_rewriter::NamePreserver, lit,
     },
 };
 use meshgate_engine::scalar_or_null;
@@ -28,7 +29,7 @@ fn allow_null_in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&node);
     let node = node.map_expressions(|expr| {
         let name = names.save(&expr);
-        let changed = expr.transform_up(|expr| Ok(allow_null_in_expr(expr)))?;
+        let changed = expr.transform_up(allow_null_in_expr)?;
         Ok(if changed.transformed { changed.update_data(|expr| name.restore(expr)) } else { changed })
     })?;
     // The engine computes them before subqueries run, and cannot.
@@ -38,8 +39,13 @@ fn allow_null_in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     Ok(node)
 }
 
-fn allow_null_in_expr(expr: Expr) -> Transformed<Expr> {
-    match expr {
+fn allow_null_in_expr(expr: Expr) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        // The engine takes the rows away, the column with them, and panics.
+        Expr::ScalarSubquery(subquery) if gives_no_row(&subquery.subquery)? => {
+            let field = subquery.subquery.schema().field(0);
+            Transformed::yes(lit(ScalarValue::try_from(field.data_type())?))
+        }
         Expr::ScalarSubquery(subquery) if !is_always_nullable(&subquery.subquery) => {
             Transformed::yes(scalar_or_null::function().call(vec![Expr::ScalarSubquery(subquery)]))
         }
@@ -48,7 +54,12 @@ fn allow_null_in_expr(expr: Expr) -> Transformed<Expr> {
             Transformed::yes(Expr::OuterReferenceColumn(scalar_or_null::nullable(&field), column))
         }
         other => Transformed::no(other),
-    }
+    })
+}
+
+fn gives_no_row(subquery: &LogicalPlan) -> Result<bool> {
+    let LogicalPlan::Limit(limit) = subquery else { return Ok(false) };
+    Ok(matches!(limit.get_fetch_type()?, FetchType::Literal(Some(0))))
 }
 
 /// Is the only column an aggregate that the engine always takes for nullable,

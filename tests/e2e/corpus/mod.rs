@@ -107,7 +107,7 @@ async fn the_engines_own_corpus_gives_the_same_through_the_mesh() {
 }
 
 /// Records whose answers differ, and why.
-const KNOWN: [(&str, &str); 18] = [
+const KNOWN: [(&str, &str); 17] = [
     ("cte.slt:1057", SHADOWED),
     ("cte.slt:1064", SHADOWED),
     ("cte.slt:1076", SHADOWED),
@@ -124,7 +124,6 @@ const KNOWN: [(&str, &str); 18] = [
     ("order.slt:1740", SETTING),
     ("order.slt:1748", SETTING),
     ("subquery.slt:440", KEY),
-    ("subquery.slt:696", "a limit of 0 in a scalar subquery: the planner fails, which is open"),
     ("eliminate_outer_join.slt:565", FUNCTION),
 ];
 const SHADOWED: &str = "the file hides a table behind WITH, which binds the product here";
