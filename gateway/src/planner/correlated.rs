@@ -10,7 +10,7 @@ use datafusion::{
         tree_node::{TreeNode, TreeNodeRecursion},
     },
     logical_expr::{
-        Expr, FetchType, LogicalPlan, SkipType, Subquery,
+        Expr, LogicalPlan, SkipType, Subquery,
         expr::{Exists, InSubquery, SetComparison},
     },
 };
@@ -46,9 +46,7 @@ fn check_subquery(subquery: &Subquery, is_test: bool) -> Result<()> {
         let depends = match node {
             LogicalPlan::Window(_) => true,
             LogicalPlan::Aggregate(aggregate) => is_test && aggregate.group_expr.is_empty(),
-            LogicalPlan::Limit(limit) if is_test => !matches!(limit.get_skip_type()?, SkipType::Literal(0)),
-            // There is no row: it panics.
-            LogicalPlan::Limit(limit) => matches!(limit.get_fetch_type()?, FetchType::Literal(Some(0))),
+            LogicalPlan::Limit(limit) => is_test && !matches!(limit.get_skip_type()?, SkipType::Literal(0)),
             _ => false,
         };
         if depends && node.inputs().into_iter().any(refers_outside) {
