@@ -15,6 +15,22 @@ const MAXIMUM_PRECISION: u8 = 38;
 /// Nesting that `from_arrow` follows; a type from outside could be deeper.
 const MAXIMUM_DEPTH: usize = 32;
 
+/// Types of one value, nothing inside it, any two of which compare without failing. What runs below a barrier relies
+/// on that.
+pub fn is_simple(data_type: &ArrowType) -> bool {
+    data_type.is_primitive()
+        || matches!(
+            data_type,
+            ArrowType::Boolean
+                | ArrowType::Utf8
+                | ArrowType::LargeUtf8
+                | ArrowType::Utf8View
+                | ArrowType::Binary
+                | ArrowType::LargeBinary
+                | ArrowType::BinaryView
+        )
+}
+
 /// The Arrow type that carries values of `data_type`.
 pub fn to_arrow(data_type: &DataType) -> ArrowType {
     match data_type {

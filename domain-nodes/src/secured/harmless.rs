@@ -15,6 +15,7 @@ use datafusion::{
         },
     },
 };
+use meshgate_engine::data_type::is_simple;
 
 /// Nesting beyond this is not looked into: such predicates stay above.
 const MAX_DEPTH: usize = 64;
@@ -109,19 +110,4 @@ fn is_comparison(operator: &Operator) -> bool {
             | Operator::IsDistinctFrom
             | Operator::IsNotDistinctFrom
     )
-}
-
-/// Types whose values always compare.
-fn is_simple(data_type: &DataType) -> bool {
-    data_type.is_primitive()
-        || matches!(
-            data_type,
-            DataType::Boolean
-                | DataType::Utf8
-                | DataType::LargeUtf8
-                | DataType::Utf8View
-                | DataType::Binary
-                | DataType::LargeBinary
-                | DataType::BinaryView
-        )
 }

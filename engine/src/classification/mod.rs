@@ -15,6 +15,8 @@ use std::sync::LazyLock;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::Operator;
 
+use crate::data_type::is_simple;
+
 /// What calls a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -132,19 +134,7 @@ fn is_plain(data_type: &DataType) -> bool {
         DataType::Dictionary(_, values) => {
             !matches!(**values, DataType::Dictionary(_, _)) && is_plain(values)
         }
-        other => {
-            other.is_primitive()
-                || matches!(
-                    other,
-                    DataType::Boolean
-                        | DataType::Utf8
-                        | DataType::LargeUtf8
-                        | DataType::Utf8View
-                        | DataType::Binary
-                        | DataType::LargeBinary
-                        | DataType::BinaryView
-                )
-        }
+        other => is_simple(other),
     }
 }
 

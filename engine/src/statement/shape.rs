@@ -118,7 +118,7 @@ impl Visitor for Shape<'_> {
         match expr {
             Expr::InList { list, .. } => at_most("values in an IN list", self.limits.list_values, list.len()),
             Expr::Function(call) if is_cast(&call.name) => {
-                absent("the name of this type", !has_short_type(&call.args))
+                absent("a type that is not a short text in single quotes", !has_short_type(&call.args))
             }
             _ => ControlFlow::Continue(()),
         }
