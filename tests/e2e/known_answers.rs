@@ -133,6 +133,24 @@ const ANSWERS: &[(&str, &[&str])] = &[
         "select i.id from a.items i where i.id in (select m.id from MARKS m where m.id is null) or i.k = 2",
         &["2"],
     ),
+    // Rows are counted: what is twice on the left and once on the right stays once, or is in both once.
+    (
+        "select k from (select k from a.items union all select k from a.items) t except all select k from MARKS",
+        &["1", "1", "2", "4", "4", "NULL"],
+    ),
+    (
+        "select k from (select k from a.items union all select k from a.items) t \
+         intersect all (select k from MARKS union all select 2)",
+        &["2", "2", "NULL"],
+    ),
+    ("select k from a.items except all select k from MARKS except all select 1", &["4"]),
+    ("select id from a.items where k in (select k from a.items intersect all select k from MARKS)", &["2"]),
+    ("select (select count(*) from (select 2 as x from a.items except all select k from MARKS) t) n", &["3"]),
+    // .. and without ALL they are not.
+    (
+        "select k from (select k from a.items union all select k from a.items) t except select k from MARKS",
+        &["1", "4"],
+    ),
     // A sum of no rows is NULL, whatever is added.
     ("select sum(x) s, count(x) n from (select 6 as x from MARKS where id > 9) t", &["NULL 0"]),
     ("select sum(x) s from (select 6 as x from MARKS where id is null and id > 9) t", &["NULL"]),

@@ -21,6 +21,9 @@ pub struct Answered {
     pub rows: Vec<Vec<Option<String>>>,
 }
 
+/// What DuckDB says to a query: rows, or why there are none.
+pub type Reply = Result<Vec<Vec<Option<String>>>, String>;
+
 /// Runs a script of `tests/python` for a folder.
 pub(crate) fn run(script: &str, folder: &Path, arguments: &[&str]) {
     static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
@@ -34,26 +37,47 @@ pub(crate) fn run(script: &str, folder: &Path, arguments: &[&str]) {
 pub fn answers_to(queries: &[(u64, String)], folder: &Path) -> Vec<Answered> {
     let queries: Vec<Value> =
         queries.iter().map(|(number, sql)| json!({ "number": number, "sql": sql })).collect();
-    std::fs::write(folder.join("queries.json"), Value::from(queries).to_string()).expect("the queries");
+    write(&queries, folder);
     answers(folder)
+}
+
+/// What DuckDB says to each of these queries over the Parquet files in `folder`, if it divides integers as the mesh does.
+pub fn replies_to(queries: &[&str], folder: &Path) -> Vec<Reply> {
+    let queries: Vec<Value> = queries.iter().map(|sql| json!({ "sql": sql })).collect();
+    write(&queries, folder);
+    ask(folder, &["integer_division=true"]).iter().map(reply).collect()
 }
 
 /// Answers to the queries in `queries.json` of `folder`.
 pub(crate) fn answers(folder: &Path) -> Vec<Answered> {
-    run("duckdb_answers.py", folder, &[]);
+    ask(folder, &[]).iter().map(answered).collect()
+}
+
+fn write(queries: &[Value], folder: &Path) {
+    std::fs::write(folder.join("queries.json"), Value::from(queries).to_string()).expect("the queries");
+}
+
+fn ask(folder: &Path, settings: &[&str]) -> Vec<Value> {
+    run("duckdb_answers.py", folder, settings);
     let answers = std::fs::read_to_string(folder.join("answers.json")).expect("the answers");
-    let answers: Vec<Value> = serde_json::from_str(&answers).expect("JSON");
-    answers.iter().map(answered).collect()
+    serde_json::from_str(&answers).expect("JSON")
 }
 
 fn answered(answer: &Value) -> Answered {
-    let list = |value: &Value| value.as_array().expect("a list").clone();
-    let row = |row: &Value| list(row).iter().map(|cell| cell.as_str().map(str::to_owned)).collect();
     Answered {
         number: answer["number"].as_u64().expect("a number"),
         sql: answer["sql"].as_str().expect("a text").trim().trim_end_matches(';').to_owned(),
-        rows: list(&answer["rows"]).iter().map(row).collect(),
+        rows: reply(answer).expect("DuckDB answers"),
     }
+}
+
+fn reply(answer: &Value) -> Reply {
+    if let Some(error) = answer["error"].as_str() {
+        return Err(error.to_owned());
+    }
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let row = |row: &Value| list(row).iter().map(|cell| cell.as_str().map(str::to_owned)).collect();
+    Ok(list(&answer["rows"]).iter().map(row).collect())
 }
 
 /// What is not the same in two results, in whatever order their rows are.

@@ -12,6 +12,7 @@ mod functions;
 mod in_list;
 mod in_subquery;
 mod join_order;
+mod multisets;
 mod notice;
 mod parameters;
 mod reduce;
@@ -215,6 +216,8 @@ fn unknown_table(reference: &TableReference) -> GatewayError {
 /// The optimized plan, with its domain queries cut out.
 fn optimize(state: &SessionState, plan: LogicalPlan) -> Result<CutPlan, GatewayError> {
     let planning = |error| GatewayError::from_planning(&error);
+    // Before the check: it refuses windows where they would see too few rows.
+    let plan = multisets::count(plan).map_err(planning)?;
     correlated::check(&plan).map_err(planning)?;
     let plan = scalar_subquery::allow_null(plan)
         .and_then(in_subquery::keep_null)

@@ -102,6 +102,7 @@ fn from_arrow_leaf(error: &ArrowError) -> GatewayError {
         | ArrowError::NotYetImplemented(_)
         | ArrowError::OffsetOverflowError(_) => GatewayError::Expression(EngineFault::of_arrow(error).into()),
         ArrowError::MemoryError(_) => GatewayError::Limit(Limit::QueryMemory),
+        ArrowError::IoError(..) => GatewayError::Limit(Limit::Spill),
         other => GatewayError::Engine(other.to_string()),
     }
 }
@@ -115,7 +116,10 @@ fn from_leaf(error: &DataFusionError, phase: Phase) -> GatewayError {
             "the statement is not understood: check its spelling and that it is one SQL query".to_owned(),
         ),
         DataFusionError::Execution(text) => GatewayError::Expression(EngineFault::of_text(text).into()),
-        DataFusionError::ResourcesExhausted(_) => GatewayError::Limit(exhausted(error)),
+        // The gateway reads no files of its own: files are what does not fit into memory.
+        DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_) => {
+            GatewayError::Limit(exhausted(error))
+        }
         DataFusionError::Internal(text) if text.contains("No functions registered") => {
             // What DataFusion says of an unknown function if it has nothing to suggest.
             GatewayError::UnknownFunction(ShownName::new(""))

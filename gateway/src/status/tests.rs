@@ -159,7 +159,6 @@ fn what_is_not_known_is_a_mistake_of_ours() {
         DataFusionError::Plan("cell SECRET".to_owned()),
         DataFusionError::Configuration("SECRET".to_owned()),
         DataFusionError::External("SECRET".into()),
-        DataFusionError::IoError(std::io::Error::other("/data/SECRET")),
         DataFusionError::Collection(Vec::new()),
     ] {
         let error = GatewayError::from_execution(&error);
@@ -180,6 +179,16 @@ fn bounds_and_interruptions_of_the_engine() {
     assert_eq!(limit(exhausted("the memory of this query is used up")), Limit::QueryMemory);
     assert_eq!(limit(exhausted("the memory of all queries is used up")), Limit::Memory);
     assert_eq!(limit(exhausted("SECRET")), Limit::Spill);
+    let disk = || std::io::Error::other("/spill/SECRET");
+    assert_eq!(limit(DataFusionError::IoError(disk())), Limit::Spill);
+    let of_arrow = ArrowError::IoError("SECRET".to_owned(), disk());
+    assert_eq!(limit(DataFusionError::ArrowError(Box::new(of_arrow), None)), Limit::Spill);
+    assert!(
+        !GatewayError::from_execution(&DataFusionError::IoError(disk()))
+            .status("q1")
+            .message()
+            .contains("SECRET")
+    );
     assert_eq!(limit(Interruption::Deadline.into()), Limit::QueryTime);
     let ended = |interruption: Interruption| GatewayError::from_execution(&interruption.into()).class();
     assert_eq!(ended(Interruption::Cancelled), "cancelled");

@@ -5,6 +5,7 @@
 //! several placements. Everybody may see everything: `proofs` is about policy. `docs/proofs.md` says how to ask more.
 
 mod aggregates;
+mod another_engine;
 mod author;
 mod court;
 mod placed;

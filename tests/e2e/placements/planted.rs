@@ -15,6 +15,7 @@ use meshgate_tests::tap::Answer;
 use crate::proofs::keys::Keys;
 use crate::proofs::settings::Counters;
 
+use super::another_engine;
 use super::court::Court;
 use super::world::{DOMAINS, World};
 
@@ -23,15 +24,19 @@ const WORLDS: u64 = 10;
 const QUESTIONS: usize = 60;
 
 /// What comes from the second domain, changed.
+fn taps(change: fn(&RecordBatch) -> RecordBatch) -> Taps {
+    let alter = move |domain: &str, answer: Answer| {
+        if domain == DOMAINS[1] { altered(answer, change) } else { answer }
+    };
+    Taps::Altered(Arc::new(alter))
+}
+
 async fn assert_found(what: &str, change: fn(&RecordBatch) -> RecordBatch) {
     let keys = Keys::of(&DOMAINS);
     let mut counters = Counters::default();
     for seed in 1..=WORLDS {
         let world = World::random(seed);
-        let alter = move |domain: &str, answer: Answer| {
-            if domain == DOMAINS[1] { altered(answer, change) } else { answer }
-        };
-        let court = Court::open(&world, &keys, Taps::Altered(Arc::new(alter))).await;
+        let court = Court::open(&world, &keys, taps(change)).await;
         let found = court.judge(QUESTIONS, &mut counters).await;
         court.close().await;
         if let Some(first) = found.first() {
@@ -70,9 +75,22 @@ fn altered(answer: Answer, change: fn(&RecordBatch) -> RecordBatch) -> Answer {
     Answer { messages: std::iter::once(schema).chain(rows).collect(), end: Ok(()) }
 }
 
+fn without_last_row(batch: &RecordBatch) -> RecordBatch {
+    batch.slice(0, batch.num_rows().saturating_sub(1))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_domain_that_loses_a_row_is_found() {
-    assert_found("a lost row", |batch| batch.slice(0, batch.num_rows().saturating_sub(1))).await;
+    assert_found("a lost row", without_last_row).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_loses_a_row_is_found_by_another_engine() {
+    let (world, keys) = (World::ordinary(1), Keys::of(&DOMAINS));
+    let mut counters = Counters::default();
+    let found =
+        another_engine::compare(&world, QUESTIONS, &keys, taps(without_last_row), &mut counters).await;
+    assert!(!found.is_empty(), "not in {} comparisons", counters.get("compared"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

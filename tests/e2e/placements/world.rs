@@ -1,23 +1,28 @@
 //! A world: random tables, a copy of each in every domain, so that a statement can have any of them anywhere.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field as ArrowField, Schema};
 use bytes::Bytes;
+use meshgate_oracle::Value;
 use meshgate_tests::mesh::{MeshPlan, Taps};
+use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::plain_engine::PlainEngine;
 use crate::proofs::random::Random;
 use crate::proofs::scope::Visible;
-use crate::proofs::tables::{Format, Table};
+use crate::proofs::tables::{Field, Format, Kind, Table};
 
 pub(super) const DOMAINS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
 /// Most rows of a file: joins of several tables multiply them.
 const ROWS: usize = 16;
+/// Largest number of an ordinary world.
+const SMALL: i128 = 99;
 
 pub(super) struct World {
     pub(super) seed: u64,
@@ -42,6 +47,14 @@ impl World {
             table
         };
         Self { seed, zone, domains, tables: (1..=4).map(table).collect() }
+    }
+
+    /// One that other engines see in the same way: without types that only some have, and without numbers that
+    /// some do not add up.
+    pub(super) fn ordinary(seed: u64) -> Self {
+        let world = Self::random(seed);
+        let tables = world.tables.into_iter().map(ordinary).collect();
+        Self { zone: "UTC", tables, ..world }
     }
 
     /// The tables as statements name them before they are placed.
@@ -87,6 +100,20 @@ impl World {
         plan
     }
 
+    /// One file for each table, in a folder of their own.
+    pub(super) fn copy(&self, root: &Path) -> PathBuf {
+        let folder = root.join("tables");
+        std::fs::create_dir(&folder).unwrap();
+        for table in &self.tables {
+            let rows = read(table, root);
+            let file = File::create(folder.join(format!("{}.parquet", table.name))).unwrap();
+            let mut writer = ArrowWriter::try_new(file, rows.schema(), None).unwrap();
+            writer.write(&rows).unwrap();
+            writer.close().unwrap();
+        }
+        folder
+    }
+
     /// One engine over the files of the mesh in `root`; it knows a table by each of its places. Like the engines of the
     /// mesh, it knows that columns which contracts require are never NULL, and works in two parts, if it `believes`.
     pub(super) fn engine(&self, root: &Path, believes: bool) -> PlainEngine {
@@ -99,6 +126,30 @@ impl World {
             }
         }
         engine
+    }
+}
+
+/// The table without columns of rare types, and with small numbers.
+fn ordinary(table: Table) -> Table {
+    let is_kept = |field: &Field| !matches!(field.kind, Kind::Rare(_));
+    let kept: Vec<bool> = table.fields.iter().map(is_kept).collect();
+    let row = |row: Vec<Value>| {
+        let cells = row.into_iter().zip(&kept).filter(|(_, is_kept)| **is_kept);
+        cells.map(|(cell, _)| small(cell)).collect()
+    };
+    let files = table.files.into_iter().map(|rows| rows.into_iter().map(row).collect()).collect();
+    let fields = table.fields.into_iter().filter(is_kept).collect();
+    Table { fields, files, ..table }
+}
+
+fn small(cell: Value) -> Value {
+    match cell {
+        Value::Integer(value) if value.abs() > SMALL => Value::Integer(SMALL),
+        Value::Decimal { value, scale } if value.abs() > SMALL * 10_i128.pow(scale) => {
+            Value::Decimal { value: SMALL * 10_i128.pow(scale), scale }
+        }
+        Value::Float(value) if !value.is_finite() || value > 1000.0 => Value::Float(0.25),
+        other => other,
     }
 }
 

@@ -1,6 +1,7 @@
 //! An engine over tables in memory: no policy, no domain, no network. What it answers over the cells that
 //! a caller may see is what the mesh must answer.
 
+mod multisets;
 mod three_valued;
 
 use std::sync::Arc;
@@ -84,7 +85,8 @@ impl PlainEngine {
 
     async fn run(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), DataFusionError> {
         // The optimizer may change the type of a sum, so the physical plan's is the one that counts.
-        let plan = three_valued::written_down(self.0.sql(sql).await?.into_unoptimized_plan())?;
+        let plan = multisets::counted(self.0.sql(sql).await?.into_unoptimized_plan())?;
+        let plan = three_valued::written_down(plan)?;
         let plan = self.0.state().create_physical_plan(&plan).await?;
         Ok((plan.schema(), collect(plan, self.0.task_ctx()).await?))
     }
