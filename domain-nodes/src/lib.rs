@@ -45,6 +45,7 @@ mod tests;
 mod tls;
 mod touched;
 mod watch;
+mod wire;
 
 pub use app::{NodeServer, StartError};
 pub use config::NodeConfig;

@@ -50,6 +50,7 @@ async fn answer_to(
     request: Result<DomainRequest, Refusal>,
 ) -> Result<Answer, Status> {
     let (now, told) = (node.clock.now(), reader.told());
+    let wire = reader.wire(&request);
     let permitted = request.map_err(QueryError::from).and_then(|request| permitted(node, request, now));
     let (permit, query) =
         permitted.map_err(|error| OpenRecord::of_nobody(node.audit.clone(), told).fail(error))?;
@@ -62,7 +63,7 @@ async fn answer_to(
         Ok(begun) => {
             let Begun { batches, schema, slot, deadline, access, counting } = begun;
             let phase = node.phase.clone();
-            let pump = Pump { record, slot, deadline, phase, access, told, idle_time, counting };
+            let pump = Pump { record, slot, deadline, phase, access, told, idle_time, wire, counting };
             Ok(Answer { query_id, stream: stream::start(batches, schema, pump) })
         }
         Err(error) => Err(record.fail(error)),

@@ -11,13 +11,14 @@ use arrow::datatypes::{Schema, SchemaRef};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use meshgate_engine::pieces::{MESSAGE_BYTES, keeps_types, size, split};
-use meshgate_proto::v1::DirectRead;
+use meshgate_proto::v1::{DirectRead, DomainRequest};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::config::NodeLimits;
 use crate::node::Node;
 use crate::request::{Refusal, decode_schema};
 use crate::status::{Bound, QueryError, Told};
+use crate::wire::Wire;
 
 /// Who reads a result.
 #[derive(Debug)]
@@ -47,6 +48,14 @@ impl Reader {
         match self {
             Self::Gateway => Told::Gateway,
             Self::Client(_) => Told::Client,
+        }
+    }
+
+    /// How the answer to `request` is written: clients get what every one of them reads.
+    pub(crate) fn wire(&self, request: &Result<DomainRequest, Refusal>) -> Wire {
+        match (self, request) {
+            (Self::Gateway, Ok(request)) => Wire::asked(request.wire),
+            _ => Wire::default(),
         }
     }
 

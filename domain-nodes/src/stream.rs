@@ -13,7 +13,6 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::FlightData;
-use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -25,9 +24,7 @@ use crate::node::Phase;
 use crate::record::OpenRecord;
 use crate::shadow::Counting;
 use crate::status::{Bound, QueryError, Told};
-
-/// Messages of this size stay in the processor's caches while they are copied.
-const MESSAGE_BYTES: usize = 512 << 10;
+use crate::wire::Wire;
 
 /// What a pump needs beside the batches.
 #[derive(Debug)]
@@ -40,6 +37,7 @@ pub(crate) struct Pump {
     pub(crate) told: Told,
     /// Longest time that the result may wait for its reader; none for gateways, which have their own.
     pub(crate) idle_time: Option<Duration>,
+    pub(crate) wire: Wire,
     /// What is done once the result has ended well.
     pub(crate) counting: Option<Counting>,
 }
@@ -72,7 +70,10 @@ impl Pump {
         S: Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
     {
         let (rows, bytes) = (Arc::new(AtomicU64::new(0)), AtomicU64::new(0));
-        let messages = encode(count_rows(batches, rows.clone()), schema);
+        let messages = self
+            .wire
+            .encode(count_rows(batches, rows.clone()), schema)
+            .map(|message| message.map_err(query_error));
         let moved = tokio::select! {
             biased;
             () = sender.closed() => Err(QueryError::Cancelled),
@@ -105,17 +106,6 @@ where
         }
         Err(error) => Err(FlightError::ExternalError(Box::new(error))),
     })
-}
-
-fn encode<S>(batches: S, schema: SchemaRef) -> impl Stream<Item = Result<FlightData, QueryError>>
-where
-    S: Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
-{
-    let encoder = FlightDataEncoderBuilder::new()
-        .with_schema(schema)
-        .with_max_flight_data_size(MESSAGE_BYTES)
-        .build(batches);
-    encoder.map(|message| message.map_err(query_error))
 }
 
 /// The error as it was before it went through the encoder.
@@ -238,6 +228,7 @@ mod tests {
             access: access(watch::channel(domain.state()).1),
             told: Told::Gateway,
             idle_time: None,
+            wire: Wire::default(),
             counting: None,
         };
         let messages = start(batches, batch().schema(), pump).collect().await;

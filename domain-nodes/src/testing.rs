@@ -350,7 +350,7 @@ impl Request {
 
     pub(crate) fn ticket(mut self, signer: &PermitSigner) -> Vec<u8> {
         let query = self.seal();
-        DomainRequest { permit: Some(permit::sign(signer, &self.permit)), query }.encode_to_vec()
+        DomainRequest { permit: Some(permit::sign(signer, &self.permit)), query, wire: None }.encode_to_vec()
     }
 }
 

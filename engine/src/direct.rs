@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn a_read(query: usize) -> DirectRead {
-        let request = DomainRequest { permit: None, query: vec![7; query] };
+        let request = DomainRequest { permit: None, query: vec![7; query], wire: None };
         DirectRead { request: Some(request), result_rows: 5, ..DirectRead::default() }
     }
 

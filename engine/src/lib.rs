@@ -7,11 +7,13 @@
 pub mod audit;
 pub mod bounded_file;
 pub mod classification;
+pub mod compressed;
 pub mod data_type;
 pub mod direct;
 pub mod failure;
 pub mod listener;
 pub mod lower;
+pub mod narrow;
 pub mod operator;
 pub mod permit;
 pub mod pieces;

@@ -1,12 +1,12 @@
 //! What is looked at of the messages of nodes and clients before they are decoded.
 //!
 //! Decoding allocates what a message says that it needs: a compressed buffer
-//! names its own length, and rows without columns take no bytes at all. No
-//! node of ours sends either; one that does must not end the gateway, nor
-//! must a client.
+//! names its own length, and rows without columns take no bytes at all. Who
+//! says too much must not end the gateway.
 
-use arrow::ipc::{MessageHeader, root_as_message};
+use arrow::ipc::{CompressionType, MessageHeader, RecordBatch, root_as_message};
 use arrow_flight::FlightData;
+use meshgate_engine::compressed::decompressed_bytes;
 
 /// What one message may hold.
 #[derive(Debug, Clone, Copy)]
@@ -14,12 +14,16 @@ pub(crate) struct MessageBounds {
     rows: i64,
     /// Of one column, counting what lies in lists.
     values: i64,
+    /// Bytes of all columns, where they may be compressed at all.
+    decompressed: Option<usize>,
 }
 
 /// Of nodes: some hundred times the rows of an engine's batch.
-pub(crate) const RESULT: MessageBounds = MessageBounds { rows: 1 << 20, values: 1 << 26 };
+pub(crate) const RESULT: MessageBounds =
+    MessageBounds { rows: 1 << 20, values: 1 << 26, decompressed: Some(64 << 20) };
 /// Of clients that bind parameters: one row is wanted, and two are told apart from it.
-pub(crate) const PARAMETERS: MessageBounds = MessageBounds { rows: 1 << 10, values: 1 << 16 };
+pub(crate) const PARAMETERS: MessageBounds =
+    MessageBounds { rows: 1 << 10, values: 1 << 16, decompressed: None };
 
 /// May this message be decoded? If not, why.
 pub(crate) fn check(message: &FlightData, bounds: MessageBounds) -> Result<(), &'static str> {
@@ -29,9 +33,8 @@ pub(crate) fn check(message: &FlightData, bounds: MessageBounds) -> Result<(), &
         MessageHeader::RecordBatch => {
             let batch = header.header_as_record_batch().ok_or("a batch has no header")?;
             let fits = |length: i64, limit: i64| (0..=limit).contains(&length);
-            if batch.compression().is_some() {
-                Err("a batch is compressed")
-            } else if !fits(batch.length(), bounds.rows) {
+            check_compression(batch, &message.data_body, bounds.decompressed)?;
+            if !fits(batch.length(), bounds.rows) {
                 Err("a batch has too many rows")
             } else if !batch
                 .nodes()
@@ -46,3 +49,18 @@ pub(crate) fn check(message: &FlightData, bounds: MessageBounds) -> Result<(), &
         _ => Err("a message is neither a schema nor a batch"),
     }
 }
+
+/// Of ZSTD, the decoder takes no more than the length that a buffer has in front; of LZ4 it takes what comes.
+fn check_compression(batch: RecordBatch<'_>, body: &[u8], limit: Option<usize>) -> Result<(), &'static str> {
+    let Some(compression) = batch.compression() else { return Ok(()) };
+    match limit {
+        Some(limit) if compression.codec() == CompressionType::ZSTD => {
+            let fits = decompressed_bytes(batch, body).is_some_and(|bytes| bytes <= limit);
+            if fits { Ok(()) } else { Err("a compressed batch is too long, or does not say how long it is") }
+        }
+        _ => Err("a batch is compressed in a way that was not asked for"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

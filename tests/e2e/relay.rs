@@ -1,12 +1,13 @@
-//! What one domain answers whole is the same whether it is relayed or not.
+//! What one domain answers whole is the same whether it is relayed or not, and whether its node compresses it or not.
 
 use std::io::Write as _;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use meshgate_tests::client::{Client, columns};
 use meshgate_tests::fixture;
-use meshgate_tests::mesh::{Mesh, MeshPlan};
+use meshgate_tests::mesh::{Mesh, MeshPlan, Taps};
 use meshgate_tests::render::Rendered;
+use meshgate_tests::tap::Exchange;
 use serde_json::{Value, json};
 
 /// Enough for several messages.
@@ -130,25 +131,58 @@ async fn answers(mesh: &Mesh) -> Vec<Asked> {
     answers
 }
 
+/// Starts the gateway again, with this line at the end of the domain's file.
+async fn restart_with(mesh: &mut Mesh, line: &str) {
+    let file = mesh.path("domains/all.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("relay: never\n", "") + line).unwrap();
+    mesh.restart_gateway().await;
+    mesh.wait_ready().await;
+}
+
+/// The type in which prices left the node for the first statement that can be relayed.
+fn price_of(exchanges: &[Exchange]) -> Option<DataType> {
+    let schema = Schema::try_from(&exchanges[1].answer.messages[0]).unwrap();
+    schema.field_with_name("price").ok().map(|field| field.data_type().clone())
+}
+
+fn assert_same(some: &[Asked], others: &[Asked]) {
+    for (number, (one, other)) in some.iter().zip(others).enumerate() {
+        assert_eq!(one.counts, other.counts, "{number}");
+        assert_eq!(one.schema, other.schema, "{number}");
+        assert!(one.rows == other.rows, "{number}: other rows");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relayed_result_is_the_decoded_one_in_every_type() {
-    let plan = MeshPlan::new(fixture::MESH, &["all"])
+async fn a_result_is_the_same_relayed_decoded_and_compressed_in_every_type() {
+    let mut plan = MeshPlan::new(fixture::MESH, &["all"])
         .file("all/products/all.odcs.yaml", CONTRACT)
         .file("all/data/rows.jsonl", rows())
         .file("all/policies/all.yaml", POLICY);
+    plan.taps = Taps::Keep;
     let mut mesh = plan.start().await;
     let relayed = answers(&mesh).await;
     assert_eq!(relayed[0].rows.rows.len(), ROWS);
+    let plain = mesh.exchanges();
+    assert!(plain.iter().all(|exchange| exchange.answer.is_compressed() != Some(true)));
 
-    let file = mesh.path("domains/all.yaml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text + "relay: never\n").unwrap();
-    mesh.restart_gateway().await;
-    mesh.wait_ready().await;
-    let decoded = answers(&mesh).await;
-    for (number, (relayed, decoded)) in relayed.iter().zip(&decoded).enumerate() {
-        assert_eq!(relayed.counts, decoded.counts, "{number}");
-        assert_eq!(relayed.schema, decoded.schema, "{number}");
-        assert!(relayed.rows == decoded.rows, "{number}: other rows");
-    }
+    assert_eq!(price_of(&plain), Some(DataType::Decimal128(12, 2)));
+
+    restart_with(&mut mesh, "relay: never\n").await;
+    assert_same(&relayed, &answers(&mesh).await);
+    assert_eq!(price_of(&mesh.exchanges()), Some(DataType::Decimal64(12, 2)));
+
+    restart_with(&mut mesh, "compression: zstd\n").await;
+    assert_same(&relayed, &answers(&mesh).await);
+    let compressed = mesh.exchanges();
+    assert_eq!(compressed[0].answer.is_compressed(), Some(true));
+    let bytes = |exchanges: &[Exchange]| -> usize {
+        exchanges
+            .iter()
+            .flat_map(|exchange| &exchange.answer.messages)
+            .map(|message| message.data_body.len())
+            .sum()
+    };
+    assert!(bytes(&compressed) * 4 < bytes(&plain), "{} of {} bytes", bytes(&compressed), bytes(&plain));
 }

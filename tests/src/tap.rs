@@ -65,6 +65,17 @@ impl Answer {
         };
         self.messages.iter().filter_map(rows).sum()
     }
+
+    /// Are all of its batches compressed? None if there is none, or some are and some are not.
+    pub fn is_compressed(&self) -> Option<bool> {
+        let is_compressed = |message: &FlightData| {
+            let message = arrow::ipc::root_as_message(&message.data_header).ok()?;
+            Some(message.header_as_record_batch()?.compression().is_some())
+        };
+        let mut batches = self.messages.iter().filter_map(is_compressed);
+        let first = batches.next()?;
+        batches.all(|other| other == first).then_some(first)
+    }
 }
 
 /// Answers domain requests in a node's place.

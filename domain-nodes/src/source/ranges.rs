@@ -2,11 +2,13 @@
 //! file is still the same.
 
 use std::fs::File;
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::io::{pread, retry_on_intr};
 use tokio::runtime::Handle;
 
 use super::disk::DiskFile;
@@ -95,12 +97,25 @@ fn read_ranges(
     for range in ranges {
         let length = usize::try_from(range.end.saturating_sub(range.start))
             .map_err(|cause| SourceError::unreadable(table, cause))?;
-        let mut bytes = vec![0; length];
-        opened.read_exact_at(&mut bytes, range.start).map_err(failed)?;
-        parts.push(Bytes::from(bytes));
+        parts.push(read_range(opened, range.start, length).map_err(failed)?);
     }
     match file.is_same(opened).map_err(failed)? {
         true => Ok(parts),
         false => Err(SourceError::changed(table)),
     }
+}
+
+/// `length` bytes from `start`. The standard library reads at a place only into what was filled with zeros before, which
+/// costs as much as a quarter of the reading.
+fn read_range(file: &File, start: u64, length: usize) -> io::Result<Bytes> {
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let offset = start.saturating_add(bytes.len() as u64);
+        if retry_on_intr(|| pread(file, spare_capacity(&mut bytes), offset))? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    // There may be more room than was asked for.
+    bytes.truncate(length);
+    Ok(Bytes::from(bytes))
 }

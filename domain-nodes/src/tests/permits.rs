@@ -40,7 +40,7 @@ async fn a104_forged_expired_foreign_and_replayed_permits_are_refused_alike() {
     let signed = permit::sign(signer_of_the_mesh, &other_query.permit);
     let mut query = sealed.clone();
     query.extend([0x08, 0x01]);
-    refused(&node, DomainRequest { permit: Some(signed), query }.encode_to_vec()).await;
+    refused(&node, DomainRequest { permit: Some(signed), query, wire: None }.encode_to_vec()).await;
 
     let once = request().ticket(signer_of_the_mesh);
     let mut client = node.client().await;

@@ -28,6 +28,15 @@ pub enum RelayMode {
     Never,
 }
 
+/// How the nodes of a domain are asked to send results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CompressionMode {
+    #[default]
+    None,
+    /// For connections that are slower than compressing: ZSTD, each buffer by itself.
+    Zstd,
+}
+
 /// A domain that takes part in the mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainConfig {
@@ -40,6 +49,7 @@ pub struct DomainConfig {
     /// DNS name that a node's certificate must carry.
     pub certificate: String,
     pub relay: RelayMode,
+    pub compression: CompressionMode,
     /// Shared with its nodes: clients may read results from them. None also if their tokens must not reach the nodes.
     pub direct: Option<SealingKey>,
 }
@@ -102,10 +112,12 @@ fn load(file: &str, path: &Path, problems: &mut Vec<Problem>) -> Option<DomainCo
     let nodes = nodes(&mut reader);
     let certificate = certificate(&mut reader);
     let relay = relay(&mut reader);
+    let compression = compression(&mut reader);
     let direct = direct(&mut reader);
     reader.finish(UnknownKeys::Error);
-    let (domain, nodes, certificate, relay) = (domain?, nodes?, certificate?, relay?);
-    Some(DomainConfig { domain, owner, nodes, certificate, relay, direct })
+    let (domain, nodes, certificate) = (domain?, nodes?, certificate?);
+    let (relay, compression) = (relay?, compression?);
+    Some(DomainConfig { domain, owner, nodes, certificate, relay, compression, direct })
 }
 
 fn domain(reader: &mut Reader<'_, '_>) -> Option<String> {
@@ -167,6 +179,22 @@ fn relay(reader: &mut Reader<'_, '_>) -> Option<RelayMode> {
             let line = reader.line_of("relay");
             let hint = "write `whole` or `never`".to_owned();
             reader.error(line, format!("`relay` cannot be `{other}`"), Some(hint));
+            None
+        }
+    }
+}
+
+fn compression(reader: &mut Reader<'_, '_>) -> Option<CompressionMode> {
+    if !reader.has("compression") {
+        return Some(CompressionMode::default());
+    }
+    match reader.text("compression")?.as_str() {
+        "none" => Some(CompressionMode::None),
+        "zstd" => Some(CompressionMode::Zstd),
+        other => {
+            let line = reader.line_of("compression");
+            let hint = "write `none` or `zstd`".to_owned();
+            reader.error(line, format!("`compression` cannot be `{other}`"), Some(hint));
             None
         }
     }

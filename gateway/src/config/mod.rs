@@ -15,7 +15,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use meshgate_engine::audit::AuditSettings;
 
-pub use domain::{DomainConfig, RelayMode, domain_files, load_folder};
+pub use domain::{CompressionMode, DomainConfig, RelayMode, domain_files, load_folder};
 pub use limits::Limits;
 pub use networks::Networks;
 pub use secret::Secret;

@@ -90,7 +90,7 @@ fn a_complete_configuration() {
     let folder = Folder::new();
     folder.write(
         "domains/customers.yml",
-        &format!("{}relay: never\n", SALES.replace("sales\n", "customers\n")),
+        &format!("{}relay: never\ncompression: zstd\n", SALES.replace("sales\n", "customers\n")),
     );
     folder.write("domains/README.md", "not read");
     folder.write("domains/.hidden.yaml", "not read");
@@ -114,6 +114,10 @@ fn a_complete_configuration() {
     assert_eq!(
         config.domains.iter().map(|domain| domain.relay).collect::<Vec<_>>(),
         [RelayMode::Never, RelayMode::Whole]
+    );
+    assert_eq!(
+        config.domains.iter().map(|domain| domain.compression).collect::<Vec<_>>(),
+        [CompressionMode::Zstd, CompressionMode::None]
     );
 }
 
@@ -304,6 +308,11 @@ fn problems_of_domains() {
             "certificate:",
             "relay: always\ncertificate:",
             "domains/sales.yaml:4: `relay` cannot be `always`; write `whole` or `never`",
+        ),
+        (
+            "certificate:",
+            "compression: lz4\ncertificate:",
+            "domains/sales.yaml:4: `compression` cannot be `lz4`; write `none` or `zstd`",
         ),
     ] {
         let problems = folder.domain(from, to);

@@ -6,6 +6,7 @@ use arrow_flight::{FlightData, Ticket};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use meshgate_engine::seal::SealKeys;
+use meshgate_proto::v1::wire::Compression;
 use tonic::{Request, Status};
 
 /// The messages of an answer.
@@ -20,6 +21,11 @@ pub trait DomainNode: fmt::Debug + Send + Sync {
     /// May its answers go to clients as it encoded them, without being decoded?
     fn may_be_relayed(&self) -> bool {
         false
+    }
+
+    /// How its answers are compressed if they are decoded here.
+    fn compression(&self) -> Compression {
+        Compression::Unspecified
     }
 
     /// Under which its tickets of direct reads are sealed; none if clients must not read from it.

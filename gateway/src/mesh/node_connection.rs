@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use meshgate_engine::seal::SealKeys;
-use meshgate_proto::{NOT_ALL_GOOD, RELOAD_ACTION, RELOADED};
+use meshgate_proto::{NOT_ALL_GOOD, RELOAD_ACTION, RELOADED, v1::wire::Compression};
 use tonic::{
     Request, Status,
     transport::{Channel, Uri},
@@ -15,7 +15,7 @@ use tonic::{
 
 use super::{DomainNode, domain_node::NodeMessages};
 use crate::{
-    config::{DomainConfig, RelayMode},
+    config::{CompressionMode, DomainConfig, RelayMode},
     tls::{NodesTls, TlsError},
 };
 
@@ -38,6 +38,7 @@ const FRAME_BYTES: u32 = 256 << 10;
 pub(crate) struct NodeConnection {
     channel: Channel,
     relay: RelayMode,
+    compression: CompressionMode,
     direct: Option<Arc<SealKeys>>,
 }
 
@@ -56,13 +57,14 @@ impl NodeConnection {
         let key = config.direct.iter().map(|key| (key.id.as_str(), key.key.expose()));
         // There is none, or it is as the configuration checked it.
         let direct = SealKeys::new(key).ok().map(Arc::new);
-        Ok(Self { channel: endpoint.connect_lazy(), relay: config.relay, direct })
+        let (relay, compression) = (config.relay, config.compression);
+        Ok(Self { channel: endpoint.connect_lazy(), relay, compression, direct })
     }
 
     /// A connection over a channel that is there already.
     #[cfg(test)]
     pub(crate) fn over(channel: Channel) -> Self {
-        Self { channel, relay: RelayMode::Whole, direct: None }
+        Self { channel, relay: RelayMode::Whole, compression: CompressionMode::None, direct: None }
     }
 
     /// The same, whose answers are decoded.
@@ -91,7 +93,15 @@ impl DomainNode for NodeConnection {
     }
 
     fn may_be_relayed(&self) -> bool {
-        self.relay == RelayMode::Whole
+        // Clients need not know of compression.
+        self.relay == RelayMode::Whole && self.compression == CompressionMode::None
+    }
+
+    fn compression(&self) -> Compression {
+        match self.compression {
+            CompressionMode::None => Compression::Unspecified,
+            CompressionMode::Zstd => Compression::Zstd,
+        }
     }
 
     fn direct_keys(&self) -> Option<&SealKeys> {

@@ -5,9 +5,10 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use arrow_flight::{FlightData, Ticket};
 use futures::StreamExt;
+use meshgate_engine::narrow::narrow_type;
 use meshgate_proto::v1;
 use prost::Message;
 
@@ -18,6 +19,13 @@ use crate::{
     status::{GatewayError, Limit},
 };
 
+/// What becomes of the batches of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Batches {
+    Decoded,
+    PassedOn,
+}
+
 /// A domain query that was sent. Dropping it ends the work of the node.
 pub(super) struct Attempt {
     query: Arc<DomainQuery>,
@@ -26,16 +34,19 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Sends `query` under a permit of its own.
+    /// Sends `query` under a permit of its own. Its batches are decoded here, or passed on as they are.
     pub(super) async fn open(
         query: Arc<DomainQuery>,
         context: Arc<QueryContext>,
+        batches: Batches,
     ) -> Result<Self, GatewayError> {
         let unavailable = || unavailable(&query, "no node of the domain is connected");
         let domain = context.snapshot.domain(&query.domain).ok_or_else(unavailable)?;
         let connection = domain.connection.as_ref().ok_or_else(unavailable)?;
         let permit = context.permits.issue(&query, domain, &context)?;
-        let request = v1::DomainRequest { permit: Some(permit), query: query.bytes.to_vec() };
+        let wire = (batches == Batches::Decoded)
+            .then(|| v1::Wire { compression: connection.compression().into(), narrow_decimals: true });
+        let request = v1::DomainRequest { permit: Some(permit), query: query.bytes.to_vec(), wire };
         let mut request = tonic::Request::new(Ticket { ticket: request.encode_to_vec().into() });
         // The node gets what is left of the query's time.
         request.set_timeout(context.deadline().saturating_duration_since(Instant::now()));
@@ -91,10 +102,18 @@ pub(super) fn unusable(query: &DomainQuery, reason: impl fmt::Display) -> Gatewa
     unavailable(query, format!("the node's answer cannot be used: {reason}"))
 }
 
-/// An answer without any schema is not an answer, even if it has no rows.
-pub(super) fn check_schema(query: &DomainQuery, answered: Option<&Schema>) -> Result<(), GatewayError> {
+/// An answer without any schema is not an answer, even if it has no rows. What is decoded may be in its narrow form.
+pub(super) fn check_schema(
+    query: &DomainQuery,
+    answered: Option<&Schema>,
+    batches: Batches,
+) -> Result<(), GatewayError> {
+    let is_type = |answered: &DataType, promised: &DataType| {
+        answered == promised
+            || batches == Batches::Decoded && narrow_type(promised).as_ref() == Some(answered)
+    };
     match answered {
-        Some(schema) if is_promised(schema, &query.schema) => Ok(()),
+        Some(schema) if is_promised(schema, &query.schema, is_type) => Ok(()),
         _ => Err(other_schema(query)),
     }
 }
@@ -105,11 +124,11 @@ pub(super) fn other_schema(query: &DomainQuery) -> GatewayError {
 }
 
 /// The same names, types and nullability, in the same order.
-fn is_promised(answered: &Schema, promised: &Schema) -> bool {
+fn is_promised(answered: &Schema, promised: &Schema, is_type: impl Fn(&DataType, &DataType) -> bool) -> bool {
     answered.fields().len() == promised.fields().len()
         && answered.fields().iter().zip(promised.fields()).all(|(answered, promised)| {
             answered.name() == promised.name()
-                && answered.data_type() == promised.data_type()
+                && is_type(answered.data_type(), promised.data_type())
                 && answered.is_nullable() == promised.is_nullable()
         })
 }

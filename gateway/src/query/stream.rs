@@ -9,10 +9,11 @@ use arrow::{
 use arrow_flight::{decode::FlightRecordBatchStream, error::FlightError};
 use datafusion::{common::DataFusionError, physical_plan::stream::RecordBatchReceiverStream};
 use futures::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
+use meshgate_engine::narrow::widened;
 
 use super::{
     DomainQuery, QueryContext,
-    attempt::{self, Attempt},
+    attempt::{self, Attempt, Batches},
 };
 use crate::status::GatewayError;
 
@@ -25,7 +26,7 @@ pub(super) fn answer(
     query: impl Future<Output = Arc<DomainQuery>> + Send,
     context: Arc<QueryContext>,
 ) -> impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send {
-    stream::once(async move { Attempt::open(query.await, context).await })
+    stream::once(async move { Attempt::open(query.await, context, Batches::Decoded).await })
         .map_ok(|attempt| Answer::new(attempt).into_batches())
         .try_flatten()
         .map_err(|error| DataFusionError::External(Box::new(error)))
@@ -84,14 +85,20 @@ impl Answer {
 
     async fn next(&mut self) -> Result<Option<RecordBatch>, GatewayError> {
         let next = self.messages.next().await.transpose().map_err(|error| self.failed(error))?;
-        attempt::check_schema(&self.query, self.messages.schema().map(AsRef::as_ref))?;
+        attempt::check_schema(&self.query, self.messages.schema().map(AsRef::as_ref), Batches::Decoded)?;
         let Some(batch) = next else {
             return Ok(None);
         };
         // The promised schema has no metadata: what a node puts there is not handed on.
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let columns = batch.columns().to_vec();
-        RecordBatch::try_new_with_options(Arc::clone(&self.query.schema), columns, &rows)
+        let fields = self.query.schema.fields().iter();
+        let columns =
+            batch.columns().iter().zip(fields).map(|(column, field)| widened(column, field.data_type()));
+        columns
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|columns| {
+                RecordBatch::try_new_with_options(Arc::clone(&self.query.schema), columns, &rows)
+            })
             .map(Some)
             .map_err(|_| attempt::other_schema(&self.query))
     }

@@ -162,7 +162,7 @@ impl Node {
     /// Sends exactly this, under a fresh id.
     async fn send(&mut self, mut permit: Permit, query: Vec<u8>) -> Result<Vec<FlightData>, Status> {
         permit.id = random_id();
-        let request = DomainRequest { permit: Some(permit::sign(&self.signer, &permit)), query };
+        let request = DomainRequest { permit: Some(permit::sign(&self.signer, &permit)), query, wire: None };
         let ticket = Ticket { ticket: request.encode_to_vec().into() };
         self.client.do_get(ticket).await?.into_inner().try_collect().await
     }

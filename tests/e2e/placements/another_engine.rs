@@ -8,7 +8,7 @@ use std::path::Path;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use meshgate_tests::client::Client;
-use meshgate_tests::duckdb::{Reply, replies_to};
+use meshgate_tests::duckdb::{Reply, difference, replies_to};
 use meshgate_tests::mesh::Taps;
 use serde_json::json;
 
@@ -147,7 +147,8 @@ async fn judge(
         own.sort();
         other.sort();
     }
-    if own == other {
+    // Averages of decimals are cut off where DuckDB's go on; rows with one have no order.
+    if own == other || !is_ordered && difference(&other, &own).is_none() {
         return None;
     }
     let shown = |rows: &[Vec<Option<String>>], others: &[Vec<Option<String>>]| {
@@ -174,8 +175,8 @@ fn plain_cell(text: &str) -> String {
     let text =
         moment.map_or_else(|_| text.to_owned(), |moment| moment.and_utc().timestamp_micros().to_string());
     match (text.parse::<f64>(), text.as_str()) {
-        (Ok(number), _) if number.abs() < 0.0005 => "0.000".to_owned(),
-        (Ok(number), _) => format!("{number:.3}"),
+        (Ok(number), _) if number.abs() < 0.000_000_5 => "0.000000".to_owned(),
+        (Ok(number), _) => format!("{number:.6}"),
         (_, "True") => "true".to_owned(),
         (_, "False") => "false".to_owned(),
         _ => text,

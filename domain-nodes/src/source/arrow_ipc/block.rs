@@ -8,6 +8,8 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::{Block, Message, MessageHeader, RecordBatch as BatchMessage, root_as_message};
 
+use meshgate_engine::compressed::decompressed_bytes;
+
 use crate::source::error::SourceError;
 use crate::source::files::{FileSet, PinnedFile};
 
@@ -18,9 +20,6 @@ pub(super) const MAX_BODY_BYTES: usize = 256 << 20;
 /// Marker and length in front of a message.
 pub(super) const PREFIX_BYTES: usize = 8;
 pub(super) const MARKER: [u8; 4] = [0xFF; 4];
-/// In front of every compressed buffer.
-const LENGTH_BYTES: usize = 8;
-const NOT_COMPRESSED: i64 = -1;
 
 /// Prefix, description and body of a message.
 #[derive(Debug)]
@@ -122,23 +121,9 @@ fn check_buffers(batch: Option<BatchMessage<'_>>, body: &[u8]) -> Result<(), Arr
     if batch.length() < 0 {
         return Err(broken("a batch has less than no rows"));
     }
-    let is_compressed = batch.compression().is_some();
-    let mut decompressed = 0_usize;
-    for buffer in batch.buffers().into_iter().flatten() {
-        let within = usize::try_from(buffer.offset()).ok().zip(usize::try_from(buffer.length()).ok());
-        let bytes = within.and_then(|(start, length)| body.get(start..start.checked_add(length)?));
-        let bytes = bytes.ok_or_else(|| broken("a buffer lies outside its block"))?;
-        if !is_compressed || bytes.is_empty() {
-            continue;
-        }
-        let length = bytes.first_chunk::<LENGTH_BYTES>().map(|length| i64::from_le_bytes(*length));
-        let length = match length {
-            Some(NOT_COMPRESSED) => Some(bytes.len()),
-            Some(length) => usize::try_from(length).ok(),
-            None => None,
-        };
-        let total = length.and_then(|length| decompressed.checked_add(length));
-        decompressed = total.filter(|total| *total <= MAX_BODY_BYTES).ok_or_else(too_long)?;
+    let bytes = decompressed_bytes(batch, body).ok_or_else(|| broken("a buffer lies outside its block"))?;
+    if bytes > MAX_BODY_BYTES {
+        return Err(too_long());
     }
     Ok(())
 }

@@ -2,7 +2,7 @@ use meshgate_engine::operator::OperatorDocument;
 
 use super::*;
 use crate::{
-    config::RelayMode,
+    config::{CompressionMode, RelayMode},
     testing::{
         fake_node::FakeNode,
         larkfield::{HR_POLICY, MESH, SALES_POLICY, descriptor, document, operator_keys, signed},
@@ -142,6 +142,7 @@ async fn a_node_that_comes_back_with_another_domains_certificate_is_told_with_wh
         nodes: vec![format!("grpc+tls://{address}").parse().unwrap()],
         certificate: "sales.mesh.example".to_owned(),
         relay: RelayMode::default(),
+        compression: CompressionMode::default(),
         direct: None,
     };
     let state = Arc::new(MeshState::new(Some(document())));

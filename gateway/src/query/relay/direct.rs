@@ -50,7 +50,11 @@ impl Relay {
         let permits = &self.context.permits;
         let permit = permits.issue_until(token.expires_at, &self.query, domain, &self.context).ok()?;
         let read = v1::DirectRead {
-            request: Some(v1::DomainRequest { permit: Some(permit), query: self.query.bytes.to_vec() }),
+            request: Some(v1::DomainRequest {
+                permit: Some(permit),
+                query: self.query.bytes.to_vec(),
+                wire: None,
+            }),
             token_digest: token.digest.as_bytes().to_vec(),
             schema: promise.schema.to_vec(),
             result_rows: promise.rows,

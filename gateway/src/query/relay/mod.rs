@@ -25,7 +25,7 @@ use meshgate_engine::pieces;
 
 use super::{
     DomainQuery, DomainQueryExec, QueryContext,
-    attempt::{self, Attempt},
+    attempt::{self, Attempt, Batches},
 };
 use crate::{edge, status::GatewayError};
 
@@ -104,10 +104,10 @@ struct Answer {
 impl Answer {
     /// An answer whose schema is as promised.
     async fn open(query: Arc<DomainQuery>, context: Arc<QueryContext>) -> Result<Self, GatewayError> {
-        let mut attempt = Attempt::open(query, context).await?;
+        let mut attempt = Attempt::open(query, context, Batches::PassedOn).await?;
         let first = attempt.next().await?;
         let schema = first.as_ref().and_then(little_endian_schema);
-        attempt::check_schema(attempt.query(), schema.as_ref())?;
+        attempt::check_schema(attempt.query(), schema.as_ref(), Batches::PassedOn)?;
         Ok(Self { attempt })
     }
 
