@@ -9,10 +9,13 @@ use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::FlightData;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
+use datafusion::error::DataFusionError;
 use futures::{Stream, StreamExt, TryStreamExt};
 use meshgate_engine::narrow::{narrow_batch, narrow_schema};
 use meshgate_proto::v1;
 use meshgate_proto::v1::wire::Compression;
+
+use crate::status::QueryError;
 
 /// Messages of this size stay in the processor's caches while they are copied.
 const MESSAGE_BYTES: usize = 512 << 10;
@@ -41,7 +44,7 @@ impl Wire {
         S: Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
     {
         let plain = IpcWriteOptions::default();
-        // Only a binary without the codec refuses it.
+        // Refused for versions of the format before the present one only.
         let options = plain.clone().try_with_compression(self.codec).unwrap_or(plain);
         let encoder =
             FlightDataEncoderBuilder::new().with_options(options).with_max_flight_data_size(MESSAGE_BYTES);
@@ -51,7 +54,11 @@ impl Wire {
         let schema = Arc::new(narrow_schema(&schema));
         let narrow = Arc::clone(&schema);
         let batches = batches.and_then(move |batch| {
-            std::future::ready(narrow_batch(&batch, &narrow).map_err(FlightError::from))
+            let narrow = narrow_batch(&batch, &narrow);
+            std::future::ready(narrow.map_err(|error| {
+                let error = QueryError::engine(DataFusionError::ArrowError(Box::new(error), None));
+                FlightError::ExternalError(Box::new(error))
+            }))
         });
         encoder.with_schema(schema).build(batches).right_stream()
     }

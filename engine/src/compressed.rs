@@ -1,5 +1,6 @@
 //! What the buffers of a compressed batch say of their length. A decoder believes it and allocates as much, so whoever
-//! decodes what others wrote looks here first.
+//! decodes what others wrote looks here first. The decoder of LZ4 in arrow-ipc 59 goes on beyond it: this is a bound for
+//! ZSTD only.
 
 use arrow::ipc::RecordBatch;
 

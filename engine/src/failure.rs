@@ -147,7 +147,7 @@ pub fn classify(error: &DataFusionError) -> EngineFailure {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(text) => EngineFailure::ResourcesExhausted { limit: limit(text) },
         DataFusionError::ArrowError(error, _) => arrow(error),
-        DataFusionError::IoError(_) => EngineFailure::ResourcesExhausted { limit: Limit::Spill },
+        DataFusionError::IoError(error) => of_spilling(error),
         DataFusionError::Execution(_) => EngineFailure::Expression,
         DataFusionError::Plan(_)
         | DataFusionError::SQL(_, _)
@@ -203,6 +203,18 @@ fn limit(text: &str) -> Limit {
     }
 }
 
+/// Sources put their own errors behind the barrier; what is left is of spilling. That there is no more room is an error
+/// with a text and nothing else (`DiskManager` in datafusion-execution 55.2); a disk that fails has a kind of its own.
+fn of_spilling(error: &std::io::Error) -> EngineFailure {
+    let is_of_engine =
+        error.get_ref().is_none_or(|inner| inner.is::<DataFusionError>() || inner.is::<ArrowError>());
+    if error.kind() == std::io::ErrorKind::Other && !is_of_engine {
+        EngineFailure::ResourcesExhausted { limit: Limit::Spill }
+    } else {
+        EngineFailure::External
+    }
+}
+
 fn arrow(error: &ArrowError) -> EngineFailure {
     match error {
         ArrowError::DivideByZero
@@ -217,8 +229,7 @@ fn arrow(error: &ArrowError) -> EngineFailure {
             None => EngineFailure::External,
         },
         ArrowError::NotYetImplemented(_) => EngineFailure::Plan,
-        // Sources put their own errors behind the barrier; what is left is the spill space.
-        ArrowError::IoError(_, _) => EngineFailure::ResourcesExhausted { limit: Limit::Spill },
+        ArrowError::IoError(_, error) => of_spilling(error),
         ArrowError::MemoryError(_) => EngineFailure::ResourcesExhausted { limit: Limit::Memory },
         _ => EngineFailure::Internal,
     }

@@ -4,7 +4,7 @@
 //! names its own length, and rows without columns take no bytes at all. Who
 //! says too much must not end the gateway.
 
-use arrow::ipc::{CompressionType, MessageHeader, RecordBatch, root_as_message};
+use arrow::ipc::{self, CompressionType, MessageHeader, root_as_message};
 use arrow_flight::FlightData;
 use meshgate_engine::compressed::decompressed_bytes;
 
@@ -19,8 +19,9 @@ pub(crate) struct MessageBounds {
 }
 
 /// Of nodes: some hundred times the rows of an engine's batch.
-pub(crate) const RESULT: MessageBounds =
-    MessageBounds { rows: 1 << 20, values: 1 << 26, decompressed: Some(64 << 20) };
+pub(crate) const RESULT: MessageBounds = MessageBounds { rows: 1 << 20, values: 1 << 26, decompressed: None };
+/// Of nodes that were asked to compress.
+pub(crate) const COMPRESSED_RESULT: MessageBounds = MessageBounds { decompressed: Some(64 << 20), ..RESULT };
 /// Of clients that bind parameters: one row is wanted, and two are told apart from it.
 pub(crate) const PARAMETERS: MessageBounds =
     MessageBounds { rows: 1 << 10, values: 1 << 16, decompressed: None };
@@ -33,7 +34,7 @@ pub(crate) fn check(message: &FlightData, bounds: MessageBounds) -> Result<(), &
         MessageHeader::RecordBatch => {
             let batch = header.header_as_record_batch().ok_or("a batch has no header")?;
             let fits = |length: i64, limit: i64| (0..=limit).contains(&length);
-            check_compression(batch, &message.data_body, bounds.decompressed)?;
+            check_buffers(batch, &message.data_body, bounds.decompressed)?;
             if !fits(batch.length(), bounds.rows) {
                 Err("a batch has too many rows")
             } else if !batch
@@ -51,12 +52,17 @@ pub(crate) fn check(message: &FlightData, bounds: MessageBounds) -> Result<(), &
 }
 
 /// Of ZSTD, the decoder takes no more than the length that a buffer has in front; of LZ4 it takes what comes.
-fn check_compression(batch: RecordBatch<'_>, body: &[u8], limit: Option<usize>) -> Result<(), &'static str> {
+fn check_buffers(batch: ipc::RecordBatch<'_>, body: &[u8], limit: Option<usize>) -> Result<(), &'static str> {
+    let bytes =
+        decompressed_bytes(batch, body).ok_or("a buffer lies outside its message, or says no length")?;
     let Some(compression) = batch.compression() else { return Ok(()) };
     match limit {
         Some(limit) if compression.codec() == CompressionType::ZSTD => {
-            let fits = decompressed_bytes(batch, body).is_some_and(|bytes| bytes <= limit);
-            if fits { Ok(()) } else { Err("a compressed batch is too long, or does not say how long it is") }
+            if bytes <= limit {
+                Ok(())
+            } else {
+                Err("a compressed batch is too long")
+            }
         }
         _ => Err("a batch is compressed in a way that was not asked for"),
     }

@@ -1,10 +1,10 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{Int64Array, StringArray},
+    array::{Int64Array, RecordBatch, StringArray},
     ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions},
-    record_batch::RecordBatch,
 };
+use arrow_flight::utils::flight_data_to_arrow_batch;
 
 use super::*;
 
@@ -36,24 +36,38 @@ fn saying(length: i64) -> FlightData {
 }
 
 #[test]
-fn batches_of_nodes_may_be_compressed_in_the_way_that_has_a_bound() {
-    assert_eq!(check(&message(None), RESULT), Ok(()));
-    assert_eq!(check(&message(Some(CompressionType::ZSTD)), RESULT), Ok(()));
-    assert!(check(&message(Some(CompressionType::LZ4_FRAME)), RESULT).is_err());
-    // Clients were told to send plain ones.
-    assert_eq!(check(&message(None), PARAMETERS), Ok(()));
-    assert!(check(&message(Some(CompressionType::ZSTD)), PARAMETERS).is_err());
+fn batches_of_nodes_that_were_asked_to_may_be_compressed_in_the_way_that_has_a_bound() {
+    assert_eq!(check(&message(None), COMPRESSED_RESULT), Ok(()));
+    assert_eq!(check(&message(Some(CompressionType::ZSTD)), COMPRESSED_RESULT), Ok(()));
+    assert!(check(&message(Some(CompressionType::LZ4_FRAME)), COMPRESSED_RESULT).is_err());
+    for bounds in [RESULT, PARAMETERS] {
+        assert_eq!(check(&message(None), bounds), Ok(()));
+        assert!(check(&message(Some(CompressionType::ZSTD)), bounds).is_err());
+    }
 }
 
 #[test]
 fn r07_what_a_compressed_buffer_says_of_its_length_is_not_believed() {
-    for length in [0, 1000, 60 << 20] {
-        assert_eq!(check(&saying(length), RESULT), Ok(()), "{length}");
+    let decoded = |message: &FlightData| {
+        flight_data_to_arrow_batch(message, batch().schema(), &HashMap::new())
+            .map(|decoded| decoded == batch())
+    };
+    assert!(decoded(&message(Some(CompressionType::ZSTD))).unwrap());
+    // Within the bound, the decoder finds out.
+    for length in [1, 60 << 20] {
+        assert_eq!(check(&saying(length), COMPRESSED_RESULT), Ok(()), "{length}");
+        assert!(decoded(&saying(length)).is_err(), "{length}");
     }
     for length in [64 << 20, i64::MAX, i64::MIN, -2] {
-        assert!(check(&saying(length), RESULT).is_err(), "{length}");
+        assert!(check(&saying(length), COMPRESSED_RESULT).is_err(), "{length}");
     }
-    let mut short = message(Some(CompressionType::ZSTD));
-    short.data_body = short.data_body.slice(0..20);
-    assert!(check(&short, RESULT).is_err());
+}
+
+#[test]
+fn buffers_outside_of_a_message_are_refused() {
+    for (codec, bounds) in [(None, RESULT), (Some(CompressionType::ZSTD), COMPRESSED_RESULT)] {
+        let mut short = message(codec);
+        short.data_body = short.data_body.slice(0..20);
+        assert!(check(&short, bounds).is_err(), "{codec:?}");
+    }
 }

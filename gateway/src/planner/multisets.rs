@@ -7,10 +7,14 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::{
-    common::{Column, JoinType, NullEquality, Result, tree_node::Transformed},
+    common::{Column, JoinType, NullEquality, Result, ScalarValue, plan_err, tree_node::Transformed},
     functions_window::row_number::row_number,
-    logical_expr::{Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder},
+    logical_expr::{
+        Distinct, Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder, binary::comparison_coercion,
+        cast, lit,
+    },
 };
 
 /// The same plan, whose EXCEPT ALL and INTERSECT ALL count rows.
@@ -26,13 +30,13 @@ pub(super) fn count(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn is_of_all(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftAnti | JoinType::LeftSemi)
         && join.null_equality == NullEquality::NullEqualsNull
-        && !matches!(join.left.as_ref(), LogicalPlan::Distinct(_))
+        && !matches!(join.left.as_ref(), LogicalPlan::Distinct(Distinct::All(_)))
 }
 
 fn of_numbered(join: Join) -> Result<LogicalPlan> {
     let columns = join.left.schema().columns();
-    let (left, number) = numbered(&join.left, "left")?;
-    let (right, other) = numbered(&join.right, "right")?;
+    let (left, number) = numbered(&join.left, &join.right, "left")?;
+    let (right, other) = numbered(&join.right, &join.left, "right")?;
     let mut on = join.on;
     on.push((number, other));
     let joined = Join::try_new(
@@ -50,18 +54,36 @@ fn of_numbered(join: Join) -> Result<LogicalPlan> {
         .build()
 }
 
-/// The rows of `plan`, and a column that tells apart those that are the same.
-fn numbered(plan: &LogicalPlan, side: &str) -> Result<(LogicalPlan, Expr)> {
+/// The rows of `plan`, and a column that tells apart those that are the same where they meet those of `other`.
+fn numbered(plan: &LogicalPlan, other: &LogicalPlan, side: &str) -> Result<(LogicalPlan, Expr)> {
     let columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
     let mut name = format!("number on the {side}");
     while !plan.schema().fields_with_unqualified_name(&name).is_empty() {
         name.push('\'');
     }
-    let number = row_number().partition_by(columns.clone()).build()?;
+    let types = plan.schema().fields().iter().zip(other.schema().fields());
+    let compared = columns
+        .iter()
+        .zip(types)
+        .map(|(column, (own, other))| compared(column.clone(), own.data_type(), other.data_type()));
+    let number = row_number().partition_by(compared.collect::<Result<Vec<_>>>()?).build()?;
     let counted = Expr::Column(Column::from_name(number.schema_name().to_string())).alias(&name);
     let plan = LogicalPlanBuilder::from(plan.clone())
         .window([number])?
         .project(columns.into_iter().chain([counted]))?
         .build()?;
     Ok((plan, Expr::Column(Column::from_name(name))))
+}
+
+/// What a join compares of a column: in the type that both sides come to, and the two zeros of floats as one, which
+/// windows take for two.
+fn compared(column: Expr, own: &DataType, other: &DataType) -> Result<Expr> {
+    let Some(common) = comparison_coercion(own, other) else {
+        return plan_err!("columns of types that cannot be compared");
+    };
+    let column = if &common == own { column } else { cast(column, common.clone()) };
+    if !common.is_floating() {
+        return Ok(column);
+    }
+    Ok(column + lit(ScalarValue::new_zero(&common)?))
 }

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use arrow::datatypes::DataType;
 use datafusion::{
     catalog::TableProvider,
     common::{DataFusionError, Result, tree_node::TreeNodeRecursion},
@@ -56,6 +57,9 @@ impl<'a> WholeParts<'a> {
     }
 
     fn shipped(&self, plan: &LogicalPlan, tables: Tables) -> std::result::Result<DomainQuery, &'static str> {
+        if plan.schema().fields().iter().any(|field| has_dictionary(field.data_type())) {
+            return Err("what nodes send has no dictionaries");
+        }
         let bare = plan_form::bare(plan.clone()).map_err(|_| "it has no bare form")?;
         let encoded = plan_form::encode(&bare, name).map_err(|_| "it cannot be encoded")?;
         let checked = plan_form::check(&encoded).map_err(|_| "a node would refuse it")?;
@@ -73,6 +77,19 @@ impl<'a> WholeParts<'a> {
             return Err("another plan comes back");
         }
         DomainQuery::plan(&domain, encoded, schema, queried, statement).map_err(|_| "its schema has no form")
+    }
+}
+
+/// No contract has such a type: a statement makes it by a cast, and a node would send the values in its place.
+fn has_dictionary(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, _) => true,
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => has_dictionary(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_dictionary(field.data_type())),
+        _ => false,
     }
 }
 

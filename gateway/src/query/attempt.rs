@@ -9,13 +9,13 @@ use arrow::datatypes::{DataType, Schema};
 use arrow_flight::{FlightData, Ticket};
 use futures::StreamExt;
 use meshgate_engine::narrow::narrow_type;
-use meshgate_proto::v1;
+use meshgate_proto::v1::{self, wire::Compression};
 use prost::Message;
 
 use super::{DomainQuery, QueryContext};
 use crate::{
     mesh::NodeMessages,
-    message,
+    message::{self, MessageBounds},
     status::{GatewayError, Limit},
 };
 
@@ -31,6 +31,7 @@ pub(super) struct Attempt {
     query: Arc<DomainQuery>,
     context: Arc<QueryContext>,
     messages: NodeMessages,
+    bounds: MessageBounds,
 }
 
 impl Attempt {
@@ -44,8 +45,17 @@ impl Attempt {
         let domain = context.snapshot.domain(&query.domain).ok_or_else(unavailable)?;
         let connection = domain.connection.as_ref().ok_or_else(unavailable)?;
         let permit = context.permits.issue(&query, domain, &context)?;
-        let wire = (batches == Batches::Decoded)
-            .then(|| v1::Wire { compression: connection.compression().into(), narrow_decimals: true });
+        let (wire, bounds) = match batches {
+            Batches::PassedOn => (None, message::RESULT),
+            Batches::Decoded => {
+                let compression = connection.compression();
+                let bounds = match compression {
+                    Compression::Unspecified => message::RESULT,
+                    Compression::Zstd => message::COMPRESSED_RESULT,
+                };
+                (Some(v1::Wire { compression: compression.into(), narrow_decimals: true }), bounds)
+            }
+        };
         let request = v1::DomainRequest { permit: Some(permit), query: query.bytes.to_vec(), wire };
         let mut request = tonic::Request::new(Ticket { ticket: request.encode_to_vec().into() });
         // The node gets what is left of the query's time.
@@ -53,7 +63,7 @@ impl Attempt {
         let messages = within_time(&query, &context, connection.answer(request))
             .await?
             .map_err(|status| GatewayError::from_domain(&query.domain, &status))?;
-        Ok(Self { query, context, messages })
+        Ok(Self { query, context, messages, bounds })
     }
 
     /// What was asked.
@@ -67,7 +77,7 @@ impl Attempt {
         let next =
             next.transpose().map_err(|status| GatewayError::from_domain(&self.query.domain, &status))?;
         let Some(message) = next else { return Ok(None) };
-        message::check(&message, message::RESULT).map_err(|reason| unusable(&self.query, reason))?;
+        message::check(&message, self.bounds).map_err(|reason| unusable(&self.query, reason))?;
         Ok(Some(message))
     }
 }

@@ -102,7 +102,6 @@ fn from_arrow_leaf(error: &ArrowError) -> GatewayError {
         | ArrowError::NotYetImplemented(_)
         | ArrowError::OffsetOverflowError(_) => GatewayError::Expression(EngineFault::of_arrow(error).into()),
         ArrowError::MemoryError(_) => GatewayError::Limit(Limit::QueryMemory),
-        ArrowError::IoError(..) => GatewayError::Limit(Limit::Spill),
         other => GatewayError::Engine(other.to_string()),
     }
 }
@@ -116,10 +115,8 @@ fn from_leaf(error: &DataFusionError, phase: Phase) -> GatewayError {
             "the statement is not understood: check its spelling and that it is one SQL query".to_owned(),
         ),
         DataFusionError::Execution(text) => GatewayError::Expression(EngineFault::of_text(text).into()),
-        // The gateway reads no files of its own: files are what does not fit into memory.
-        DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_) => {
-            GatewayError::Limit(exhausted(error))
-        }
+        DataFusionError::ResourcesExhausted(_) => GatewayError::Limit(exhausted(error)),
+        DataFusionError::IoError(_) if is_exhausted(error) => GatewayError::Limit(exhausted(error)),
         DataFusionError::Internal(text) if text.contains("No functions registered") => {
             // What DataFusion says of an unknown function if it has nothing to suggest.
             GatewayError::UnknownFunction(ShownName::new(""))
@@ -182,6 +179,11 @@ fn from_plan_text(text: &str) -> GatewayError {
 fn quoted(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once('\'')?;
     rest.split_once('\'').map(|(name, _)| name)
+}
+
+/// Is there no more room on the disk for what does not fit into memory?
+fn is_exhausted(error: &DataFusionError) -> bool {
+    matches!(classify(error), EngineFailure::ResourcesExhausted { .. })
 }
 
 /// Which resource it was, the engine knows.

@@ -433,7 +433,7 @@ impl fmt::Display for Limit {
             }
             Self::Memory => "the queries of the gateway use all its memory: try again in a moment",
             Self::Spill => {
-                "the query needs more disk space than is allowed: join, sort or aggregate fewer rows"
+                "the query needs more disk space than is left: join, sort or aggregate fewer rows, or try again later"
             }
             Self::Queries => "the gateway runs as many queries as it can: try again in a moment",
             Self::PerPrincipal => {

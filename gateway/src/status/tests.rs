@@ -159,6 +159,8 @@ fn what_is_not_known_is_a_mistake_of_ours() {
         DataFusionError::Plan("cell SECRET".to_owned()),
         DataFusionError::Configuration("SECRET".to_owned()),
         DataFusionError::External("SECRET".into()),
+        DataFusionError::IoError(std::io::ErrorKind::PermissionDenied.into()),
+        DataFusionError::IoError(std::io::Error::new(std::io::ErrorKind::StorageFull, "/spill/SECRET")),
         DataFusionError::Collection(Vec::new()),
     ] {
         let error = GatewayError::from_execution(&error);
@@ -181,8 +183,6 @@ fn bounds_and_interruptions_of_the_engine() {
     assert_eq!(limit(exhausted("SECRET")), Limit::Spill);
     let disk = || std::io::Error::other("/spill/SECRET");
     assert_eq!(limit(DataFusionError::IoError(disk())), Limit::Spill);
-    let of_arrow = ArrowError::IoError("SECRET".to_owned(), disk());
-    assert_eq!(limit(DataFusionError::ArrowError(Box::new(of_arrow), None)), Limit::Spill);
     assert!(
         !GatewayError::from_execution(&DataFusionError::IoError(disk()))
             .status("q1")

@@ -148,7 +148,7 @@ fn small(cell: Value) -> Value {
         Value::Decimal { value, scale } if value.abs() > SMALL * 10_i128.pow(scale) => {
             Value::Decimal { value: SMALL * 10_i128.pow(scale), scale }
         }
-        Value::Float(value) if !value.is_finite() || value > 1000.0 => Value::Float(0.25),
+        Value::Float(value) if !value.is_finite() || value.abs() > 1000.0 => Value::Float(0.25),
         other => other,
     }
 }

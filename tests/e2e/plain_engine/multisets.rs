@@ -6,12 +6,12 @@ use std::sync::Arc;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, NullEquality, Result};
 use datafusion::functions_window::row_number::row_number;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Distinct, Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder};
 
 pub(super) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
     let counted = plan.transform_up_with_subqueries(|node| {
         let LogicalPlan::Join(join) = node else { return Ok(Transformed::no(node)) };
-        let is_distinct = matches!(join.left.as_ref(), LogicalPlan::Distinct(_));
+        let is_distinct = matches!(join.left.as_ref(), LogicalPlan::Distinct(Distinct::All(_)));
         if is_distinct || join.null_equality != NullEquality::NullEqualsNull {
             return Ok(Transformed::no(LogicalPlan::Join(join)));
         }
